@@ -1,0 +1,1 @@
+"""Strandline: water and land cover from satellite scenes, without training data."""

@@ -1,0 +1,168 @@
+"""Everything that Strandline raises or warns about on purpose.
+
+Each error says what was expected, what came, and what to do about it. Every
+class also subclasses the matching builtin, so ``except ValueError`` and
+``except FileNotFoundError`` keep working.
+"""
+
+from __future__ import annotations
+
+
+class StrandlineError(Exception):
+    """Base of all errors raised by Strandline.
+
+    Parameters
+    ----------
+    problem : str
+        One sentence that says what is wrong.
+    expected, got : str, optional
+        What would have been right, and what came instead.
+    remedy : str, optional
+        What the reader can do about it.
+
+    Examples
+    --------
+    >>> error = MissingCRSError("Scene has no CRS.", remedy="Pass crs=… or georeference the file.")
+    >>> print(error)
+    Scene has no CRS. Pass crs=… or georeference the file.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        expected: str | None = None,
+        got: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.expected = expected
+        self.got = got
+        self.remedy = remedy
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        parts = [self.problem]
+        if self.expected is not None:
+            parts.append(
+                f"Expected {self.expected}" + ("." if self.got is None else f", got {self.got}.")
+            )
+        elif self.got is not None:
+            parts.append(f"Got {self.got}.")
+        if self.remedy is not None:
+            parts.append(self.remedy)
+        return " ".join(parts)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only details would be lost on the way back from a worker process.
+        return (_rebuild, (type(self), self.problem, self.expected, self.got, self.remedy))
+
+
+def _rebuild(
+    kind: type[StrandlineError],
+    problem: str,
+    expected: str | None,
+    got: str | None,
+    remedy: str | None,
+) -> StrandlineError:
+    return kind(problem, expected=expected, got=got, remedy=remedy)
+
+
+class ConfigurationError(StrandlineError, ValueError):
+    """A parameter has a value that cannot work."""
+
+
+class MissingDependencyError(StrandlineError, ImportError):
+    """An optional package is needed for this and is not installed."""
+
+
+# --- scenes ---------------------------------------------------------------
+
+
+class SceneError(StrandlineError, ValueError):
+    """A scene cannot be opened or used as it is."""
+
+
+class SourceNotFoundError(SceneError, FileNotFoundError):
+    """Nothing is at the given path, URL or pattern."""
+
+
+class UnreadableSourceError(SceneError, OSError):
+    """The source is there but cannot be read: truncated, damaged, or not what it claims."""
+
+
+class UnknownProductError(SceneError):
+    """The source is no product that Strandline knows how to interpret."""
+
+
+class MetadataError(SceneError):
+    """A product's metadata is missing, contradicts itself, or cannot be parsed."""
+
+
+class MissingBandError(SceneError, LookupError):
+    """A band that was asked for, or is needed, is not there."""
+
+
+class GridMismatchError(SceneError):
+    """Arrays that have to share one grid do not."""
+
+
+class MissingCRSError(SceneError):
+    """A raster says nowhere where on Earth it lies."""
+
+
+class ScaleError(SceneError):
+    """The way from digital numbers to reflectance is unknown, or would be applied twice."""
+
+
+class ReflectanceRangeError(SceneError):
+    """Values that cannot be reflectance."""
+
+
+class CatalogError(SceneError):
+    """A catalogue, one of its sources, or a parameter of a source is wrong."""
+
+
+# --- preparation, engine, water, change ------------------------------------
+
+
+class GridError(StrandlineError, ValueError):
+    """A grid cannot be made from what was given."""
+
+
+class InvalidDataError(StrandlineError, ValueError):
+    """Samples that the clustering engine cannot take."""
+
+
+class WaterError(StrandlineError, ValueError):
+    """The water clusters cannot be decided the way that was asked for."""
+
+
+class ModelFileError(StrandlineError, ValueError):
+    """A saved model is damaged, or written by a version that this one cannot read."""
+
+
+# --- results --------------------------------------------------------------
+
+
+class OutputError(StrandlineError, OSError):
+    """A result cannot be written."""
+
+
+class RecordError(StrandlineError, ValueError):
+    """A record cannot be replayed, or its replay gave other bytes."""
+
+
+# --- warnings --------------------------------------------------------------
+
+
+class StrandlineWarning(UserWarning):
+    """Base of all warnings issued by Strandline."""
+
+
+class IgnoredParameterWarning(StrandlineWarning):
+    """A parameter is accepted for compatibility and has no effect."""
+
+
+class SuspiciousSceneWarning(StrandlineWarning):
+    """A scene can be used, but something about it should be looked at."""
