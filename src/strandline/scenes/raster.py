@@ -1,0 +1,413 @@
+"""Raster files as lazy arrays of the values they store.
+
+Opening costs the header; pixels are read when a result is asked for. Nothing
+is scaled, masked or renamed here.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import rasterio
+import xarray as xr
+from affine import Affine
+from dask.base import tokenize
+from numpy.typing import NDArray
+from odc.geo.crs import CRS
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from strandline.errors import (
+    ConfigurationError,
+    GridMismatchError,
+    MissingBandError,
+    SceneError,
+    SourceNotFoundError,
+    UnknownProductError,
+    UnreadableSourceError,
+)
+from strandline.scenes.storage import gdal_options, gdal_path, is_local, reading
+
+Chunks = int | str | tuple[int, int] | Mapping[str, int] | None
+
+_TARGET = 2048  # pixels along a chunk's side; 2048² of float32 are 16 MiB
+_warning_filters = threading.Lock()  # Python keeps them per process, not per thread
+_NOT_THERE = ("no such file", "does not exist", "404", "not found", "no such key", "nosuchkey")
+
+
+@dataclass(frozen=True)
+class RasterHeader:
+    """What a raster file says about itself, without its pixels.
+
+    Parameters
+    ----------
+    url : str
+        As it was asked for.
+    width, height, count : int
+        Pixels per row, rows, bands.
+    dtype : str
+        NumPy name of the stored type.
+    transform : Affine
+        Pixel (column, row) of the upper-left corner of a pixel to map coordinates.
+    crs : str or None
+        WKT, or None where the file has none.
+    nodata : tuple of float or None
+        One per band.
+    scales, offsets : tuple of float
+        One per band; GDAL's 1 and 0 where the file has none.
+    descriptions : tuple of str or None
+        One per band.
+    tags : dict
+        The file's own metadata items.
+    block_shape : tuple of int
+        Rows and columns that are stored, and so read, together.
+    georeferenced : bool
+        False when the file has no transform of its own.
+    stamp : tuple of int
+        Size and modification time of a local file; empty for a remote one.
+    """
+
+    url: str
+    width: int
+    height: int
+    count: int
+    dtype: str
+    transform: Affine
+    crs: str | None
+    nodata: tuple[float | None, ...]
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+    descriptions: tuple[str | None, ...]
+    tags: dict[str, str]
+    block_shape: tuple[int, int]
+    georeferenced: bool
+    stamp: tuple[int, ...] = ()
+
+    @property
+    def geobox(self) -> GeoBox:
+        """The file's grid."""
+        crs = None if self.crs is None else _short_crs(self.crs)
+        return GeoBox((self.height, self.width), self.transform, crs)
+
+
+def read_header(
+    url: str | Path, *, storage_options: Mapping[str, Any] | None = None
+) -> RasterHeader:
+    """Read what a raster file says about itself.
+
+    Parameters
+    ----------
+    url : str or Path
+        Local path, ``file://``, ``s3://``, ``gs://``, ``http(s)://`` or GDAL ``/vsi…`` path.
+    storage_options : mapping, optional
+        As fsspec and intake write them, e.g. ``{"anon": True}``.
+
+    Returns
+    -------
+    RasterHeader
+
+    Raises
+    ------
+    SourceNotFoundError
+        If nothing is there.
+    UnreadableSourceError
+        If it is no raster, or damaged.
+
+    Examples
+    --------
+    >>> read_header("nowhere.tif")
+    Traceback (most recent call last):
+    ...
+    strandline.errors.SourceNotFoundError: There is no file 'nowhere.tif'. ...
+    """
+    path, options = gdal_path(url), gdal_options(storage_options)
+    with _opened(str(url), path, options, quiet=True) as dataset:
+        crs = dataset.crs
+        return RasterHeader(
+            url=str(url),
+            width=dataset.width,
+            height=dataset.height,
+            count=dataset.count,
+            dtype=str(np.result_type(*dataset.dtypes)),
+            transform=dataset.transform,
+            crs=crs.to_wkt() if crs else None,
+            nodata=tuple(dataset.nodatavals),
+            scales=tuple(dataset.scales),
+            offsets=tuple(dataset.offsets),
+            descriptions=tuple(dataset.descriptions),
+            tags=dict(dataset.tags()),
+            block_shape=tuple(dataset.block_shapes[0]),
+            georeferenced=not dataset.transform.is_identity,
+            stamp=_stamp(path),
+        )
+
+
+def read_bands(
+    urls: str | Path | Sequence[str | Path],
+    *,
+    band_names: Sequence[str] | None = None,
+    chunks: Chunks = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> xr.DataArray:
+    """Read the stored values of one or more raster files, lazily, as one array.
+
+    Parameters
+    ----------
+    urls : str, Path, or sequence of them
+        Files with one or more bands each; all on one grid. Their bands follow one another.
+    band_names : sequence of str, optional
+        One per band. By default the files' band descriptions, or "1", "2", ….
+    chunks : int, (int, int), mapping, "auto" or None
+        Rows and columns per chunk: one number, ``(y, x)``, or ``{"y": …, "x": …}``; -1 means all.
+        By default whole storage blocks grouped to about 2048 × 2048 pixels.
+    storage_options : mapping, optional
+        As fsspec and intake write them, e.g. ``{"anon": True}``.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims (band, y, x), Dask-backed, in the files' own dtype. Coordinates ``band``, ``y`` and
+        ``x`` (pixel centres) and, where the files have a CRS, ``spatial_ref``. Attributes
+        ``nodata``, ``scales`` and ``offsets``: lists with one value per band.
+
+    Raises
+    ------
+    SourceNotFoundError, UnreadableSourceError
+        If a file is missing or damaged; for damaged pixels, when they are computed.
+    GridMismatchError
+        If the files are not all on one grid.
+    MissingBandError
+        If `band_names` has not one name per band.
+    """
+    sources = [urls] if isinstance(urls, str | Path) else list(urls)
+    if not sources:
+        raise SourceNotFoundError("There is no file to read.", remedy="Pass at least one path.")
+    headers = [read_header(url, storage_options=storage_options) for url in sources]
+    first = headers[0]
+    for header in headers[1:]:
+        _check_same_grid(first, header)
+    if not first.transform.b == first.transform.d == 0:
+        raise UnknownProductError(
+            f"The grid of {first.url!r} is rotated.",
+            expected="rows along x and columns along y",
+            got=f"the transform {tuple(first.transform)[:6]}",
+            remedy="Warp it to a north-up grid first, for example with gdalwarp.",
+        )
+    names = _band_names(headers, band_names)
+    shape = _chunk_shape(first, chunks)
+    options = gdal_options(storage_options)
+    parts = [_lazy_file(header, shape, options) for header in headers]
+    data = da.concatenate(parts, axis=0) if len(parts) > 1 else parts[0]  # type: ignore[no-untyped-call]  # untyped library
+    coords = xr_coords(first.geobox, dims=("y", "x"))
+    attrs = {
+        "nodata": [value for header in headers for value in header.nodata],
+        "scales": [value for header in headers for value in header.scales],
+        "offsets": [value for header in headers for value in header.offsets],
+    }
+    return xr.DataArray(
+        data, dims=("band", "y", "x"), coords={"band": names, **coords}, attrs=attrs, name="bands"
+    )
+
+
+def _band_names(headers: Sequence[RasterHeader], given: Sequence[str] | None) -> list[str]:
+    count = sum(header.count for header in headers)
+    if given is not None:
+        if len(given) != count:
+            raise MissingBandError(
+                f"The number of band names does not fit {headers[0].url!r}.",
+                expected=f"{count} names",
+                got=f"{len(given)}: {', '.join(map(str, given))}",
+            )
+        return [str(name) for name in given]
+    described = [text or "" for header in headers for text in header.descriptions]
+    if all(described) and len(set(described)) == count:
+        return described
+    return [str(number) for number in range(1, count + 1)]
+
+
+def _check_same_grid(first: RasterHeader, other: RasterHeader) -> None:
+    a, b = first.transform, other.transform
+    pixel = min(abs(a.a), abs(a.e)) or 1.0
+    same_place = all(abs(p - q) <= 1e-6 * pixel for p, q in zip(a, b, strict=True))
+    same_shape = (first.height, first.width) == (other.height, other.width)
+    if same_place and same_shape and _same_crs(first.crs, other.crs):
+        return
+    raise GridMismatchError(
+        "Files of one scene have to share one grid.",
+        expected=f"the grid of {first.url!r}: {_describe_grid(first)}",
+        got=f"{other.url!r}: {_describe_grid(other)}",
+        remedy="Open bands of different grids one by one and use regrid(…).",
+    )
+
+
+def _same_crs(a: str | None, b: str | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a == b or CRS(a) == CRS(b)
+
+
+def _short_crs(wkt: str) -> CRS:
+    """Prefer the EPSG code, where there is one: maps and messages show it."""
+    crs = CRS(wkt)
+    if crs.epsg is None:
+        return crs
+    registered = CRS(crs.epsg)
+    return registered if registered == crs else crs
+
+
+def _describe_grid(header: RasterHeader) -> str:
+    t = header.transform
+    crs = "no CRS" if header.crs is None else str(_short_crs(header.crs))
+    return (
+        f"{header.height} × {header.width} pixels of {abs(t.a):g} × {abs(t.e):g} "
+        f"from ({t.c:.10g}, {t.f:.10g}), {crs}"
+    )
+
+
+def _chunk_shape(header: RasterHeader, chunks: Chunks) -> tuple[int, int]:
+    height, width = header.height, header.width
+    if chunks is None or chunks == "auto":
+        return _default_chunk(height, width, header.block_shape)
+    if isinstance(chunks, Mapping):
+        default = _default_chunk(height, width, header.block_shape)
+        unknown = set(chunks) - {"band", "y", "x"}
+        if unknown:
+            raise _bad_chunks(chunks)
+        wanted: tuple[Any, Any] = (chunks.get("y", default[0]), chunks.get("x", default[1]))
+    elif isinstance(chunks, int):
+        wanted = (chunks, chunks)
+    elif isinstance(chunks, tuple) and len(chunks) == 2:
+        wanted = chunks
+    else:
+        raise _bad_chunks(chunks)
+    if any(not isinstance(n, int) or n == 0 or n < -1 for n in wanted):
+        raise _bad_chunks(chunks)
+    rows, columns = wanted
+    return (
+        height if rows == -1 else min(rows, height),
+        width if columns == -1 else min(columns, width),
+    )
+
+
+def _bad_chunks(chunks: object) -> ConfigurationError:
+    return ConfigurationError(
+        "Chunks cannot be made like this.",
+        expected='a number, (y, x), {"y": …, "x": …} or "auto"',
+        got=repr(chunks),
+    )
+
+
+def _default_chunk(height: int, width: int, block: tuple[int, int]) -> tuple[int, int]:
+    """Whole blocks, about 2048 pixels square."""
+    rows, columns = min(block[0], height), min(block[1], width)
+    if columns >= width:
+        # Strips: a narrower chunk would decode every strip once per chunk beside it.
+        across = width
+        down = max(1, _TARGET * _TARGET // (width * rows)) * rows
+    else:
+        across = max(1, _TARGET // columns) * columns
+        down = max(1, _TARGET // rows) * rows
+    return min(down, height), min(across, width)
+
+
+def _lazy_file(
+    header: RasterHeader, shape: tuple[int, int], options: Mapping[str, str]
+) -> da.Array:
+    path = gdal_path(header.url)
+    name = "read-" + tokenize(path, header.stamp, header.transform, header.count, shape)
+    chunks = da.core.normalize_chunks(  # type: ignore[no-untyped-call]  # untyped library
+        (header.count, *shape), (header.count, header.height, header.width)
+    )
+    tops = np.concatenate(([0], np.cumsum(chunks[1])))[:-1].tolist()
+    lefts = np.concatenate(([0], np.cumsum(chunks[2])))[:-1].tolist()
+    # One dict shared by all tasks; quiet: the header has said already that there is no transform.
+    source = (header.url, path, dict(options), header.dtype, not header.georeferenced)
+    graph = {
+        (name, 0, i, j): (_read_window, source, (top, left, rows, columns))
+        for i, (top, rows) in enumerate(zip(tops, chunks[1], strict=True))
+        for j, (left, columns) in enumerate(zip(lefts, chunks[2], strict=True))
+    }
+    return da.Array(graph, name, chunks, dtype=np.dtype(header.dtype))  # type: ignore[no-untyped-call]  # untyped library
+
+
+def _read_window(
+    source: tuple[str, str, dict[str, str], str, bool], place: tuple[int, int, int, int]
+) -> NDArray[Any]:
+    """Read all bands of one window; runs inside a Dask task, in any thread or process."""
+    url, path, options, dtype, quiet = source
+    top, left, rows, columns = place
+    with _opened(url, path, options, quiet=quiet) as dataset:
+        values: NDArray[Any] = dataset.read(
+            window=Window(left, top, columns, rows), out_dtype=dtype
+        )
+    return values
+
+
+@contextmanager
+def _opened(
+    url: str, path: str, options: Mapping[str, str], *, quiet: bool
+) -> Iterator[DatasetReader]:
+    """Open for reading; every failure of GDAL leaves as an error of ours."""
+    if is_local(path) and not Path(path).exists():
+        raise _not_found(url)
+    try:
+        with reading(path, options), _open(path, quiet=quiet) as dataset:
+            if not dataset.count:
+                raise UnreadableSourceError(
+                    f"{url!r} holds no raster bands of its own.",
+                    remedy="Pass the path of one of its subdatasets: "
+                    + (", ".join(dataset.subdatasets[:4]) or "there are none."),
+                )
+            yield dataset
+    except SceneError:
+        raise
+    except (RasterioError, OSError) as error:
+        raise _explained(url, path, error) from error
+
+
+def _open(path: str, *, quiet: bool) -> DatasetReader:
+    if not quiet:
+        plain: DatasetReader = rasterio.open(path)
+        return plain
+    with _warning_filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        dataset: DatasetReader = rasterio.open(path)
+        return dataset
+
+
+def _explained(url: str, path: str, error: Exception) -> SceneError:
+    reason = str(error).strip().rstrip(".")
+    cause = error.__cause__
+    if "previous exception" in reason and cause is not None:
+        reason = str(cause).strip().rstrip(".")
+    absent = any(words in reason.lower() for words in _NOT_THERE)
+    if absent and not (is_local(path) and Path(path).exists()):
+        return _not_found(url)
+    return UnreadableSourceError(
+        f"{url!r} cannot be read as a raster: {reason}.",
+        remedy="It may be truncated, damaged, or no raster: try gdalinfo, or fetch it again.",
+    )
+
+
+def _not_found(url: str) -> SourceNotFoundError:
+    return SourceNotFoundError(
+        f"There is no file {url!r}.", remedy="Check the path, or the access to the store."
+    )
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    if not is_local(path):
+        return ()
+    status = Path(path).stat()
+    return (status.st_size, status.st_mtime_ns)
