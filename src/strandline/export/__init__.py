@@ -1,0 +1,1 @@
+"""Results on disk: rasters, tables, pictures and the record, written whole or not at all."""

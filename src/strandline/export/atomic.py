@@ -1,0 +1,279 @@
+"""Results appear whole or not at all.
+
+A file is written under another name next to its place and renamed into it when
+it is complete (`replacing`). A set of results is written into a hidden folder
+first and moved file by file at the end (`staged_folder`), the record last, so
+that a folder with a record is always a folder with all that the record names.
+
+What a rename can promise: a run that fails or is interrupted, also in the
+middle of the move, leaves the older results as they were. Only a power cut or
+a ``kill -9`` within the few milliseconds of the move can leave old and new
+files side by side; the old record is moved away first and the new one arrives
+last, so such a folder has no record and is recognised as incomplete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from strandline.errors import OutputError, StrandlineError
+
+RECORD_NAME = "record.json"
+
+_PARTIAL = ".strandline-partial-"
+
+_NEARLY_FULL = 1 << 20
+
+_REMEDIES = {
+    errno.ENOSPC: ("The disk is full.", "Free some space, or write to another disk."),
+    errno.EDQUOT: ("The disk quota is used up.", "Free some space, or write to another disk."),
+    errno.EFBIG: ("The file is larger than this disk or system allows.", "Write to another disk."),
+    errno.EROFS: ("The disk is read-only.", "Write to another folder."),
+    errno.EACCES: ("Permission denied.", "Choose a folder that you may write to."),
+    errno.EPERM: ("Permission denied.", "Choose a folder that you may write to."),
+    errno.ENOTDIR: ("A part of the path is a file, not a folder.", "Choose another folder."),
+    errno.EEXIST: ("A file is already there.", "Choose another name."),
+    errno.EISDIR: ("A folder is already there.", "Choose another name."),
+    errno.ENAMETOOLONG: ("The name is too long.", "Choose a shorter name."),
+}
+
+
+def output_error(path: Path, reason: BaseException) -> OutputError:
+    """Turn what the system (or GDAL) says about a failed write into an `OutputError`.
+
+    Parameters
+    ----------
+    path : Path
+        What was to be written.
+    reason : BaseException
+        What came instead.
+
+    Returns
+    -------
+    OutputError
+        To be raised from ``reason``.
+
+    Examples
+    --------
+    >>> print(output_error(Path("lake.tif"), OSError(errno.ENOSPC, "No space left on device")))
+    Cannot write 'lake.tif'. The disk is full. Free some space, or write to another disk.
+    """
+    # GDAL's own exceptions have an `errno` too, but it numbers GDAL's errors.
+    number = reason.errno if isinstance(reason, OSError) else None
+    if number is None:
+        # GDAL reports the system's words, not its number.
+        number = next((n for n in _REMEDIES if os.strerror(n) in _chain_text(reason)), None)
+    if number is None and _free_bytes(path) < _NEARLY_FULL:
+        number = errno.ENOSPC
+    said, remedy = _REMEDIES.get(
+        number or 0,
+        (f"{str(reason).strip().rstrip('.') or type(reason).__name__}.", "Check the disk."),
+    )
+    return OutputError(f"Cannot write '{path}'. {said}", remedy=remedy)
+
+
+def _free_bytes(path: Path) -> float:
+    folder = next((p for p in path.absolute().parents if p.is_dir()), None)
+    return shutil.disk_usage(folder).free if folder else float("inf")
+
+
+def _chain_text(reason: BaseException) -> str:
+    parts: list[str] = []
+    link: BaseException | None = reason
+    while link is not None:
+        parts.append(str(link))
+        link = link.__cause__ or link.__context__
+    return " ".join(parts)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Write a file elsewhere first, and put it in its place only when it is complete.
+
+    Files that the writer leaves beside the temporary one (a sidecar such as
+    ``.aux.xml``) come along, before the file itself.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the file shall be. Missing folders are made.
+
+    Yields
+    ------
+    Path
+        Where to write: the same file name in a hidden folder beside ``path``.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or the block wrote none.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder) / "areas.csv") as partial:
+    ...         _ = partial.write_text("water,160.2")
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['areas.csv']
+    """
+    target = Path(path)
+    with _reporting(target):
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _partial_folder(target.parent) as partial:
+            yield partial / target.name
+            if not (partial / target.name).is_file():
+                raise OutputError(f"Nothing was written for '{target}'.")
+            _flush(partial)
+            _move([p.name for p in partial.iterdir()], partial, target.parent, last=target.name)
+
+
+@contextlib.contextmanager
+def staged_folder(out: str | os.PathLike[str]) -> Iterator[Path]:
+    """Write a whole set of results, and let it appear in ``out`` only when it is complete.
+
+    Where ``out`` does not exist yet, the complete folder is renamed into place
+    in one step. Where it does, new files replace those of the same name, files
+    that only the older run had written (its record names them) go, and files
+    that are none of ours stay. If the move fails half-way, it is undone.
+
+    Parameters
+    ----------
+    out : path-like
+        Folder of the results.
+
+    Yields
+    ------
+    Path
+        Empty folder on the same file system to write into.
+
+    Raises
+    ------
+    OutputError
+        If ``out`` is a file or may not be written, or the disk is full.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with staged_folder(Path(folder) / "walker") as staging:
+    ...         _ = (staging / "areas.csv").write_text("water,160.2")
+    ...     [str(file.relative_to(folder)) for file in Path(folder).rglob("*.csv")]
+    ['walker/areas.csv']
+    """
+    target = Path(out)
+    with contextlib.ExitStack() as cleaning:
+        with _reporting(target):
+            if target.exists() and not target.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(target))
+            # An existing folder may be a mount point: only inside it is a rename sure to work.
+            new = not target.exists()
+            if new:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            parent = target.parent if new else target
+            staging = cleaning.enter_context(_partial_folder(parent)) / "results"
+            staging.mkdir()
+        yield staging  # what the block raises is its own affair
+        with _reporting(target):
+            _flush(staging)
+            if new and not target.exists():
+                staging.rename(target)
+                _sync_folder(target.parent)
+            else:
+                _replace_results(staging, target)
+
+
+def _replace_results(staging: Path, target: Path) -> None:
+    from strandline.export.record import written_files
+
+    fresh = {str(p.relative_to(staging)) for p in staging.rglob("*") if p.is_file()}
+    stale = written_files(target / RECORD_NAME) - fresh
+    _move(fresh, staging, target, last=RECORD_NAME, stale=stale | {RECORD_NAME})
+
+
+def _move(
+    names: Iterable[str], source: Path, target: Path, *, last: str, stale: Iterable[str] = ()
+) -> None:
+    """Move files into ``target``; put everything back as it was if one of them fails."""
+    backup = source.parent / f"{source.name}.backup"
+    undo: list[tuple[Path, Path]] = []
+
+    def shift(here: Path, there: Path) -> None:
+        there.parent.mkdir(parents=True, exist_ok=True)
+        undo.append((here, there))
+        here.replace(there)
+
+    try:
+        for name in sorted(set(stale), key=lambda n: n != last):
+            if (target / name).is_file():
+                shift(target / name, backup / name)
+        for name in sorted(names, key=lambda n: (n == last, n)):
+            if (target / name).exists():
+                # A link keeps the old file in its place until the new one takes it over.
+                _link(target / name, backup / name)
+                undo.append((target / name, backup / name))
+            shift(source / name, target / name)
+        _sync_folder(target)
+    except BaseException:
+        for here, there in reversed(undo):
+            if there.exists():
+                there.replace(here)
+        raise
+    shutil.rmtree(backup, ignore_errors=True)
+
+
+def _link(file: Path, copy: Path) -> None:
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file, copy, follow_symlinks=False)
+    except OSError:  # FAT and some network disks know no hard links
+        shutil.copy2(file, copy, follow_symlinks=False)
+
+
+@contextlib.contextmanager
+def _partial_folder(parent: Path) -> Iterator[Path]:
+    # Not tempfile.mkdtemp: its folders are closed to everyone else, and ours become results.
+    partial = parent / f"{_PARTIAL}{secrets.token_hex(6)}"
+    partial.mkdir()
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _reporting(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except StrandlineError:
+        raise
+    except OSError as reason:
+        raise output_error(target, reason) from reason
+
+
+def _flush(folder: Path) -> None:
+    """Have the bytes on the disk before their names are."""
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            with file.open("rb+") as stream:
+                os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows and some network disks cannot synchronise a folder; the rename holds without it.
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
