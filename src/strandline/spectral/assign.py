@@ -1,0 +1,217 @@
+"""From the embedding to clusters: few good centres, and a fixed order of the labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class LinearRule:
+    """Label of an embedded sample e: the largest of the scores e·w_j + b_j.
+
+    Nearest centres, rotations (`discretize`) and pivoted QR (`cluster_qr`) all have
+    this form.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_vectors, n_clusters)
+    bias : ndarray of shape (n_clusters,)
+    """
+
+    weights: NDArray[Any]
+    bias: NDArray[Any]
+
+    @classmethod
+    def nearest(cls, centres: NDArray[Any], dtype: np.dtype[Any]) -> LinearRule:
+        """Make the rule "nearest centre", for centres of shape (n_clusters, n_vectors)."""
+        bias = -0.5 * np.square(centres).sum(axis=1)
+        return cls(np.ascontiguousarray(centres.T, dtype), bias.astype(dtype))
+
+    def __call__(self, embedded: NDArray[Any]) -> NDArray[np.int32]:
+        """Labels of embedded samples, shape (n_points,)."""
+        scores: NDArray[Any] = embedded @ self.weights
+        scores += self.bias
+        labels: NDArray[np.int32] = scores.argmax(axis=1).astype(np.int32)
+        return labels
+
+    def reordered(self, order: NDArray[np.int64]) -> LinearRule:
+        """Rename the clusters: ``order[j]`` is now called j."""
+        return LinearRule(np.ascontiguousarray(self.weights[:, order]), self.bias[order])
+
+
+def canonical_order(
+    rows: NDArray[Any], weights: NDArray[np.float64], labels: NDArray[np.int32], n_clusters: int
+) -> NDArray[np.int64]:
+    """Clusters from the darkest to the brightest mean sample.
+
+    Ties of the mean over features are broken by the features themselves, the first one
+    first.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_points, n_features)
+        In the data's own units.
+    weights : ndarray of shape (n_points,)
+    labels : ndarray of shape (n_points,)
+    n_clusters : int
+
+    Returns
+    -------
+    ndarray of int64, shape (n_clusters,)
+        Old numbers in their new order.
+    """
+    mass = np.bincount(labels, weights, n_clusters)
+    sums = [np.bincount(labels, weights * column, n_clusters) for column in rows.T]
+    means = np.stack(sums, axis=1) / np.where(mass > 0.0, mass, 1.0)[:, None]
+    return np.lexsort([*means.T[::-1], means.mean(axis=1)]).astype(np.int64)
+
+
+def kmeans_centres(
+    points: NDArray[Any],
+    weights: NDArray[np.float64],
+    coarse: NDArray[Any],
+    coarse_weights: NDArray[np.float64],
+    n_clusters: int,
+    rng: np.random.Generator,
+    *,
+    n_init: int = 32,
+    n_refined: int = 6,
+    max_iter: int = 100,
+    tol: float = 1e-5,
+) -> NDArray[np.float64]:
+    """Centres of the least weighted squared error over many starts.
+
+    All starts run together on a coarse version of the points (the landmarks with their
+    mass), which costs next to nothing; the best different ones are refined on the points.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, n_vectors)
+    weights : ndarray of float64, shape (n_points,)
+    coarse, coarse_weights : ndarray
+        Fewer points that stand for the others.
+    n_clusters : int
+    rng : numpy.random.Generator
+    n_init : int
+        Starts on the coarse points.
+    n_refined : int
+        Starts carried on to all points.
+    max_iter : int
+    tol : float
+        A start ends when its relative improvement falls below this.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, n_vectors)
+    """
+    starts = _plus_plus(coarse, coarse_weights, n_clusters, n_init, rng)
+    starts, errors = _lloyd_together(coarse, coarse_weights, starts, max_iter)
+    refined = [
+        _lloyd(points, weights, centres, max_iter, tol)
+        for centres in _different(starts, errors, n_refined)
+    ]
+    return min(refined, key=lambda outcome: outcome[1])[0]
+
+
+def _plus_plus(
+    points: NDArray[Any],
+    weights: NDArray[np.float64],
+    n_clusters: int,
+    n_init: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Draw all starts of k-means++ together: shape (n_init, n_clusters, n_vectors)."""
+    points = points.astype(np.float64)
+    norms = np.square(points).sum(axis=1)
+    centres = np.empty((n_init, n_clusters, points.shape[1]))
+    closest = np.ones((n_init, len(points)))
+    for j in range(n_clusters):
+        heap = np.cumsum(closest * weights, axis=1)
+        flat = heap[:, -1] <= 0.0  # fewer different points than clusters: any will do
+        heap[flat] = np.cumsum(weights)
+        marks = rng.random(n_init) * heap[:, -1]
+        picks = np.minimum((heap <= marks[:, None]).sum(axis=1), len(points) - 1)
+        centres[:, j] = points[picks]
+        distance = norms[picks][:, None] + norms - 2.0 * points[picks] @ points.T
+        np.maximum(distance, 0.0, out=distance)
+        closest = distance if j == 0 else np.minimum(closest, distance)
+    return centres
+
+
+def _lloyd_together(
+    points: NDArray[Any],
+    weights: NDArray[np.float64],
+    centres: NDArray[np.float64],
+    max_iter: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lloyd's iterations for many starts at once, by batched matrix products."""
+    points = points.astype(np.float64)
+    weighted = points * weights[:, None]
+    spread = float((weights * np.square(points).sum(axis=1)).sum())
+    clusters = np.arange(centres.shape[1])
+    labels = np.full((len(centres), len(points)), -1)
+    for _ in range(max_iter):
+        score = points @ centres.transpose(0, 2, 1) - 0.5 * np.square(centres).sum(2)[:, None]
+        before, labels = labels, score.argmax(axis=2)
+        if (labels == before).all():
+            break
+        member = (labels[:, :, None] == clusters).astype(np.float64)
+        mass = np.einsum("sij,i->sj", member, weights)
+        sums = member.transpose(0, 2, 1) @ weighted
+        full = mass > 0.0
+        centres = np.where(full[:, :, None], sums / np.where(full, mass, 1.0)[:, :, None], centres)
+    best = np.take_along_axis(score, labels[:, :, None], axis=2)[:, :, 0]
+    return centres, spread - 2.0 * best @ weights
+
+
+def _different(
+    starts: NDArray[np.float64], errors: NDArray[np.float64], count: int
+) -> list[NDArray[np.float64]]:
+    """Pick the best starts, without those that ended in the same place (equal error)."""
+    kept: list[NDArray[np.float64]] = []
+    order = np.argsort(errors, kind="stable")
+    last = errors[order[0]]
+    for number in order:
+        if not kept or errors[number] > last + 1e-9 * abs(last):
+            kept.append(starts[number])
+            last = errors[number]
+        if len(kept) == count:
+            break
+    return kept
+
+
+def _lloyd(
+    points: NDArray[Any],
+    weights: NDArray[np.float64],
+    centres: NDArray[np.float64],
+    max_iter: int,
+    tol: float,
+) -> tuple[NDArray[np.float64], float]:
+    """Lloyd's iterations from one start; an empty cluster moves to the worst-served point."""
+    n_clusters = len(centres)
+    squares = np.square(points.astype(np.float64)).sum(axis=1)
+    error = np.inf
+    for _ in range(max_iter):
+        rule = LinearRule.nearest(centres, points.dtype)
+        score = points @ rule.weights + rule.bias
+        labels = score.argmax(axis=1)
+        best = np.take_along_axis(score, labels[:, None], axis=1)[:, 0]
+        distance = weights * np.maximum(squares - 2.0 * best, 0.0)
+        mass = np.bincount(labels, weights, n_clusters)
+        sums = [np.bincount(labels, weights * column, n_clusters) for column in points.T]
+        full = mass > 0.0
+        moved = np.stack(sums, axis=1) / np.where(full, mass, 1.0)[:, None]
+        centres = np.where(full[:, None], moved, centres)
+        if not full.all():
+            farthest = np.argsort(distance, kind="stable")[::-1][: int((~full).sum())]
+            centres[~full] = points[farthest]
+            error = np.inf
+            continue
+        before, error = error, float(distance.sum())
+        if before - error <= tol * error:
+            break
+    return centres, error

@@ -1,0 +1,242 @@
+"""From affinities to landmarks to the eigenvectors of the whole graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+from numpy.typing import NDArray
+
+from strandline.errors import InvalidDataError
+from strandline.spectral.affinity import GaussianKernel, NeighbourWeights, PairwiseKernel
+from strandline.spectral.tiles import map_tiles, one_blas_thread
+
+_DEGREE_FLOOR = 1e-3
+"""A Nyström degree can come out at zero or below; none counts less than this × the mean."""
+
+
+class Spectrum(NamedTuple):
+    """Leading eigenvalues of the normalised graph, descending, and the map that embeds.
+
+    Attributes
+    ----------
+    eigenvalues : ndarray of float64, shape (n_vectors,)
+    embed : NystromMap or LandmarkMap
+    """
+
+    eigenvalues: NDArray[np.float64]
+    embed: NystromMap | LandmarkMap
+
+
+def unit_rows(rows: NDArray[Any]) -> NDArray[Any]:
+    """Scale rows to length one, in place; a row of zeros stays."""
+    length = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    length[length == 0.0] = 1.0
+    rows /= length[:, None]
+    return rows
+
+
+@dataclass(frozen=True)
+class NystromMap:
+    """Embedding of a sample x: the direction of B(x) M + offset.
+
+    Attributes
+    ----------
+    kernel : GaussianKernel or PairwiseKernel
+    matrix : ndarray of shape (n_landmarks, n_vectors)
+    offset : ndarray of shape (n_vectors,)
+    """
+
+    kernel: GaussianKernel | PairwiseKernel
+    matrix: NDArray[Any]
+    offset: NDArray[Any]
+
+    def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
+        """Embed points as unit vectors of shape (n_points, n_vectors)."""
+        rows = self.kernel(points) @ self.matrix
+        rows += self.offset
+        return unit_rows(rows)
+
+
+@dataclass(frozen=True)
+class LandmarkMap:
+    """Embedding of a sample: its nearest landmarks' rows, averaged by affinity.
+
+    Attributes
+    ----------
+    neighbours : NeighbourWeights
+    rows : ndarray of shape (n_landmarks, n_vectors)
+    """
+
+    neighbours: NeighbourWeights
+    rows: NDArray[Any]
+
+    def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
+        """Embed points as unit vectors of shape (n_points, n_vectors)."""
+        nearest, weights = self.neighbours(points)
+        embedded = np.zeros((len(points), self.rows.shape[1]), self.rows.dtype)
+        for j in range(nearest.shape[1]):
+            embedded += weights[:, j, None] * self.rows[nearest[:, j]]
+        return unit_rows(embedded)
+
+
+def nystrom_spectrum(
+    points: NDArray[Any],
+    weights: NDArray[np.float64],
+    kernel: GaussianKernel | PairwiseKernel,
+    n_vectors: int,
+    *,
+    teleport: float = 0.05,
+    n_jobs: int | None = None,
+) -> Spectrum:
+    """Eigenvectors of the kernel's normalised graph, exactly orthogonalised.
+
+    The graph is the kernel's Nyström approximation W = B A⁻¹ Bᵀ plus a uniform teleport
+    ρ d̄ / N (d̄: mean degree). The teleport takes the reward from cutting off outliers.
+    With W = F Fᵀ the eigenvectors of D^-½ W D^-½ follow from the small matrix Fᵀ D⁻¹ F,
+    without assuming that the landmarks are orthogonal enough.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, n_features)
+    weights : ndarray of float64, shape (n_points,)
+    kernel : GaussianKernel or PairwiseKernel
+    n_vectors : int
+        Eigenvectors wanted; fewer come if the kernel has a lower rank.
+    teleport : float
+        ρ, relative to the mean degree.
+    n_jobs : int or None
+        Number of threads; it does not change the result.
+
+    Returns
+    -------
+    Spectrum
+
+    References
+    ----------
+    Fowlkes, Belongie, Chung and Malik, "Spectral grouping using the Nyström method",
+    TPAMI 2004 (the orthogonalised form). Amini, Chen, Bickel and Levina, "Pseudo-likelihood
+    methods for community detection in large sparse networks", Ann. Stat. 2013 (the
+    regularising constant).
+    """
+    with one_blas_thread():
+        root = _inverse_root(kernel(kernel.landmarks).astype(np.float64), points.dtype)
+    n_total = float(weights.sum())
+    narrow = root.astype(points.dtype)
+    column_sums = _ordered_sum(
+        map_tiles(lambda part: weights[part] @ kernel(points[part]), len(points), n_jobs)
+    )
+    mean_feature = root.T @ column_sums
+    mean_degree = float(mean_feature @ mean_feature) / n_total
+    if not mean_degree > 0.0:
+        raise InvalidDataError(
+            "The kernel gives the samples no similarity to one another.",
+            expected="a positive mean affinity",
+            got=f"{mean_degree:g}",
+            remedy="Choose another affinity, or do not centre the samples for this one.",
+        )
+    constant = np.sqrt(teleport * mean_degree / n_total)
+
+    def gram(part: slice) -> NDArray[np.float64]:
+        tile = np.empty((part.stop - part.start, narrow.shape[1] + 1), points.dtype)
+        np.matmul(kernel(points[part]), narrow, out=tile[:, :-1])
+        degree = np.maximum(tile[:, :-1] @ mean_feature, _DEGREE_FLOOR * mean_degree)
+        degree += teleport * mean_degree
+        tile[:, -1] = constant
+        tile *= np.sqrt(weights[part] / degree)[:, None].astype(points.dtype)
+        return (tile.T @ tile).astype(np.float64)
+
+    total = _ordered_sum(map_tiles(gram, len(points), n_jobs))
+    n_vectors = min(n_vectors, len(total))
+    with one_blas_thread():
+        values, vectors = _leading_eigenpairs(total, n_vectors)
+        vectors = vectors / np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
+        matrix = (root @ vectors[:-1]).astype(points.dtype)
+    offset = (constant * vectors[-1]).astype(points.dtype)
+    return Spectrum(values, NystromMap(kernel, matrix, offset))
+
+
+def _inverse_root(matrix: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[np.float64]:
+    """P with P Pᵀ = A⁻¹, without the directions that `dtype` cannot resolve."""
+    values, vectors = scipy.linalg.eigh((matrix + matrix.T) / 2.0, driver="evd")
+    tolerance = 1e-6 if dtype == np.float32 else 1e-12
+    kept = values > tolerance * values[-1]
+    return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))
+
+
+def _leading_eigenpairs(
+    matrix: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Largest eigenvalues, descending, and their eigenvectors with a definite sign."""
+    n = len(matrix)
+    values, vectors = scipy.linalg.eigh(matrix, subset_by_index=(n - count, n - 1))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    largest = np.abs(vectors).argmax(axis=0)
+    return values, vectors * np.where(vectors[largest, np.arange(count)] < 0.0, -1.0, 1.0)
+
+
+def _ordered_sum(parts: Any) -> NDArray[np.float64]:
+    """Add the tiles' contributions in their order, in float64."""
+    total: NDArray[np.float64] | None = None
+    for part in parts:
+        total = part.astype(np.float64) if total is None else np.add(total, part, out=total)
+    if total is None:
+        raise InvalidDataError("There are no samples.")
+    return total
+
+
+def landmark_spectrum(
+    nearest: NDArray[np.int64],
+    squared: NDArray[Any],
+    weights: NDArray[np.float64],
+    neighbours: NeighbourWeights,
+    n_vectors: int,
+    *,
+    teleport: float = 0.0,
+) -> Spectrum:
+    """Eigenvectors of the landmark graph, through which samples are connected.
+
+    Samples and landmarks form a bipartite graph with weights B (rows add up to one).
+    Cutting it is cutting the graph of the landmarks alone, W = Bᵀ B: the transfer cut.
+
+    Parameters
+    ----------
+    nearest, squared : ndarray of shape (n_points, n_neighbors)
+        From `neighbour_distances`.
+    weights : ndarray of float64, shape (n_points,)
+    neighbours : NeighbourWeights
+    n_vectors : int
+    teleport : float
+        Uniform connection between all landmarks, relative to the mean degree.
+
+    Returns
+    -------
+    Spectrum
+
+    References
+    ----------
+    Li, Wu and Chang, "Segmentation using superpixels: a bipartite graph partitioning
+    approach", CVPR 2012. Huang et al., "Ultra-scalable spectral clustering and ensemble
+    clustering", TKDE 2020.
+    """
+    n_landmarks = len(neighbours.landmarks)
+    n_points, width = nearest.shape
+    values = neighbours.weigh(squared).astype(np.float64) * np.sqrt(weights)[:, None]
+    B = scipy.sparse.csr_array(
+        (values.ravel(), nearest.ravel(), np.arange(0, n_points * width + 1, width)),
+        shape=(n_points, n_landmarks),
+    )
+    W = (B.T @ B).toarray()
+    degree = W.sum(axis=1)
+    W += teleport * degree.mean() / n_landmarks
+    degree += teleport * degree.mean()
+    alive = degree > 0.0
+    root = np.where(alive, 1.0 / np.sqrt(np.where(alive, degree, 1.0)), 0.0)
+    n_vectors = min(n_vectors, int(alive.sum()))
+    with one_blas_thread():
+        eigenvalues, vectors = _leading_eigenpairs(W * root[:, None] * root, n_vectors)
+    rows = (vectors * root[:, None]).astype(squared.dtype)
+    return Spectrum(eigenvalues, LandmarkMap(neighbours, rows))

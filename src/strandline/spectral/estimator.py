@@ -1,0 +1,442 @@
+"""The estimator: scikit-learn's conventions around the engine, for NumPy and Dask arrays."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import sklearn.utils.validation
+from numpy.typing import NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+
+from strandline.errors import ConfigurationError, IgnoredParameterWarning, InvalidDataError
+from strandline.spectral.fitting import SAMPLE_ROWS, Model, Settings, fit_model, working_dtype
+from strandline.spectral.sampling import draw_indexed_sample, is_dask, plain_array
+from strandline.spectral.tiles import NOT_LABELLED, map_rows
+
+_validation: Any = sklearn.utils.validation  # scikit-learn has no types
+_KMEANS_PARAMETERS = {"n_init", "max_iter", "tol"}
+_warned: set[str] = set()
+
+
+@dataclass(frozen=True)
+class AssignedLabels:
+    """Where users of dask-ml look for the labels.
+
+    Attributes
+    ----------
+    labels_ : ndarray or dask.array.Array of int32, shape (n_samples,)
+    """
+
+    labels_: Any
+
+
+class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has no types
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+):
+    """Spectral clustering of any number of samples, through landmarks.
+
+    The model is fitted to one deterministic sample of the rows; labels of all rows, and
+    of new ones, come from that model tile by tile. One seed gives the same bytes under
+    any chunking, number of threads or workers.
+
+    Parameters
+    ----------
+    n_clusters : int
+        Number of clusters.
+    affinity : {"rbf", "nearest_neighbors"}, name of a pairwise kernel, or callable
+        ``"rbf"``: a Gaussian kernel. ``"nearest_neighbors"``: a sparse graph between
+        samples and their nearest landmarks. Other names are those of
+        `sklearn.metrics.pairwise.pairwise_kernels`; a callable takes ``(X, Z)`` and
+        returns the matrix of affinities.
+    gamma : float, "auto" or None
+        Kernel coefficient, in 1/units². "auto" and None: from the data's own scale for
+        ``"rbf"``, scikit-learn's default for other kernels.
+    n_components : int, optional
+        Number of landmarks, as in dask-ml. None: chosen from `n_clusters`.
+    n_neighbors : int
+        Nearest landmarks per sample, for ``"nearest_neighbors"``.
+    random_state : int, RandomState or None
+        None means 0: results are reproducible unless asked otherwise.
+    n_init : int
+        Starts of the k-means in the embedding.
+    assign_labels : {"kmeans"}
+        How clusters are found in the embedding.
+    kernel_params : mapping, optional
+        Parameters of a named kernel or a callable.
+    kmeans_params : mapping, optional
+        ``n_init``, ``max_iter`` and ``tol`` of the k-means in the embedding; other keys
+        are accepted for compatibility and have no effect.
+    degree, coef0 : float
+        For the polynomial and sigmoid kernels.
+    persist_embedding : bool
+        For compatibility with dask-ml; has no effect (the embedding is never stored).
+    n_jobs : int, optional
+        Threads for NumPy input. None: every usable CPU. Never changes the result.
+
+    Attributes
+    ----------
+    labels_ : ndarray or dask.array.Array of int32, shape (n_samples,)
+        0 is the cluster with the darkest mean sample. -1 where a sample has NaN.
+    assign_labels_ : AssignedLabels
+        Holds the same `labels_`, for code written for dask-ml.
+    eigenvalues_ : ndarray of float64, shape (n_vectors,)
+        Leading eigenvalues of the normalised graph, descending.
+    n_features_in_ : int
+        Number of features.
+    model_ : Model
+        All that labels depend on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0, 0.1], [0.1, 0.0], [0.9, 1.0], [1.0, 0.9]])
+    >>> SpectralClustering(n_clusters=2).fit_predict(X)
+    array([0, 0, 1, 1], dtype=int32)
+    """
+
+    feature_names_in_: NDArray[Any]
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        affinity: str | Callable[..., Any] = "rbf",
+        gamma: float | str | None = None,
+        n_components: int | None = None,
+        n_neighbors: int = 8,
+        random_state: Any = None,
+        n_init: int = 32,
+        assign_labels: str = "kmeans",
+        kernel_params: Mapping[str, Any] | None = None,
+        kmeans_params: Mapping[str, Any] | None = None,
+        degree: float = 3,
+        coef0: float = 1,
+        persist_embedding: bool = False,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.affinity = affinity
+        self.gamma = gamma
+        self.n_components = n_components
+        self.n_neighbors = n_neighbors
+        self.random_state = random_state
+        self.n_init = n_init
+        self.assign_labels = assign_labels
+        self.kernel_params = kernel_params
+        self.kmeans_params = kmeans_params
+        self.degree = degree
+        self.coef0 = coef0
+        self.persist_embedding = persist_embedding
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the model and label the samples.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            NumPy or Dask array chunked any way, or an object with such an array as
+            ``.data``. Rows with NaN take no part.
+        y : None
+            Ignored.
+        sample_weight : array of shape (n_samples,), optional
+            Not negative. Weight zero: labelled, but without influence.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidDataError
+            Infinities, or fewer samples without NaN than clusters.
+        ConfigurationError
+            A parameter that cannot work.
+        """
+        settings = self._settings()
+        array = self._checked(X, reset=True)
+        if sample_weight is not None:
+            sample_weight = _checked_weight(sample_weight, array)
+        sample = draw_indexed_sample(array, SAMPLE_ROWS, settings.seed)
+        if settings.n_landmarks is not None and settings.n_landmarks > array.shape[0]:
+            raise ConfigurationError(
+                "There are more landmarks than samples.",
+                expected=f"n_components <= {array.shape[0]}",
+                got=str(settings.n_landmarks),
+            )
+        if len(sample.rows) < settings.n_clusters:
+            raise InvalidDataError(
+                f"n_samples={len(sample.rows)} without NaN are too few.",
+                expected=f"at least n_clusters={settings.n_clusters}",
+                got=str(len(sample.rows)),
+                remedy="Ask for fewer clusters.",
+            )
+        weight = None if sample_weight is None else sample_weight[sample.numbers]
+        self.model_: Model = fit_model(sample.rows, weight, settings)
+        self.eigenvalues_ = self.model_.eigenvalues
+        self.labels_ = self._label(array)
+        self.assign_labels_ = AssignedLabels(self.labels_)
+        return self
+
+    def fit_predict(  # type: ignore[override]  # the one extra argument is named
+        self, X: Any, y: Any = None, sample_weight: Any = None
+    ) -> Any:
+        """Fit the model and return the samples' labels, as in `labels_`."""
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def predict(self, X: Any) -> Any:
+        """Label samples by the fitted model.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray or dask.array.Array of int32, shape (n_samples,)
+            Lazy for Dask input; -1 where a sample has NaN.
+        """
+        self.fitted_model()
+        return self._label(self._checked(X, reset=False))
+
+    def transform(self, X: Any) -> Any:
+        """Spectral coordinates of samples: unit vectors in which clusters are compact.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray or dask.array.Array of float32 or float64, shape (n_samples, n_vectors)
+            Lazy for Dask input; NaN where a sample has NaN.
+        """
+        model = self.fitted_model()
+        array = self._checked(X, reset=False)
+        shape = (array.shape[0], self._n_features_out)
+        dtype = working_dtype(array.dtype)
+        if is_dask(array):
+            return array.rechunk({1: -1}).map_blocks(
+                _embed_block,
+                model=model,
+                dtype=dtype,
+                chunks=(array.chunks[0], (shape[1],)),
+                meta=np.empty((0, 0), dtype),
+            )
+        return map_rows(model.embedding, array, np.full(shape, np.nan, dtype), self.n_jobs)
+
+    def fit_transform(  # type: ignore[override]  # the one extra argument is named
+        self, X: Any, y: Any = None, sample_weight: Any = None
+    ) -> Any:
+        """Fit the model and return the samples' spectral coordinates."""
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def fitted_model(self) -> Model:
+        """Give the fitted model, or raise scikit-learn's NotFittedError."""
+        _validation.check_is_fitted(self, "model_")
+        return self.model_
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.eigenvalues_)
+
+    def _label(self, array: Any) -> Any:
+        if is_dask(array):
+            return array.rechunk({1: -1}).map_blocks(
+                _label_block,
+                model=self.model_,
+                dtype=np.int32,
+                drop_axis=1,
+                meta=np.empty(0, np.int32),
+            )
+        labels = np.full(array.shape[0], NOT_LABELLED, np.int32)
+        return map_rows(self.model_.labels, array, labels, self.n_jobs)
+
+    def _checked(self, X: Any, *, reset: bool) -> Any:
+        """Get the numeric table inside `X`; Dask arrays are checked without computing."""
+        array = plain_array(X)
+        if not is_dask(array):
+            try:
+                table = _validation.validate_data(
+                    self, array, reset=reset, dtype="numeric", ensure_all_finite="allow-nan"
+                )
+            except ValueError as error:
+                if "infinity" in str(error):
+                    raise InvalidDataError(
+                        "The samples contain infinity.",
+                        expected="finite values, or NaN where nothing was observed",
+                        remedy="Mask them with NaN.",
+                    ) from error
+                raise
+            return table.astype(np.uint8) if table.dtype == bool else table
+        if array.ndim != 2 or array.dtype.kind not in "fiub":
+            raise InvalidDataError(
+                "Samples have to form a table of numbers.",
+                expected="a real array of shape (n_samples, n_features)",
+                got=f"shape {tuple(array.shape)}, dtype {array.dtype}",
+            )
+        if reset:
+            self.n_features_in_ = int(array.shape[1])
+        elif array.shape[1] != self.n_features_in_:
+            raise InvalidDataError(
+                "The samples have another number of features than the model.",
+                expected=f"{self.n_features_in_} features",
+                got=str(array.shape[1]),
+            )
+        return array.astype(np.uint8) if array.dtype == bool else array
+
+    def _settings(self) -> Settings:
+        """Check the parameters, all before any work is done."""
+        for name in ("n_clusters", "n_neighbors", "n_init"):
+            _check_count(name, getattr(self, name))
+        if self.n_components is not None:
+            _check_count("n_components", self.n_components)
+        if self.assign_labels != "kmeans":
+            raise ConfigurationError(
+                "Unknown way to assign labels.", expected="'kmeans'", got=repr(self.assign_labels)
+            )
+        gamma = _checked_gamma(self.gamma)
+        kmeans = dict(self.kmeans_params or {})
+        for name in sorted(set(kmeans) - _KMEANS_PARAMETERS):
+            _warn_ignored(f"kmeans_params[{name!r}]")
+        if self.persist_embedding:
+            _warn_ignored("persist_embedding")
+        n_init = kmeans.get("n_init", self.n_init)
+        max_iter = kmeans.get("max_iter", 100)
+        _check_count("kmeans_params['n_init']", n_init)
+        _check_count("kmeans_params['max_iter']", max_iter)
+        return Settings(
+            n_clusters=int(self.n_clusters),
+            affinity=_checked_affinity(self.affinity),
+            gamma=gamma,
+            n_landmarks=None if self.n_components is None else int(self.n_components),
+            n_neighbors=int(self.n_neighbors),
+            kernel_parameters=self._kernel_parameters(gamma),
+            seed=_seed(self.random_state),
+            n_init=int(n_init),
+            max_iter=int(max_iter),
+            tol=float(kmeans.get("tol", 1e-5)),
+            n_jobs=self.n_jobs,
+        )
+
+    def _kernel_parameters(self, gamma: float | None) -> dict[str, Any]:
+        from sklearn.metrics.pairwise import KERNEL_PARAMS
+
+        given = dict(self.kernel_params or {})
+        if callable(self.affinity):
+            return given
+        usual = {"gamma": gamma, "degree": self.degree, "coef0": self.coef0}
+        allowed = KERNEL_PARAMS.get(self.affinity, ())
+        unknown = sorted(set(given) - set(allowed))
+        if unknown:
+            raise ConfigurationError(
+                f"kernel_params has names that the affinity {self.affinity!r} does not know.",
+                expected=", ".join(sorted(allowed)) or "no parameters",
+                got=", ".join(unknown),
+            )
+        return {name: value for name, value in usual.items() if name in allowed} | given
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[no-untyped-call]
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _label_block(block: NDArray[Any], model: Model) -> NDArray[np.int32]:
+    labels = np.full(len(block), NOT_LABELLED, np.int32)
+    return map_rows(model.labels, block, labels, n_jobs=1)
+
+
+def _embed_block(block: NDArray[Any], model: Model) -> NDArray[Any]:
+    shape = (len(block), model.rule.weights.shape[0])
+    out = np.full(shape, np.nan, working_dtype(block.dtype))
+    return map_rows(model.embedding, block, out, n_jobs=1)
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigurationError(
+            f"{name} has to be a positive integer.", expected="1, 2, 3, …", got=repr(value)
+        )
+
+
+def _checked_affinity(affinity: Any) -> str | Callable[..., Any]:
+    if callable(affinity):
+        return affinity  # type: ignore[no-any-return]  # any callable will do
+    from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
+
+    names = sorted({"nearest_neighbors", *PAIRWISE_KERNEL_FUNCTIONS} - {"precomputed"})
+    if affinity not in names:
+        raise ConfigurationError(
+            "Unknown affinity.", expected=f"a function or one of {names}", got=repr(affinity)
+        )
+    return str(affinity)
+
+
+def _checked_gamma(gamma: Any) -> float | None:
+    if gamma is None or (isinstance(gamma, str) and gamma == "auto"):
+        return None
+    number = isinstance(gamma, int | float | np.number) and not isinstance(gamma, bool)
+    if not (number and 0.0 < gamma < np.inf):
+        raise ConfigurationError(
+            "gamma has to be positive.", expected="a number > 0, 'auto' or None", got=repr(gamma)
+        )
+    return float(gamma)
+
+
+def _checked_weight(weight: Any, array: Any) -> NDArray[np.float64]:
+    values = weight.compute() if is_dask(plain_array(weight)) else weight
+    if not is_dask(array):
+        values = _validation._check_sample_weight(
+            values, array, dtype=np.float64, ensure_non_negative=True
+        )
+    checked = np.asarray(values, dtype=np.float64)
+    if checked.shape != (array.shape[0],):
+        raise InvalidDataError(
+            "sample_weight does not match the samples.",
+            expected=f"shape ({array.shape[0]},)",
+            got=f"shape {checked.shape}",
+        )
+    if not np.isfinite(checked).all() or (checked < 0.0).any():
+        raise InvalidDataError("sample_weight has to be finite and not negative.")
+    return checked
+
+
+def _seed(random_state: Any) -> int:
+    if random_state is None:
+        return 0
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
+        return int(random_state) % 2**32
+    raise ConfigurationError(
+        "random_state is of an unknown kind.",
+        expected="an integer, a RandomState, a Generator or None",
+        got=repr(random_state),
+    )
+
+
+def _warn_ignored(name: str) -> None:
+    """Say once per process that a parameter has no effect."""
+    if name in _warned:
+        return
+    _warned.add(name)
+    warnings.warn(
+        f"{name} is accepted for compatibility and has no effect.",
+        IgnoredParameterWarning,
+        stacklevel=4,
+    )

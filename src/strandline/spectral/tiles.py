@@ -1,0 +1,175 @@
+"""Work through rows in tiles that fit the cache, with the same bits however the rows arrive.
+
+Three rules keep a result independent of chunking and of the number of threads: every
+tile has the same shape, so the matrix product takes the same path for every row; the
+linear algebra inside a tile is single-threaded, threads work on different tiles; and
+what is summed over tiles is summed in tile order, in float64.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+import scipy.linalg  # noqa: F401  (loads SciPy's BLAS before the controller looks for it)
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from strandline.errors import ConfigurationError, InvalidDataError
+
+Result = TypeVar("Result")
+
+TILE_ROWS = 1024
+"""Rows per tile: a multiple of every BLAS micro-kernel, small enough for the L2 cache."""
+
+NOT_LABELLED = -1
+"""The label of a sample that has a NaN among its features."""
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()  # type: ignore[no-untyped-call]
+
+
+class _OneBlasThread:
+    """Count who needs single-threaded BLAS: the limit is global, its users are threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limit: Any = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._limit = _controller().limit(limits=1, user_api="blas")
+            self._users += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limit.restore_original_limits()
+                self._limit = None
+
+
+_one_blas_thread = _OneBlasThread()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep BLAS single-threaded while inside; safe when several threads are inside at once."""
+    _one_blas_thread.enter()
+    try:
+        yield
+    finally:
+        _one_blas_thread.leave()
+
+
+def thread_count(n_jobs: int | None) -> int:
+    """Turn scikit-learn's ``n_jobs`` into a number of threads; None means every usable CPU."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cpus = usable or 1
+    if n_jobs is None:
+        return cpus
+    if n_jobs == 0:
+        raise ConfigurationError(
+            "n_jobs is zero.", expected="a positive number, a negative one or None", got="0"
+        )
+    return n_jobs if n_jobs > 0 else max(1, cpus + 1 + n_jobs)
+
+
+def map_tiles(
+    function: Callable[[slice], Result], n_rows: int, n_jobs: int | None = None
+) -> Iterator[Result]:
+    """Apply `function` to consecutive slices of `n_rows` rows; results come in tile order."""
+    slices = [slice(i, min(i + TILE_ROWS, n_rows)) for i in range(0, n_rows, TILE_ROWS)]
+    threads = min(thread_count(n_jobs), len(slices))
+    with one_blas_thread():
+        if threads <= 1:
+            yield from map(function, slices)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                yield from pool.map(function, slices)
+
+
+def map_rows(
+    function: Callable[[NDArray[Any]], NDArray[Any]],
+    rows: NDArray[Any],
+    out: NDArray[Any],
+    n_jobs: int | None = None,
+) -> NDArray[Any]:
+    """Fill `out` with ``function(tile)`` for every fully observed row of `rows`.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a ``(TILE_ROWS, n_features)`` array without NaN, returns as many rows.
+    rows : ndarray of shape (n_samples, n_features)
+        Samples, of any numeric type. Rows with NaN keep what `out` holds for them.
+    out : ndarray of shape (n_samples, ...)
+        Results, written in place.
+    n_jobs : int or None
+        Number of threads; None uses every CPU.
+
+    Returns
+    -------
+    ndarray
+        `out`.
+
+    Raises
+    ------
+    InvalidDataError
+        If a value is infinite.
+    """
+
+    def work(part: slice) -> None:
+        block = rows[part]
+        observed = observed_rows(block)
+        count = len(block) if observed is None else int(np.count_nonzero(observed))
+        if count == 0:
+            return
+        tile = np.zeros((TILE_ROWS, rows.shape[1]), rows.dtype)
+        tile[:count] = block if observed is None else block[observed]
+        result = function(tile)[:count]
+        if observed is None:
+            out[part] = result
+        else:
+            out[part][observed] = result
+
+    for _ in map_tiles(work, len(rows), n_jobs):
+        pass
+    return out
+
+
+def observed_rows(block: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Which rows have no NaN: a boolean per row, or None when all have none.
+
+    Raises
+    ------
+    InvalidDataError
+        If a value is infinite.
+    """
+    if block.dtype.kind != "f":
+        return None
+    with np.errstate(all="ignore"):  # the sum only serves to find out that all is well
+        if np.isfinite(block.sum(dtype=np.float64)):
+            return None
+    finite = np.isfinite(block)
+    if finite.all():
+        return None
+    if np.isinf(block).any():
+        raise InvalidDataError(
+            "The samples contain infinity.",
+            expected="finite values, or NaN where nothing was observed",
+            got=f"{int(np.isinf(block).sum())} infinite values among {len(block)} samples",
+            remedy="Mask them with NaN.",
+        )
+    observed: NDArray[np.bool_] = finite.all(axis=1)
+    return observed
