@@ -123,6 +123,10 @@ class CatalogError(SceneError):
     """A catalogue, one of its sources, or a parameter of a source is wrong."""
 
 
+class UnknownSourceError(CatalogError, KeyError, AttributeError):
+    """A catalogue has no source of this name, asked for as an item or as an attribute."""
+
+
 # --- preparation, engine, water, change ------------------------------------
 
 
@@ -162,6 +166,10 @@ class StrandlineWarning(UserWarning):
 
 class IgnoredParameterWarning(StrandlineWarning):
     """A parameter is accepted for compatibility and has no effect."""
+
+
+class FewerClustersWarning(StrandlineWarning):
+    """The samples have fewer distinct values than clusters were asked for."""
 
 
 class SuspiciousSceneWarning(StrandlineWarning):
