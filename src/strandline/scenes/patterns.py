@@ -1,0 +1,294 @@
+"""Which files a path, a glob or a pattern such as ``…_band{band:d}.tif`` names.
+
+Files are listed by fsspec, so a pattern on S3 works like one on disk.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from strandline.errors import (
+    ConfigurationError,
+    MissingDependencyError,
+    SourceNotFoundError,
+    UnreadableSourceError,
+)
+from strandline.scenes.storage import is_url
+
+# What the date directives that file names use may look like; any other is left to strptime.
+_DIRECTIVES = {"Y": r"\d{4}", "y": r"\d{2}", "j": r"\d{3}", "b": r"[^\W\d]+", "B": r"[^\W\d]+"}
+_DIRECTIVES |= dict.fromkeys("mdHMS", r"\d{2}")
+
+
+@dataclass(frozen=True)
+class MatchedFile:
+    """A file, and what its name says.
+
+    Parameters
+    ----------
+    url : str
+        Local path or URL.
+    fields : dict
+        Values of the pattern's fields: int, float, datetime or str.
+    """
+
+    url: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def match_files(
+    urlpath: str | Sequence[str],
+    *,
+    pattern: bool | str = True,
+    storage_options: Mapping[str, Any] | None = None,
+) -> list[MatchedFile]:
+    """Find the files that a path, a glob, a pattern, or a list of these names.
+
+    Parameters
+    ----------
+    urlpath : str or sequence of str
+        Local paths or URLs. ``*``, ``?`` and ``[…]`` are globs; ``{name}``, ``{name:d}`` (an
+        integer), ``{name:f}`` (a number) and ``{name:%Y%m%d}`` (a date) are fields.
+    pattern : bool or str
+        False takes braces in `urlpath` literally. A string is a pattern for files that `urlpath`
+        names otherwise; it may leave out the folder.
+    storage_options : mapping, optional
+        As fsspec and intake write them, e.g. ``{"anon": True}``.
+
+    Returns
+    -------
+    list of MatchedFile
+        A pattern's files ordered by its fields, a glob's by name (band 10 after band 2), a list's
+        as listed. A plain path is not looked up.
+
+    Raises
+    ------
+    SourceNotFoundError
+        If no file matches.
+    UnreadableSourceError
+        If the folder or bucket cannot be listed.
+    ConfigurationError
+        If the pattern cannot be understood.
+
+    Examples
+    --------
+    >>> match_files("scene.tif")
+    [MatchedFile(url='scene.tif', fields={})]
+    >>> match_files("LT05_B3.TIF", pattern="{sensor}_B{band:d}.TIF")
+    [MatchedFile(url='LT05_B3.TIF', fields={'sensor': 'LT05', 'band': 3})]
+    """
+    if not isinstance(urlpath, str):
+        each = [
+            match_files(one, pattern=pattern, storage_options=storage_options) for one in urlpath
+        ]
+        return [file for files in each for file in files]
+    fields = _fields(urlpath) if pattern is True else []
+    if fields:
+        files = _listed(urlpath, fields, storage_options)
+        return sorted(files, key=lambda file: (*_order(file, fields), file.url))
+    if _is_glob(urlpath):
+        files = sorted(_listed(urlpath, [], storage_options), key=lambda file: _natural(file.url))
+    else:
+        files = [MatchedFile(urlpath)]
+    if isinstance(pattern, str):
+        files = [MatchedFile(file.url, _parsed(file.url, pattern)) for file in files]
+    return files
+
+
+def _is_glob(urlpath: str) -> bool:
+    magic = any(character in urlpath for character in "*?[")
+    return magic and (is_url(urlpath) or not Path(urlpath).exists())
+
+
+def _fields(urlpath: str) -> list[str]:
+    """Names of the pattern's fields in order of appearance."""
+    try:
+        parts = list(Formatter().parse(urlpath))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The pattern {urlpath!r} cannot be understood: {error}.",
+            expected="fields like {band:d}, and braces that are meant doubled",
+        ) from error
+    names: list[str] = []
+    for _, name, _, conversion in parts:
+        if name is None:
+            continue
+        if not name.isidentifier() or conversion:
+            raise ConfigurationError(
+                f"The pattern {urlpath!r} has a field without a plain name.",
+                expected="fields like {band:d}",
+                got="{" + name + ("!" + conversion if conversion else "") + "}",
+            )
+        names.append(name)
+    return list(dict.fromkeys(names))
+
+
+def _listed(
+    urlpath: str, fields: Sequence[str], storage_options: Mapping[str, Any] | None
+) -> list[MatchedFile]:
+    place = urlpath
+    if not is_url(urlpath):
+        # Listings give absolute paths without "..".
+        plain = urlpath.removeprefix("file://")
+        place = os.path.normpath(Path(plain).expanduser().absolute())
+    found = _glob(place, bool(fields), storage_options)
+    if fields:
+        parsed = ((url, _match(url, place)) for url in found)
+        files = [MatchedFile(url, values) for url, values in parsed if values is not None]
+    else:
+        files = [MatchedFile(url) for url in found]
+    if not files:
+        raise SourceNotFoundError(
+            f"No file matches {urlpath!r}.",
+            got=f"{len(found)} of a similar name" if found else None,
+            remedy="Check the path, and the access to the store if it is remote.",
+        )
+    return files
+
+
+def _glob(urlpath: str, has_fields: bool, storage_options: Mapping[str, Any] | None) -> list[str]:
+    from fsspec.core import url_to_fs
+
+    glob = _as_glob(urlpath) if has_fields else urlpath
+    local = not is_url(urlpath)
+    try:
+        options = {} if local else listing_options(storage_options)
+        files, path = url_to_fs(glob, **options)  # type: ignore[no-untyped-call]  # untyped
+        found = [str(name) for name in files.glob(path)]
+        scheme = urlpath.partition("://")[0]
+        return [name if local or is_url(name) else f"{scheme}://{name}" for name in found]
+    except FileNotFoundError:
+        return []
+    except PermissionError as error:
+        raise UnreadableSourceError(
+            f"Listing the files of {urlpath!r} was refused: {error}.",
+            remedy="Pass credentials in storage_options, or list the files one by one.",
+        ) from error
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"Listing the files of {urlpath!r} needs another package: {error}",
+            remedy="Install it, for S3 with: pip install 'strandline[io]'",
+        ) from error
+    except Exception as error:  # every store brings its own family of errors
+        raise UnreadableSourceError(
+            f"The files of {urlpath!r} cannot be listed: {error}.",
+            remedy="Check the URL, the network and storage_options.",
+        ) from error
+
+
+def listing_options(storage_options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Storage options as an fsspec file system takes them.
+
+    Catalogues write S3's region at the top level and GDAL options in capitals among the others;
+    file systems accept neither.
+
+    Examples
+    --------
+    >>> listing_options({"anon": True, "region_name": "us-east-1"})["client_kwargs"]
+    {'region_name': 'us-east-1'}
+    """
+    given = dict(storage_options or {})
+    options = {name: value for name, value in given.items() if not name.isupper()}
+    if str(given.get("AWS_NO_SIGN_REQUEST", "")).upper() in ("YES", "TRUE", "ON", "1"):
+        options.setdefault("anon", True)
+    client = dict(options.pop("client_kwargs", None) or {})
+    for name in ("region_name", "verify"):
+        if name in options:
+            client.setdefault(name, options.pop(name))
+    if client:
+        options["client_kwargs"] = client
+    # A listing that was kept from earlier would miss files that came since.
+    return options | {"use_listings_cache": False}
+
+
+def _as_glob(pattern: str) -> str:
+    parts = []
+    for literal, name, _, _ in Formatter().parse(pattern):
+        parts.append(literal.replace("[", "[[]"))
+        if name is not None:
+            parts.append("*")
+    return re.sub(r"\*{2,}", "*", "".join(parts))
+
+
+def _parsed(url: str, pattern: str) -> dict[str, Any]:
+    _fields(pattern)
+    values = _match(url, pattern)
+    if values is None:
+        raise ConfigurationError(
+            "A file's name does not fit the pattern.", expected=repr(pattern), got=repr(url)
+        )
+    return values
+
+
+def _match(url: str, pattern: str) -> dict[str, Any] | None:
+    """Values of the pattern's fields in a file's path, or None where it does not fit."""
+    expression, formats = _regex(pattern)
+    # A pattern may leave out leading folders.
+    match = re.search(f"(?:^|/){expression}$", url)
+    if match is None:
+        return None
+    try:
+        return {name: _value(match[name], spec) for name, spec in formats.items()}
+    except ValueError:
+        return None
+
+
+def _regex(pattern: str) -> tuple[str, dict[str, str]]:
+    parts: list[str] = []
+    formats: dict[str, str] = {}
+    for literal, name, spec, _ in Formatter().parse(pattern.lstrip("/")):
+        escaped = re.escape(literal)
+        parts.append(escaped.replace(r"\*", "[^/]*").replace(r"\?", "[^/]"))
+        if name is None:
+            continue
+        if name in formats:
+            parts.append(f"(?P={name})")
+            continue
+        formats[name] = spec or ""
+        parts.append(f"(?P<{name}>{_field_regex(spec or '')})")
+    return "".join(parts), formats
+
+
+def _field_regex(spec: str) -> str:
+    if "%" in spec:
+        pieces = re.split(r"(%.)", spec)
+        return "".join(
+            _DIRECTIVES.get(piece[1], ".+?") if piece.startswith("%") else re.escape(piece)
+            for piece in pieces
+            if piece
+        )
+    if spec.endswith("d"):
+        width = spec[:-1].lstrip("0")
+        return rf"[-+]?\d{{{int(width)},}}" if width.isdigit() else r"[-+]?\d+"
+    if spec.endswith(("f", "e", "g")):
+        return r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
+    return "[^/]+?"
+
+
+def _value(text: str, spec: str) -> Any:
+    if "%" in spec:
+        return datetime.strptime(text, spec)
+    if spec.endswith("d"):
+        return int(text)
+    if spec.endswith(("f", "e", "g")):
+        return float(text)
+    return text
+
+
+def _order(file: MatchedFile, fields: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(
+        _natural(value) if isinstance(value, str) else value
+        for value in (file.fields[name] for name in fields)
+    )
+
+
+def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    pieces = re.split(r"(\d+)", text)
+    return tuple((1, int(p), "") if p.isdigit() else (0, 0, p) for p in pieces)
