@@ -1,1 +1,83 @@
-"""Strandline: water and land cover from satellite scenes, without training data."""
+"""Water and land cover from satellite scenes, without training data.
+
+The stages, in their order; each takes what the one before returns:
+
+    open_scene, open_catalog, simulate_scene     a scene: reflectance by band, y, x
+    make_grid, regrid, stack_scenes              several dates on one grid
+    segment                                      clusters of spectra, one model for all dates
+    find_water, water_mask                       which clusters are water, and why
+    compare, areas                               what changed, in km²
+    report, run_study                            results that others can read and replay
+
+>>> import strandline as sl
+>>> scene, truth = sl.simulate_scene("2017-10-22", size=(200, 200), resolution=150)
+>>> water = sl.water_mask(sl.segment(scene))
+>>> water.dims
+('y', 'x')
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from strandline.change import areas as areas
+    from strandline.change import compare as compare
+    from strandline.export.model import load_model as load_model
+    from strandline.export.model import save_model as save_model
+    from strandline.prepare import make_grid as make_grid
+    from strandline.prepare import regrid as regrid
+    from strandline.prepare import stack_scenes as stack_scenes
+    from strandline.prepare import standardize as standardize
+    from strandline.prepare import to_image as to_image
+    from strandline.prepare import to_samples as to_samples
+    from strandline.scenes import open_catalog as open_catalog
+    from strandline.scenes import open_scene as open_scene
+    from strandline.scenes import simulate_scene as simulate_scene
+    from strandline.segment import segment as segment
+    from strandline.show.report import report as report
+    from strandline.spectral import SpectralClustering as SpectralClustering
+    from strandline.study import StudyConfig as StudyConfig
+    from strandline.study import run_study as run_study
+    from strandline.water import find_water as find_water
+    from strandline.water import water_mask as water_mask
+
+__version__ = version("strandline")
+
+# Where each public name lives; imported when first used, so that `import strandline` is light.
+_HOMES = {
+    "SpectralClustering": "strandline.spectral",
+    "StudyConfig": "strandline.study",
+    "areas": "strandline.change",
+    "compare": "strandline.change",
+    "find_water": "strandline.water",
+    "load_model": "strandline.export.model",
+    "make_grid": "strandline.prepare",
+    "open_catalog": "strandline.scenes",
+    "open_scene": "strandline.scenes",
+    "regrid": "strandline.prepare",
+    "report": "strandline.show.report",
+    "run_study": "strandline.study",
+    "save_model": "strandline.export.model",
+    "segment": "strandline.segment",
+    "simulate_scene": "strandline.scenes",
+    "stack_scenes": "strandline.prepare",
+    "standardize": "strandline.prepare",
+    "to_image": "strandline.prepare",
+    "to_samples": "strandline.prepare",
+    "water_mask": "strandline.water",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'strandline' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,11 @@
+"""Segmentation: one model for all dates, labels that mean the same on each of them.
+
+`segment.py` turns scenes into a label map, `subclusters.py` divides clusters where more
+detail is needed, `signatures.py` sums up what clusters look like, and `model.py` keeps
+all that labels depend on, to be applied to new scenes or written to a file.
+"""
+
+from strandline.segment.model import SegmentationModel
+from strandline.segment.segment import segment
+
+__all__ = ["SegmentationModel", "segment"]

@@ -1,0 +1,204 @@
+"""All that the labels of a segmentation depend on, ready for other scenes or a file."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from strandline.errors import MissingBandError, ModelFileError
+from strandline.prepare.samples import to_image, to_samples
+from strandline.prepare.standardize import Standardizer
+from strandline.segment.subclusters import Subclusters
+from strandline.spectral import SpectralClustering, dump_model, load_model
+from strandline.spectral.archive import pack, unpack
+from strandline.spectral.sampling import is_dask
+from strandline.spectral.tiles import map_rows
+
+NOT_OBSERVED = 255
+"""What label maps and masks hold where nothing was observed."""
+
+FORMAT = "strandline segmentation model"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class SegmentationModel:
+    """A fitted segmentation: bands, scaling, clustering, and the order of its labels.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Bands that a scene must have, in the model's order.
+    standardizer : Standardizer
+        How reflectance becomes features.
+    clusterer : SpectralClustering
+        Fitted to features.
+    order : ndarray of uint8, shape (n_clusters,)
+        Label on the map, darkest mean reflectance first, for each label of the engine.
+    subclusters : Subclusters
+    """
+
+    bands: tuple[str, ...]
+    standardizer: Standardizer
+    clusterer: SpectralClustering
+    order: NDArray[np.uint8]
+    subclusters: Subclusters
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters."""
+        return len(self.order)
+
+    def classify(self, rows: NDArray[Any], n_jobs: int | None = None) -> NDArray[np.uint8]:
+        """Label spectra.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_bands)
+            Reflectance, in the order of `bands`; NaN where not observed.
+        n_jobs : int, optional
+            Threads; None uses every CPU. Never changes the result.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n_samples, 2)
+            Cluster and subcluster; 255 where a band is NaN.
+        """
+
+        def work(tile: NDArray[Any]) -> NDArray[np.uint8]:
+            features = self.standardizer.transform(tile)
+            labels = self.order[self.clusterer.model_.labels(features)]
+            return np.stack([labels, self.subclusters.nearest(features, labels)], axis=1)
+
+        return map_rows(work, rows, np.full((len(rows), 2), NOT_OBSERVED, np.uint8), n_jobs)
+
+    def predict(self, scene: xr.DataArray) -> xr.Dataset:
+        """Label a scene, or several dates together, without fitting again.
+
+        Parameters
+        ----------
+        scene : DataArray of shape (band, y, x) or (time, band, y, x)
+            Reflectance. Bands that the model does not use are left aside.
+
+        Returns
+        -------
+        Dataset
+            ``labels`` and ``subclusters``, uint8, of shape (y, x) or (time, y, x), 255 where
+            not observed. Lazy if the scene is.
+
+        Raises
+        ------
+        MissingBandError
+            If the scene lacks a band of the model.
+        """
+        present = [str(name) for name in scene["band"].values]
+        missing = [name for name in self.bands if name not in present]
+        if missing:
+            raise MissingBandError(
+                f"The scene lacks bands that the model uses: {', '.join(missing)}.",
+                expected=", ".join(self.bands),
+                got=", ".join(present),
+            )
+        scene = scene.sel(band=list(self.bands))
+        samples = to_samples(scene).data
+        if is_dask(samples):
+            classes = samples.rechunk({1: -1}).map_blocks(
+                _classify_block,
+                model=self,
+                dtype=np.uint8,
+                chunks=(samples.chunks[0], (2,)),
+                meta=np.empty((0, 0), np.uint8),
+            )
+        else:
+            classes = self.classify(samples)
+        maps = {
+            name: to_image(classes[:, number], like=scene)
+            for number, name in enumerate(("labels", "subclusters"))
+        }
+        return xr.Dataset(maps)
+
+    def to_bytes(self) -> bytes:
+        """Write the model in an open format (see `strandline.spectral.archive`)."""
+        return pack(
+            {
+                "engine": np.frombuffer(dump_model(self.clusterer), np.uint8),
+                "center": self.standardizer.center_,
+                "scale": self.standardizer.scale_,
+                "order": self.order,
+                "subcluster_centres": self.subclusters.centres,
+                "subcluster_cluster": self.subclusters.cluster,
+            },
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "bands": list(self.bands),
+                "standardize": self.standardizer.how,
+            },
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> SegmentationModel:
+        """Read what `to_bytes` wrote; it gives the same labels to the byte.
+
+        Raises
+        ------
+        ModelFileError
+            If the bytes are damaged, something else, or of another version.
+        """
+        arrays, header = unpack(data, FORMAT, VERSION)
+        try:
+            standardizer = Standardizer(header["standardize"])
+            standardizer.center_ = arrays["center"]
+            standardizer.scale_ = arrays["scale"]
+            model = cls(
+                bands=tuple(header["bands"]),
+                standardizer=standardizer,
+                clusterer=load_model(arrays["engine"].tobytes()),
+                order=arrays["order"],
+                subclusters=Subclusters(arrays["subcluster_centres"], arrays["subcluster_cluster"]),
+            )
+            # One row through the whole model: parts that disagree fail here, not later.
+            model.classify(np.zeros((1, len(model.bands)), np.float32), n_jobs=1)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            if isinstance(error, ModelFileError):
+                raise
+            raise ModelFileError(
+                "The model file is damaged: its contents do not fit together.", got=repr(error)
+            ) from error
+        return model
+
+    def to_text(self) -> str:
+        """Write the model as text, for an attribute of a Dataset."""
+        return b64encode(self.to_bytes()).decode("ascii")
+
+    @classmethod
+    def of(cls, segmentation: xr.Dataset) -> SegmentationModel:
+        """Take the model out of a segmentation made by `segment`.
+
+        Raises
+        ------
+        ModelFileError
+            If the Dataset carries none.
+        """
+        text = segmentation.attrs.get("model")
+        if not isinstance(text, str):
+            raise ModelFileError(
+                "The Dataset carries no model.",
+                expected="a segmentation, with its attribute 'model'",
+                got=f"attributes {sorted(map(str, segmentation.attrs))}",
+                remedy="Pass what segment(…) returned.",
+            )
+        try:
+            data = b64decode(text, validate=True)
+        except ValueError as error:
+            raise ModelFileError("The attribute 'model' is damaged.", got=str(error)) from error
+        return cls.from_bytes(data)
+
+
+def _classify_block(block: NDArray[Any], model: SegmentationModel) -> NDArray[np.uint8]:
+    return model.classify(block, n_jobs=1)

@@ -1,0 +1,262 @@
+"""From scenes to one label map: the same spectrum gets the same label on every date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from strandline.errors import ConfigurationError, InvalidDataError, MissingBandError
+from strandline.prepare.samples import to_samples
+from strandline.prepare.stack import stack_scenes
+from strandline.prepare.standardize import Standardizer
+from strandline.segment.model import NOT_OBSERVED, SegmentationModel
+from strandline.segment.signatures import Signatures, signatures
+from strandline.segment.subclusters import divide
+from strandline.spectral import SpectralClustering, draw_sample
+from strandline.spectral.sampling import is_dask
+
+SAMPLE_PIXELS = 1 << 20
+"""The model and the signatures come from at most this many pixels; fewer are all used."""
+
+NOT_SURFACE_BANDS = frozenset({"lwir", "lwir11", "lwir12", "cirrus", "pan"})
+"""Bands left aside unless asked for: heat, high cloud, and what the colours say already."""
+
+
+def segment(
+    scenes: xr.DataArray | Iterable[xr.DataArray],
+    n_clusters: int = 8,
+    *,
+    bands: Sequence[str] | None = None,
+    standardize: str = "band",
+    random_state: int = 0,
+    n_subclusters: int = 64,
+    clusterer: SpectralClustering | None = None,
+) -> xr.Dataset:
+    """Cluster the pixels of one scene, or of several dates together, by their spectra.
+
+    Several dates are fitted as one model, so a label means the same on each of them.
+
+    Parameters
+    ----------
+    scenes : DataArray of shape (band, y, x) or (time, band, y, x), or iterable of DataArray
+        Reflectance (units "1"), NaN where not observed. Scenes of a list are put on the
+        grid of the first one, with the bands that all share.
+    n_clusters : int
+        Number of clusters, 2 … 254.
+    bands : sequence of str, optional
+        Bands to cluster by. Default: all but thermal, cirrus and panchromatic ones.
+    standardize : {"global", "band", "robust"}
+        How reflectance becomes features; see `strandline.standardize`.
+    random_state : int
+        Seed. The labels of water and land should not depend on it, and it is in the record.
+    n_subclusters : int
+        How finely decisions about water are made, in all; at least `n_clusters`, at most 254.
+    clusterer : SpectralClustering, optional
+        An engine with other parameters than the defaults; `n_clusters` and `random_state`
+        are then its own. It is cloned, not changed.
+
+    Returns
+    -------
+    Dataset
+        ``labels`` (uint8, (y, x) or (time, y, x), 255 where not observed): clusters,
+        0 is the darkest. ``subclusters`` (uint8, same shape): finer classes within them.
+        ``signature_mean``, ``signature_std`` (cluster, band): reflectance of each cluster;
+        ``pixels`` (cluster): how many there are. ``subcluster_mean`` (subcluster, band),
+        ``subcluster_share`` (subcluster): share of the observed pixels, and
+        ``subcluster_cluster`` (subcluster): the cluster each belongs to.
+        The fitted model is ``SegmentationModel.of(result)``. Maps are lazy if the scenes
+        are; the model and the signatures come from a sample of up to 2**20 pixels drawn by
+        position, so they are the same whatever the chunks.
+
+    Raises
+    ------
+    ConfigurationError
+        A parameter that cannot work.
+    MissingBandError
+        A band that was asked for is not in every scene.
+    InvalidDataError
+        Too few observed pixels, or infinite values.
+
+    Examples
+    --------
+    >>> from strandline.testing.lakes import round_lake
+    >>> result = segment(round_lake(radius=300), n_clusters=2)
+    >>> result["labels"].dims, result["signature_mean"].dims
+    (('y', 'x'), ('cluster', 'band'))
+    """
+    scene = _one_array(scenes)
+    scene = scene.sel(band=_chosen_bands(scene, bands))
+    engine = _engine(clusterer, n_clusters, random_state)
+    _check_counts(int(engine.n_clusters), n_subclusters)
+
+    rows = _sample(scene, int(engine.n_clusters))
+    model, classes = _fit(rows, scene, engine, standardize, n_subclusters)
+    result = model.predict(scene)
+    _describe_maps(result, model)
+    n_subclusters = len(model.subclusters.cluster)
+    by_cluster = signatures(rows, classes[:, 0], model.n_clusters)
+    by_subcluster = signatures(rows, classes[:, 1], n_subclusters)
+    units = str(scene.attrs.get("units", "1"))
+    return (
+        result.assign(
+            signature_mean=(("cluster", "band"), by_cluster.mean, {"units": units}),
+            signature_std=(("cluster", "band"), by_cluster.std, {"units": units}),
+            pixels=("cluster", _count(result["labels"].data, model.n_clusters)),
+            subcluster_mean=(("subcluster", "band"), by_subcluster.mean, {"units": units}),
+            subcluster_share=("subcluster", _share(by_subcluster)),
+            subcluster_cluster=("subcluster", model.subclusters.cluster),
+        )
+        .assign_coords(
+            cluster=np.arange(model.n_clusters),
+            subcluster=np.arange(n_subclusters),
+            band=list(model.bands),
+        )
+        .assign_attrs(
+            model=model.to_text(),
+            n_clusters=model.n_clusters,
+            standardize=standardize,
+            random_state=0 if engine.random_state is None else int(engine.random_state),
+        )
+    )
+
+
+def _one_array(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
+    if isinstance(scenes, xr.DataArray):
+        scene = scenes
+    else:
+        given = list(scenes)
+        if not all(isinstance(item, xr.DataArray) for item in given):
+            raise ConfigurationError(
+                "Only scenes can be segmented.",
+                expected="a DataArray, or a list of them",
+                got=", ".join(sorted({type(item).__name__ for item in given})) or "nothing",
+                remedy="Open files with open_scene(…) first.",
+            )
+        scene = given[0] if len(given) == 1 else stack_scenes(given)
+    if not {"band", "y", "x"} <= set(scene.dims) <= {"time", "band", "y", "x"}:
+        raise ConfigurationError(
+            "The array is no scene.",
+            expected="dimensions (band, y, x) or (time, band, y, x)",
+            got=f"dimensions {tuple(map(str, scene.dims))}",
+        )
+    return scene
+
+
+def _chosen_bands(scene: xr.DataArray, bands: Sequence[str] | None) -> list[str]:
+    present = [str(name) for name in scene["band"].values]
+    if bands is None:
+        return [name for name in present if name not in NOT_SURFACE_BANDS] or present
+    wanted = [bands] if isinstance(bands, str) else list(bands)
+    missing = [name for name in wanted if name not in present]
+    if missing or not wanted:
+        raise MissingBandError(
+            f"Not in every scene: {', '.join(missing) or 'no band was named'}.",
+            expected=f"some of {', '.join(present)}",
+            got=", ".join(wanted) or "none",
+        )
+    return wanted
+
+
+def _engine(
+    clusterer: SpectralClustering | None, n_clusters: int, random_state: int
+) -> SpectralClustering:
+    if clusterer is None:
+        return SpectralClustering(n_clusters=n_clusters, random_state=random_state)
+    parameters: dict[str, Any] = clusterer.get_params(deep=False)  # type: ignore[no-untyped-call]  # scikit-learn is untyped
+    return SpectralClustering(**parameters)
+
+
+def _check_counts(n_clusters: int, n_subclusters: int) -> None:
+    if not 2 <= n_clusters <= NOT_OBSERVED - 1:
+        raise ConfigurationError(
+            "n_clusters is out of range.",
+            expected=f"2 … {NOT_OBSERVED - 1} (255 means not observed)",
+            got=str(n_clusters),
+        )
+    if not n_clusters <= n_subclusters <= NOT_OBSERVED - 1:
+        raise ConfigurationError(
+            "n_subclusters is out of range.",
+            expected=f"{n_clusters} (one per cluster) … {NOT_OBSERVED - 1}",
+            got=str(n_subclusters),
+        )
+
+
+def _sample(scene: xr.DataArray, n_clusters: int) -> NDArray[Any]:
+    """Spectra to fit the model to, in float32: all observed pixels, or 2**20 of them."""
+    rows = draw_sample(to_samples(scene).data, SAMPLE_PIXELS).astype(np.float32, copy=False)
+    if len(rows) < n_clusters:
+        raise InvalidDataError(
+            "Too few pixels were observed in all bands.",
+            expected=f"at least {n_clusters}, one per cluster",
+            got=f"{len(rows)} of {scene.size // scene.sizes['band']}",
+            remedy="Take another area or date, fewer bands, or a milder cloud mask.",
+        )
+    return rows
+
+
+def _fit(
+    rows: NDArray[Any],
+    scene: xr.DataArray,
+    engine: SpectralClustering,
+    standardize: str,
+    n_subclusters: int,
+) -> tuple[SegmentationModel, NDArray[np.uint8]]:
+    """Fit to sampled spectra; returns the model and the spectra's classes by it."""
+    standardizer = Standardizer(standardize).fit(rows)
+    features = standardizer.transform(rows)
+    labels = engine.fit_predict(features)
+    # Data with few distinct spectra have fewer clusters than were asked for.
+    order = _darkest_first(rows, labels, int(labels.max()) + 1)
+    ranked = order[labels]
+    seed = 0 if engine.random_state is None else int(engine.random_state)
+    model = SegmentationModel(
+        bands=tuple(str(name) for name in scene["band"].values),
+        standardizer=standardizer,
+        clusterer=engine,
+        order=order,
+        subclusters=divide(features, ranked, len(order), n_subclusters, seed),
+    )
+    return model, model.classify(rows)
+
+
+def _darkest_first(
+    rows: NDArray[Any], labels: NDArray[np.int32], n_clusters: int
+) -> NDArray[np.uint8]:
+    """Renumber the engine's labels by ascending mean reflectance."""
+    brightness = signatures(rows, labels, n_clusters).mean.mean(axis=1)
+    order = np.empty(n_clusters, np.uint8)
+    order[np.argsort(brightness, kind="stable")] = np.arange(n_clusters)
+    return order
+
+
+def _describe_maps(result: xr.Dataset, model: SegmentationModel) -> None:
+    """Give the maps the attributes by which CF and GDAL readers know classes."""
+    counts = {"labels": model.n_clusters, "subclusters": len(model.subclusters.cluster)}
+    for name, count in counts.items():
+        kind = name.rstrip("s")
+        result[name].attrs = {
+            "long_name": f"spectral {kind}, 0 is the darkest"
+            if name == "labels"
+            else f"spectral {kind}, within its cluster",
+            "flag_values": np.arange(count, dtype=np.uint8),
+            "flag_meanings": " ".join(f"{kind}_{number}" for number in range(count)),
+        }
+        result[name].encoding["_FillValue"] = NOT_OBSERVED
+
+
+def _count(labels: Any, n_clusters: int) -> Any:
+    """Pixels of each cluster, lazily for lazy labels."""
+    if is_dask(labels):
+        import dask.array
+
+        return dask.array.bincount(labels.ravel(), minlength=256)[:n_clusters]
+    return np.bincount(labels.ravel(), minlength=256)[:n_clusters]
+
+
+def _share(classes: Signatures) -> NDArray[np.float64]:
+    share: NDArray[np.float64] = classes.pixels / classes.pixels.sum()
+    return share

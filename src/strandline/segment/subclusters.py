@@ -1,0 +1,117 @@
+"""Divide clusters into subclusters: finer spectral classes for finer decisions.
+
+A cluster of a whole scene is too coarse to decide about single pixels: one of eight
+clusters may hold a lake together with its muddy margin, or a pond together with dark
+woods. Subclusters divide each cluster in feature space, the more finely the more varied
+it is, and far-off spectra get one of their own. What is true of a subcluster is decided
+from its own signature; on the label map it stays part of its cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strandline.spectral.landmarks import choose_landmarks, collapse_duplicates
+
+
+@dataclass(frozen=True)
+class Subclusters:
+    """Centres of subclusters and the cluster that each belongs to.
+
+    Attributes
+    ----------
+    centres : ndarray of float32, shape (n_subclusters, n_features)
+        In standardised feature space, those of cluster 0 first.
+    cluster : ndarray of uint8, shape (n_subclusters,)
+    """
+
+    centres: NDArray[np.float32]
+    cluster: NDArray[np.uint8]
+
+    def nearest(self, rows: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.intp]:
+        """Find each row's nearest centre among those of its own cluster.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, n_features)
+            Standardised features.
+        labels : ndarray of shape (n,)
+            Clusters of the rows.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Subcluster numbers.
+        """
+        score = rows.astype(np.float32, copy=False) @ np.ascontiguousarray(self.centres.T)
+        score -= 0.5 * np.square(self.centres).sum(axis=1)
+        score[labels[:, None] != self.cluster] = -np.inf
+        nearest: NDArray[np.intp] = score.argmax(axis=1)
+        return nearest
+
+
+def divide(
+    rows: NDArray[Any],
+    labels: NDArray[Any],
+    n_clusters: int,
+    n_subclusters: int,
+    seed: int = 0,
+) -> Subclusters:
+    """Divide every cluster of a sample into subclusters.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+        Standardised features of the sample.
+    labels : ndarray of shape (n_samples,)
+        Their clusters, 0 … n_clusters - 1.
+    n_clusters : int
+    n_subclusters : int
+        In all; every cluster gets at least one, and its share of the rest grows with the
+        square root of its sum of squared distances from the mean.
+    seed : int
+
+    Returns
+    -------
+    Subclusters
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows = np.array([[0.0], [0.1], [5.0], [9.0]])
+    >>> divide(rows, np.array([0, 0, 1, 1]), n_clusters=2, n_subclusters=3).cluster.tolist()
+    [0, 1, 1]
+    """
+    members = [rows[labels == cluster] for cluster in range(n_clusters)]
+    shares = _shares(members, n_subclusters)
+    centres, cluster = [], []
+    for number, (own, share) in enumerate(zip(members, shares, strict=True)):
+        distinct = collapse_duplicates(own.astype(np.float32))
+        rng = np.random.default_rng([seed, number])
+        found = choose_landmarks(distinct.rows, distinct.weights, int(share), rng)
+        centres.append(found)
+        cluster.append(np.full(len(found), number, np.uint8))
+    return Subclusters(
+        np.concatenate(centres).astype(np.float32, copy=False), np.concatenate(cluster)
+    )
+
+
+def _shares(members: list[NDArray[Any]], total: int) -> NDArray[np.int64]:
+    """How many subclusters each cluster gets: one, and a share of the rest."""
+    spread = np.array(
+        [float(np.square(own - own.mean(axis=0), dtype=np.float64).sum()) for own in members]
+    )
+    spread = np.sqrt(spread)
+    rest = max(0, total - len(members))
+    if spread.sum() == 0.0:
+        return np.ones(len(members), np.int64)
+    exact = rest * spread / spread.sum()
+    shares = np.floor(exact).astype(np.int64)
+    # The largest remainders take what rounding left over.
+    left = rest - int(shares.sum())
+    shares[np.argsort(-(exact - shares), kind="stable")[:left]] += 1
+    return np.asarray(shares + 1)
