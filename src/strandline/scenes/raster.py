@@ -97,7 +97,7 @@ class RasterHeader:
     @property
     def geobox(self) -> GeoBox:
         """The file's grid."""
-        crs = None if self.crs is None else _short_crs(self.crs)
+        crs = None if self.crs is None else short_crs(self.crs)
         return GeoBox((self.height, self.width), self.transform, crs)
 
 
@@ -132,6 +132,10 @@ def read_header(
     strandline.errors.SourceNotFoundError: There is no file 'nowhere.tif'. ...
     """
     path, options = gdal_path(url), gdal_options(storage_options)
+    if not is_local(path):
+        # GDAL remembers what a URL answered, refusals too: a second try with credentials, or an
+        # object that was replaced, would get the old answer.
+        options["CPL_VSIL_CURL_NON_CACHED"] = path
     with _opened(str(url), path, options, quiet=True) as dataset:
         crs = dataset.crs
         return RasterHeader(
@@ -179,7 +183,8 @@ def read_bands(
     xarray.DataArray
         Dims (band, y, x), Dask-backed, in the files' own dtype. Coordinates ``band``, ``y`` and
         ``x`` (pixel centres) and, where the files have a CRS, ``spatial_ref``. Attributes
-        ``nodata``, ``scales`` and ``offsets``: lists with one value per band.
+        ``nodata``, ``scales`` and ``offsets``: lists with one value per band; ``georeferenced``:
+        False where the files have no transform, so that ``y`` and ``x`` count pixels.
 
     Raises
     ------
@@ -191,12 +196,37 @@ def read_bands(
         If `band_names` has not one name per band.
     """
     sources = [urls] if isinstance(urls, str | Path) else list(urls)
-    if not sources:
-        raise SourceNotFoundError("There is no file to read.", remedy="Pass at least one path.")
     headers = [read_header(url, storage_options=storage_options) for url in sources]
+    return lazy_bands(
+        headers, band_names=band_names, chunks=chunks, storage_options=storage_options
+    )
+
+
+def lazy_bands(
+    headers: Sequence[RasterHeader],
+    *,
+    band_names: Sequence[str] | None = None,
+    chunks: Chunks = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> xr.DataArray:
+    """Read like :func:`read_bands`, from files whose headers are at hand.
+
+    Parameters
+    ----------
+    headers : sequence of RasterHeader
+        At least one.
+    band_names, chunks, storage_options
+        As for :func:`read_bands`.
+
+    Returns
+    -------
+    xarray.DataArray
+    """
+    if not headers:
+        raise SourceNotFoundError("There is no file to read.", remedy="Pass at least one path.")
     first = headers[0]
     for header in headers[1:]:
-        _check_same_grid(first, header)
+        check_same_grid(first, header)
     if not first.transform.b == first.transform.d == 0:
         raise UnknownProductError(
             f"The grid of {first.url!r} is rotated.",
@@ -208,12 +238,13 @@ def read_bands(
     shape = _chunk_shape(first, chunks)
     options = gdal_options(storage_options)
     parts = [_lazy_file(header, shape, options) for header in headers]
-    data = da.concatenate(parts, axis=0) if len(parts) > 1 else parts[0]  # type: ignore[no-untyped-call]  # untyped library
+    data = parts[0] if len(parts) == 1 else da.concatenate(parts, axis=0)  # type: ignore[no-untyped-call]  # untyped library
     coords = xr_coords(first.geobox, dims=("y", "x"))
     attrs = {
         "nodata": [value for header in headers for value in header.nodata],
         "scales": [value for header in headers for value in header.scales],
         "offsets": [value for header in headers for value in header.offsets],
+        "georeferenced": first.georeferenced,
     }
     return xr.DataArray(
         data, dims=("band", "y", "x"), coords={"band": names, **coords}, attrs=attrs, name="bands"
@@ -236,7 +267,14 @@ def _band_names(headers: Sequence[RasterHeader], given: Sequence[str] | None) ->
     return [str(number) for number in range(1, count + 1)]
 
 
-def _check_same_grid(first: RasterHeader, other: RasterHeader) -> None:
+def check_same_grid(first: RasterHeader, other: RasterHeader) -> None:
+    """Refuse two files whose pixels do not lie on one another.
+
+    Raises
+    ------
+    GridMismatchError
+        Naming both grids.
+    """
     a, b = first.transform, other.transform
     pixel = min(abs(a.a), abs(a.e)) or 1.0
     same_place = all(abs(p - q) <= 1e-6 * pixel for p, q in zip(a, b, strict=True))
@@ -257,9 +295,9 @@ def _same_crs(a: str | None, b: str | None) -> bool:
     return a == b or CRS(a) == CRS(b)
 
 
-def _short_crs(wkt: str) -> CRS:
+def short_crs(written: str | CRS) -> CRS:
     """Prefer the EPSG code, where there is one: maps and messages show it."""
-    crs = CRS(wkt)
+    crs = CRS(written)
     if crs.epsg is None:
         return crs
     registered = CRS(crs.epsg)
@@ -268,7 +306,7 @@ def _short_crs(wkt: str) -> CRS:
 
 def _describe_grid(header: RasterHeader) -> str:
     t = header.transform
-    crs = "no CRS" if header.crs is None else str(_short_crs(header.crs))
+    crs = "no CRS" if header.crs is None else str(short_crs(header.crs))
     return (
         f"{header.height} × {header.width} pixels of {abs(t.a):g} × {abs(t.e):g} "
         f"from ({t.c:.10g}, {t.f:.10g}), {crs}"
@@ -373,7 +411,11 @@ def _opened(
     except SceneError:
         raise
     except (RasterioError, OSError) as error:
-        raise _explained(url, path, error) from error
+        explained = _explained(url, path, error)
+        # GDAL's own error beneath it cannot be pickled, and a worker process would send back a
+        # bare Exception in place of ours.
+        error.__cause__ = error.__context__ = None
+        raise explained from error
 
 
 def _open(path: str, *, quiet: bool) -> DatasetReader:

@@ -244,8 +244,8 @@ class ProductName:
         Platform and instrument.
     acquired : date
         Day of acquisition.
-    level : str
-        "L1" or "L2".
+    level : str or None
+        "L1" or "L2"; scene identifiers from before the collections do not tell.
     collection : str or None
         "01", "02", or None for names from before the collections.
     """
@@ -253,7 +253,7 @@ class ProductName:
     text: str
     sensor: Sensor
     acquired: date
-    level: str
+    level: str | None
     collection: str | None
 
 
@@ -294,7 +294,7 @@ def parse_product_name(text: str) -> ProductName | None:
             acquired = _date(found["day"], found.get("year"))
             if acquired is None:
                 continue
-            level = found.get("level") or "L1"
+            level = found.get("level")
             if re.match(r"_sr_", text[match.end() :], re.IGNORECASE):
                 level = "L2"  # Collection 1 names surface reflectance after its Level 1 source.
             return ProductName(

@@ -1,0 +1,366 @@
+"""Scenes that xarray holds already, or reads: NetCDF, Zarr, arrays from other libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from odc.geo.xr import assign_crs
+
+from strandline.errors import (
+    MissingBandError,
+    MissingDependencyError,
+    SourceNotFoundError,
+    UnknownProductError,
+    UnreadableSourceError,
+)
+from strandline.scenes.patterns import listing_options
+from strandline.scenes.quality import not_observed
+from strandline.scenes.raster import short_crs
+from strandline.scenes.reflectance import Factors
+from strandline.scenes.scene import Stored
+from strandline.scenes.sensors import Sensor, band_name, find_sensor
+from strandline.scenes.storage import is_url
+
+_PLANES = (
+    ("y", "x"),
+    ("latitude", "longitude"),
+    ("lat", "lon"),
+    ("northing", "easting"),
+    ("Y", "X"),
+)
+_QUALITY = {"qa_pixel": "qa_pixel", "bqa": "bqa", "pixel_qa": "pixel_qa"}
+_NOT_BANDS = ("qa_radsat", "radsat_qa", "qa_aerosol", "sr_qa_aerosol", "cloud_qa")
+
+
+def read_dataset(
+    path: str, *, chunks: Any = None, storage_options: Mapping[str, Any] | None = None
+) -> xr.Dataset:
+    """Open a NetCDF file or a Zarr store, lazily and as it is stored.
+
+    Parameters
+    ----------
+    path : str
+        Local path or URL.
+    chunks : int, (int, int), mapping, "auto" or None
+        Rows and columns per chunk; by default what the file's own chunks add up to well.
+    storage_options : mapping, optional
+        As fsspec takes them.
+
+    Returns
+    -------
+    xarray.Dataset
+        Not scaled or masked: that is done once, by the scene.
+
+    Raises
+    ------
+    SourceNotFoundError, UnreadableSourceError, MissingDependencyError
+        If it is missing or damaged, or nothing is installed that reads it.
+    """
+    local = not is_url(path)
+    plain = path.removeprefix("file://")
+    if local and not Path(plain).exists():
+        raise SourceNotFoundError(f"There is no file {path!r}.")
+    options = {} if local else listing_options(storage_options)
+    zarr = path.rstrip("/").endswith(".zarr") or (local and Path(plain).is_dir())
+    reading: dict[str, Any] = {
+        "chunks": _chunks(chunks),
+        "decode_coords": "all",
+        "mask_and_scale": False,
+    }
+    if zarr and options:
+        reading["storage_options"] = options
+    try:
+        if zarr:
+            return xr.open_dataset(plain if local else path, engine="zarr", **reading)
+        if local:
+            return xr.open_dataset(plain, **reading)
+        import fsspec
+
+        handle: Any = fsspec.open(path, "rb", **options).open()  # type: ignore[no-untyped-call]  # untyped library
+        return xr.open_dataset(handle, engine="h5netcdf", **reading)
+    except ImportError as error:
+        raise _missing_reader(path, error) from error
+    except FileNotFoundError as error:
+        raise SourceNotFoundError(f"There is no scene at {path!r}.") from error
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if "unrecognized engine" in str(error) or "found the following matches" in str(error):
+            raise _missing_reader(path, error) from error
+        raise UnreadableSourceError(
+            f"{path!r} cannot be read: {str(error).splitlines()[0] if str(error) else error!r}.",
+            remedy="It may be truncated, damaged, or of another format.",
+        ) from error
+
+
+def _missing_reader(path: str, error: Exception) -> MissingDependencyError:
+    return MissingDependencyError(
+        f"Nothing is installed that reads {path!r} ({str(error).splitlines()[0]}).",
+        remedy="Install it: pip install 'strandline[io]'",
+    )
+
+
+def _chunks(chunks: Any) -> Any:
+    if chunks is None:
+        return "auto"
+    if isinstance(chunks, tuple):
+        return dict(zip(("y", "x"), chunks, strict=True))
+    if isinstance(chunks, int):
+        return {"y": chunks, "x": chunks}
+    return chunks
+
+
+def from_xarray(
+    source: xr.DataArray | xr.Dataset,
+    *,
+    label: str,
+    platform: str | None = None,
+    band_names: Sequence[str] | None = None,
+    reasons: tuple[str, ...] = (),
+) -> Stored:
+    """Understand an array or dataset that someone else made.
+
+    Parameters
+    ----------
+    source : xarray.DataArray or xarray.Dataset
+        A map plane with a band dimension, or one variable per band; perhaps a time dimension of
+        length one.
+    label : str
+        Name of the source, for messages and attributes.
+    platform : str, optional
+        If it does not say.
+    band_names : sequence of str, optional
+        If it has none.
+    reasons : tuple of str
+        What to mask by a quality variable, if there is one.
+
+    Returns
+    -------
+    Stored
+
+    Raises
+    ------
+    UnknownProductError
+        If it is not one scene.
+    MissingBandError
+        If bands cannot be named.
+    """
+    attrs = dict(source.attrs)
+    known = platform or attrs.get("platform")
+    sensor = find_sensor(str(known)) if platform else _sensor(known)
+    quality: dict[str, xr.DataArray] = {}
+    if isinstance(source, xr.Dataset):
+        array, names, quality = _one_array(source, label, sensor)
+        attrs = attrs | array.attrs
+        sensor = sensor or _sensor(attrs.get("platform"))
+    else:
+        array, names = _flat(source, label), None
+    array = array if "band" in array.dims else array.expand_dims("band")
+    array = array.transpose("band", "y", "x")
+    factors = _factors(array)
+    labels = _labels(array, names, band_names, sensor, label)
+    unobserved, masked = _unobserved(quality, sensor, reasons)
+    keep = {"y", "x", "spatial_ref"}
+    time = array.coords["time"].values if "time" in array.coords else None
+    values = _georeferenced(array).assign_coords(band=np.asarray(labels, dtype=str))
+    values = values.drop_vars([n for n in values.coords if n not in keep | {"band"}])
+    return Stored(
+        values=values,
+        factors=factors,
+        source=str(attrs.get("source", label)) if label.startswith("<") else label,
+        sensor=sensor,
+        level=_level(attrs.get("processing_level")),
+        time=time,
+        unobserved=unobserved,
+        masked=masked,
+    )
+
+
+def _sensor(platform: object) -> Sensor | None:
+    try:
+        return find_sensor(str(platform))
+    except UnknownProductError:
+        return None  # someone else's platform; only what a caller passes has to be known
+
+
+def _level(text: object) -> str | None:
+    return str(text)[:2].upper() if str(text)[:2].upper() in ("L1", "L2") else None
+
+
+def _flat(array: xr.DataArray, label: str) -> xr.DataArray:
+    """Rename the map plane to y and x, and take the only time there is."""
+    plane = next((pair for pair in _PLANES if set(pair) <= set(array.dims)), None)
+    if plane is None:
+        raise UnknownProductError(
+            f"{label} has no map plane.",
+            expected="dimensions y and x (or latitude and longitude)",
+            got=", ".join(map(str, array.dims)) or "none",
+        )
+    if plane != ("y", "x"):
+        mapping = dict(zip(plane, ("y", "x"), strict=True))
+        array = array.rename({old: new for old, new in mapping.items() if old in array.dims})
+    others = [name for name in array.dims if name not in ("y", "x")]
+    for name in list(others):
+        if name == "time" and array.sizes[name] > 1:
+            raise UnknownProductError(
+                f"{label} holds {array.sizes[name]} dates, and a scene is one.",
+                remedy="Pick one with .isel(time=…), and open it by itself.",
+            )
+        if name == "time" or (len(others) > 1 and array.sizes[name] == 1 and name != "band"):
+            array = array.isel({name: 0})
+            others.remove(name)
+    if others == ["band"] or not others:
+        return array
+    if len(others) == 1:
+        return array.rename({others[0]: "band"})
+    raise UnknownProductError(
+        f"{label} has too many dimensions.",
+        expected="band, y, x",
+        got=", ".join(map(str, array.dims)),
+    )
+
+
+def _one_array(
+    dataset: xr.Dataset, label: str, sensor: Sensor | None
+) -> tuple[xr.DataArray, list[str] | None, dict[str, xr.DataArray]]:
+    """Bring the variables of a dataset into one array, quality variables apart."""
+    planes: dict[Hashable, xr.DataArray] = {}
+    for name, variable in dataset.data_vars.items():
+        if any(set(pair) <= set(variable.dims) for pair in _PLANES):
+            planes[name] = _flat(variable, f"{label} ({name})")
+    quality = {
+        str(name).lower(): planes.pop(name)
+        for name in list(planes)
+        if str(name).lower() in (*_QUALITY, *_NOT_BANDS)
+    }
+    if not planes:
+        raise UnknownProductError(
+            f"{label} has no variable with a map plane.",
+            expected="one variable per band, or one with a band dimension",
+            got=", ".join(map(str, dataset.data_vars)) or "no variables",
+        )
+    if len(planes) == 1:
+        ((name, array),) = planes.items()
+        if "band" in array.dims:
+            return array, None, quality
+        return array, [str(name)], quality
+    stacked = [name for name, array in planes.items() if "band" in array.dims]
+    if stacked:
+        raise UnknownProductError(
+            f"{label} has several variables, and some of them have bands of their own.",
+            expected="one variable per band, or one with a band dimension",
+            got=", ".join(map(str, planes)),
+            remedy="Pass the one that is meant: dataset['…'].",
+        )
+    first = next(iter(planes.values()))
+    array = xr.concat(
+        [plane.drop_attrs() for plane in planes.values()],
+        dim="band",
+        coords="minimal",
+        compat="override",
+        join="exact",
+    )
+    array.attrs = {
+        "nodata": [_own_nodata(plane) for plane in planes.values()],
+        "scales": [plane.attrs.get("scale_factor", 1.0) for plane in planes.values()],
+        "offsets": [plane.attrs.get("add_offset", 0.0) for plane in planes.values()],
+    } | {key: value for key, value in first.attrs.items() if key in ("platform", "crs")}
+    array.encoding = {key: value for key, value in first.encoding.items() if key == "grid_mapping"}
+    return array, [str(name) for name in planes], quality
+
+
+def _own_nodata(array: xr.DataArray) -> float | None:
+    # For floats, the encoding tells what was masked already: 0 may be a value by now.
+    integers = np.issubdtype(array.dtype, np.integer)
+    for place in (array.attrs, array.encoding if integers else {}):
+        for key in ("_FillValue", "missing_value", "nodata"):
+            value = place.get(key)
+            if isinstance(value, int | float | np.number) and np.isfinite(value):
+                return float(value)
+    return None
+
+
+def _factors(array: xr.DataArray) -> tuple[Factors, ...]:
+    """Factors of each band, as CF attributes or as our own reader writes them."""
+    count = array.sizes["band"]
+    attrs = array.attrs
+    scales = _per_band(attrs.get("scales"), count, attrs.get("scale_factor", 1.0))
+    offsets = _per_band(attrs.get("offsets"), count, attrs.get("add_offset", 0.0))
+    nodata = _per_band(attrs.get("nodata"), count, _own_nodata(array))
+    found = []
+    for scale, offset, fill in zip(scales, offsets, nodata, strict=True):
+        identity = scale == 1 and offset == 0  # what readers write when a file says nothing
+        # A reader that scaled already has moved the factors into the encoding.
+        found.append(
+            Factors(
+                None if identity else float(scale),
+                None if identity else float(offset),
+                () if fill is None else (float(fill),),
+            )
+        )
+    return tuple(found)
+
+
+def _per_band(values: Any, count: int, otherwise: Any) -> list[Any]:
+    fits = isinstance(values, list | tuple) and len(values) == count
+    return list(values) if fits else [otherwise] * count
+
+
+def _labels(
+    array: xr.DataArray,
+    variables: Sequence[str] | None,
+    given: Sequence[str] | None,
+    sensor: Sensor | None,
+    label: str,
+) -> list[str]:
+    count = array.sizes["band"]
+    described = array.attrs.get("long_name")
+    if given is not None:
+        found: list[str] = [str(name) for name in given]
+    elif variables is not None:
+        found = list(variables)
+    elif "band" in array.coords and array["band"].dtype.kind in "UOT":
+        found = [str(name) for name in array["band"].values]
+    elif isinstance(described, tuple | list):
+        found = [str(name) for name in described]
+    elif isinstance(described, str) and count == 1:
+        found = [described]
+    else:
+        found = []
+    names = [band_name(name, sensor) or name for name in found]
+    if len(names) != count or len(set(names)) != count or not all(names):
+        raise MissingBandError(
+            f"The bands of {label} cannot be named.",
+            expected=f"{count} different names",
+            got=", ".join(names) or "none",
+            remedy="Pass band_names=[…], in the order of the bands.",
+        )
+    return names
+
+
+def _georeferenced(array: xr.DataArray) -> xr.DataArray:
+    """Bring the CRS, wherever it is kept, into the coordinate ``spatial_ref``."""
+    if "y" not in array.coords or "x" not in array.coords:
+        return array.assign_attrs(georeferenced=False)
+    crs = array.odc.crs
+    if crs is None:
+        return array.drop_vars("spatial_ref", errors="ignore")
+    bare = array.drop_vars("spatial_ref", errors="ignore")
+    placed: xr.DataArray = assign_crs(bare, short_crs(crs), crs_coord_name="spatial_ref")
+    return placed
+
+
+def _unobserved(
+    quality: Mapping[str, xr.DataArray], sensor: Sensor | None, reasons: tuple[str, ...]
+) -> tuple[xr.DataArray | None, tuple[str, ...]]:
+    name = next((name for name in _QUALITY if name in quality), None)
+    if name is None or not reasons:
+        return None, ()
+    qa = quality[name]
+    if not np.issubdtype(qa.dtype, np.integer):
+        return None, ()
+    instrument = sensor.instrument if sensor else None
+    flags = not_observed(qa.reset_coords(drop=True), name, instrument=instrument, reasons=reasons)
+    return flags, reasons

@@ -1,0 +1,212 @@
+"""Plain raster files as a scene: what their names, descriptions and tags say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from strandline.errors import MissingBandError, UnknownProductError
+from strandline.scenes.patterns import MatchedFile
+from strandline.scenes.raster import Chunks, RasterHeader, lazy_bands, read_header
+from strandline.scenes.reflectance import Factors, published_factors
+from strandline.scenes.scene import UNNAMED, Stored, choose_bands, default_bands, pick
+from strandline.scenes.sensors import (
+    ProductName,
+    Sensor,
+    band_name,
+    find_sensor,
+    parse_product_name,
+)
+
+_STORED_AS = {"01": "int16", "02": "uint16"}  # surface reflectance of either collection
+_ESPA_SATURATED = 20000.0
+
+
+@dataclass(frozen=True)
+class _Band:
+    """One band of one of the files."""
+
+    header: RasterHeader
+    index: int
+    name: str
+
+
+def read_files(
+    files: Sequence[MatchedFile],
+    *,
+    source: str,
+    bands: Iterable[str] | None = None,
+    reflectance: bool = True,
+    platform: str | None = None,
+    band_names: Sequence[str] | None = None,
+    reasons: Sequence[str] = (),
+    chunks: Chunks = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Stored:
+    """Read plain raster files of one scene.
+
+    Parameters
+    ----------
+    files : sequence of MatchedFile
+        With one or more bands each.
+    source : str
+        What they were asked for as.
+    bands : iterable of str, optional
+        To leave files alone that are not needed.
+    reflectance : bool
+        Whether thermal bands are of no use.
+    platform : str, optional
+        If their names do not say.
+    band_names : sequence of str, optional
+        If nothing says: one per band of all files.
+    reasons : sequence of str
+        Whether numbers that mark saturation stand for no value.
+    chunks, storage_options : optional
+        As for :func:`strandline.scenes.raster.read_bands`.
+
+    Returns
+    -------
+    Stored
+
+    Raises
+    ------
+    MissingBandError
+        If bands cannot be named, or one is asked for that is not there.
+    UnknownProductError
+        If the files are of several products.
+    """
+    headers = [read_header(file.url, storage_options=storage_options) for file in files]
+    product = _product(files, source)
+    sensor = _sensor(platform, product, headers[0])
+    found = _named(files, headers, band_names, sensor, source)
+    there = [band.name for band in found]
+    if bands is None:
+        chosen = default_bands(there, reflectance=reflectance)
+    else:
+        chosen = choose_bands(there, bands, sensor, source)
+    used = [band for band in found if band.name in chosen]
+    kept = list({id(band.header): band.header for band in used}.values())
+    # A file with several bands comes whole; what is not asked for is never read.
+    loaded = [band for header in kept for band in found if band.header is header]
+    values = lazy_bands(
+        kept,
+        band_names=[band.name for band in loaded],
+        chunks=chunks,
+        storage_options=storage_options,
+    )
+    order = [[band.name for band in loaded].index(name) for name in chosen]
+    return Stored(
+        values=pick(values, order),
+        factors=tuple(_factors(loaded[index], product, reasons) for index in order),
+        source=source,
+        sensor=sensor,
+        level=product.level if product else None,
+        time=product.acquired if product else _tagged(headers[0], "time", "datetime", "date"),
+    )
+
+
+def _product(files: Sequence[MatchedFile], source: str) -> ProductName | None:
+    found = {name.text: name for file in files if (name := parse_product_name(file.url))}
+    if len(found) > 1:
+        raise UnknownProductError(
+            f"{source!r} names files of several scenes.",
+            expected="files of one scene",
+            got=f"{len(found)}: {', '.join(sorted(found)[:3])}",
+            remedy="Open them one by one, and bring them together with stack_scenes(…).",
+        )
+    return next(iter(found.values()), None)
+
+
+def _sensor(
+    platform: str | None, product: ProductName | None, header: RasterHeader
+) -> Sensor | None:
+    if platform is not None:
+        return find_sensor(platform)
+    if product is not None:
+        return product.sensor
+    tagged = _tagged(header, "platform", "spacecraft_id", "sensor")
+    try:
+        return find_sensor(tagged) if tagged else None
+    except UnknownProductError:
+        return None
+
+
+def _tagged(header: RasterHeader, *names: str) -> str | None:
+    tags = {name.lower(): value for name, value in header.tags.items()}
+    return next((tags[name] for name in names if tags.get(name)), None)
+
+
+def _named(
+    files: Sequence[MatchedFile],
+    headers: Sequence[RasterHeader],
+    given: Sequence[str] | None,
+    sensor: Sensor | None,
+    source: str,
+) -> list[_Band]:
+    places = [(header, index) for header in headers for index in range(header.count)]
+    if given is not None:
+        names = [band_name(str(name), sensor) or str(name) for name in given]
+    else:
+        names = [
+            name
+            for file, header in zip(files, headers, strict=True)
+            for name in _names_of(file, header, sensor)
+        ]
+    unknown = names.count("")
+    if len(names) != len(places) or unknown or len(set(names)) < len(names):
+        raise MissingBandError(
+            f"The bands of {source!r} cannot be named.",
+            expected=f"{len(places)} different names",
+            got=", ".join(name or "?" for name in names),
+            remedy="Pass band_names=[…] with a name for each, in this order"
+            + (", or platform=… if the numbers are a sensor's." if sensor is None else "."),
+        )
+    return [_Band(header, index, name) for (header, index), name in zip(places, names, strict=True)]
+
+
+def _names_of(file: MatchedFile, header: RasterHeader, sensor: Sensor | None) -> list[str]:
+    """Names of a file's bands, empty where nothing says."""
+    if header.count > 1:
+        if not any(header.descriptions):
+            return [""] * header.count
+        return [
+            _described(text, position, sensor)
+            for position, text in enumerate(header.descriptions, start=1)
+        ]
+    field = file.fields.get("band")
+    if field is not None:
+        numbered = f"B{field}" if str(field).isdigit() else str(field)
+        return [band_name(numbered, sensor) or ("" if str(field).isdigit() else str(field))]
+    described = header.descriptions[0] or ""
+    stem = PurePosixPath(header.url.replace("\\", "/")).stem
+    last = re.split(r"[_.\-\s]", stem)[-1]
+    return [
+        band_name(described, sensor) or band_name(stem, sensor) or band_name(last, sensor) or ""
+    ]
+
+
+def _described(text: str | None, position: int, sensor: Sensor | None) -> str:
+    if not text:
+        return f"Band {position}"
+    generic = UNNAMED.match(text)
+    if generic and int(generic[1]) == position:
+        return text  # GDAL's default for a band that nobody named; no sensor's number
+    return band_name(text, sensor) or text
+
+
+def _factors(band: _Band, product: ProductName | None, reasons: Sequence[str]) -> Factors:
+    header, index = band.header, band.index
+    scale, offset, nodata = header.scales[index], header.offsets[index], header.nodata[index]
+    factors = Factors()
+    if product is not None and header.dtype == _STORED_AS.get(product.collection or ""):
+        factors = published_factors(product)
+        if factors.invalid == (-9999.0,) and "saturated" in reasons:
+            factors = replace(factors, invalid=(*factors.invalid, _ESPA_SATURATED))
+    if scale != 1 or offset != 0:
+        factors = replace(factors, scale=scale, offset=offset)
+    if nodata is not None:
+        factors = replace(factors, invalid=tuple(sorted({*factors.invalid, float(nodata)})))
+    return factors

@@ -1,0 +1,282 @@
+"""Open a scene, whatever it comes as."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from strandline.errors import (
+    ConfigurationError,
+    MissingBandError,
+    UnknownProductError,
+    UnreadableSourceError,
+)
+from strandline.scenes.archive import is_archive, is_metadata
+from strandline.scenes.bundle import open_bundle
+from strandline.scenes.files import read_files
+from strandline.scenes.patterns import MatchedFile, match_files
+from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
+from strandline.scenes.raster import Chunks
+from strandline.scenes.scene import Stored, choose_bands, default_bands, finish, override, pick
+from strandline.scenes.storage import is_url
+
+_CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
+_ARRAYS = re.compile(r"\.(nc4?|cdf|h5|zarr)/?$", re.IGNORECASE)
+
+
+def open_scene(
+    source: Any,
+    *,
+    bands: Iterable[str] | None = None,
+    reflectance: bool = True,
+    scale: float | None = None,
+    offset: float | None = None,
+    nodata: float | None = None,
+    platform: str | None = None,
+    time: Any = None,
+    crs: Any = None,
+    band_names: Sequence[str] | None = None,
+    mask: Iterable[str] = DEFAULT_REASONS,
+    chunks: Chunks = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> xr.DataArray:
+    """Open one acquisition as an array of reflectance.
+
+    Parameters
+    ----------
+    source : str, Path, sequence of them, xarray.DataArray or xarray.Dataset
+        - a Landsat product as the U.S. Geological Survey delivers it: its folder, ``.tar``,
+          ``.tar.gz``, or the path of its MTL file;
+        - a raster file with several bands, or one file per band: a list, a glob, or a pattern
+          such as ``"LT05_…_sr_band{band}.tif"``;
+        - a NetCDF file or a Zarr store;
+        - a source of a catalogue: ``"catalog.yml:landsat_5_small"``;
+        - an array, or a dataset with one variable per band, that you have already.
+
+        Files may lie on this machine, on S3 (``s3://``), or on a web server.
+    bands : iterable of str, optional
+        Which bands, and in which order; common names (``"nir08"``), aliases (``"nir"``), or
+        numbers of a known sensor (``"B4"``). By default all reflective bands; of a Landsat
+        product those with 30 m pixels, without the cirrus band.
+    reflectance : bool
+        Whether to turn stored numbers into reflectance. False gives them as they are.
+    scale, offset : float, optional
+        Reflectance = scale · number + offset. Take the place of what the source says.
+    nodata : float, optional
+        A stored number that stands for no value, besides those that the source declares.
+    platform : str, optional
+        Such as ``"landsat-5"``, where the source does not say.
+    time : str, date or datetime64, optional
+        Of the acquisition, UTC, where the source does not say.
+    crs : optional
+        Where the source has none, such as ``"EPSG:32611"``.
+    band_names : sequence of str, optional
+        Names of all bands in the order of the source, where it does not say.
+    mask : iterable of str
+        For which reasons a pixel of a product with quality bands counts as not observed. By
+        default fill, dilated_cloud, cloud, cirrus, cloud_shadow, saturated; snow may be added.
+    chunks : int, (int, int), mapping, "auto", optional
+        Rows and columns per Dask chunk; about 2048 × 2048 by default.
+    storage_options : mapping, optional
+        For stores: ``{"anon": True}``, ``{"endpoint_url": …}``, ``{"key": …, "secret": …}``.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims (band, y, x), float32, NaN where not observed, lazy unless `source` was an array in
+        memory. Coordinates ``band`` (common names), ``y`` and ``x`` (pixel centres),
+        ``spatial_ref``, ``time`` if known; attributes ``platform``, ``instrument``,
+        ``processing_level`` (where known), ``source`` and ``units``.
+
+    Raises
+    ------
+    SourceNotFoundError
+        If nothing is there.
+    UnreadableSourceError
+        If it is truncated or damaged; damaged pixels raise it when they are computed.
+    UnknownProductError, MetadataError
+        If it is nothing we know, or its metadata is incomplete.
+    MissingBandError
+        If a band is not there, or bands cannot be named.
+    GridMismatchError
+        If its files do not share one grid.
+    MissingCRSError
+        If it says nowhere where on the Earth it lies.
+    ScaleError, ReflectanceRangeError
+        If its numbers cannot become reflectance, or are no reflectance; for lazy integers the
+        range is checked when they are computed.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> stored = xr.DataArray(
+    ...     np.full((2, 3, 3), 1500, np.int16),
+    ...     dims=("band", "y", "x"),
+    ...     coords={"band": ["green", "swir1"], "y": [90, 60, 30], "x": [0, 30, 60]},
+    ... )
+    >>> scene = open_scene(stored, scale=1e-4, crs="EPSG:32611")
+    >>> scene.band.values.tolist(), round(float(scene.mean()), 3)
+    (['green', 'swir16'], 0.15)
+    """
+    shared: dict[str, Any] = {
+        "bands": bands,
+        "reflectance": reflectance,
+        "scale": scale,
+        "offset": offset,
+        "nodata": nodata,
+        "platform": platform,
+        "time": time,
+        "crs": crs,
+        "mask": check_reasons(mask),
+    }
+    lazily: dict[str, Any] = {"chunks": chunks, "storage_options": storage_options}
+    if isinstance(source, str | Path):
+        text = str(source)
+        if catalog := _CATALOG.match(text):
+            from strandline.scenes.catalog import open_catalog
+
+            entry = open_catalog(catalog["path"])[catalog["name"]]
+            given = {key: value for key, value in (shared | lazily).items() if value is not None}
+            scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
+            return scene
+        if _is_product(text):
+            if band_names is not None:
+                raise ConfigurationError(
+                    "A Landsat product names its bands itself.",
+                    got="band_names",
+                    remedy="Leave band_names out, and pick with bands=….",
+                )
+            return open_bundle(text, **shared, **lazily)
+    stored = _read(source, shared, band_names, lazily)
+    return _scene(stored, **shared)
+
+
+def _named(band_names: Sequence[str] | None) -> dict[str, Any]:
+    return {} if band_names is None else {"band_names": band_names}
+
+
+def _is_product(text: str) -> bool:
+    if is_archive(text) or is_metadata(text):
+        return True
+    if _ARRAYS.search(text):
+        return False
+    if is_url(text):
+        return "." not in text.rstrip("/").rsplit("/", 1)[-1] and "{" not in text
+    return Path(text).is_dir() and not any(
+        (Path(text) / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")
+    )
+
+
+def _read(
+    source: Any,
+    shared: Mapping[str, Any],
+    band_names: Sequence[str] | None,
+    lazily: Mapping[str, Any],
+) -> Stored:
+    platform, reasons = shared["platform"], shared["mask"]
+    if isinstance(source, xr.DataArray | xr.Dataset):
+        from strandline.scenes.datasets import from_xarray
+
+        if lazily["chunks"] is not None:
+            source = source.chunk(lazily["chunks"])
+        kind = type(source).__name__
+        return from_xarray(
+            source,
+            label=f"<xarray.{kind}>",
+            platform=platform,
+            band_names=band_names,
+            reasons=reasons,
+        )
+    if isinstance(source, str | Path):
+        text = str(source)
+        if _ARRAYS.search(text) or (not is_url(text) and Path(text).is_dir()):
+            from strandline.scenes.datasets import from_xarray, read_dataset
+
+            return from_xarray(
+                read_dataset(text, **lazily),
+                label=text,
+                platform=platform,
+                band_names=band_names,
+                reasons=reasons,
+            )
+        files = match_files(text, storage_options=lazily["storage_options"])
+    elif isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
+        files = [MatchedFile(str(one)) for one in source]
+    else:
+        raise ConfigurationError(
+            "A scene cannot be opened from this.",
+            expected="a path, a list of paths, an xarray.DataArray or an xarray.Dataset",
+            got=type(source).__name__,
+        )
+    try:
+        return read_files(
+            files,
+            source=str(source) if isinstance(source, str | Path) else _listed(files),
+            bands=shared["bands"],
+            reflectance=shared["reflectance"],
+            platform=platform,
+            band_names=band_names,
+            reasons=reasons,
+            **lazily,
+        )
+    except UnreadableSourceError as error:
+        if "not recognized" not in error.problem or _looks_like_raster(files[0].url):
+            raise
+        raise UnknownProductError(
+            f"{files[0].url!r} is nothing that Strandline can open.",
+            expected="a Landsat product, a raster file, NetCDF, Zarr, or a catalogue's source",
+            got=f"a file named *{Path(files[0].url).suffix}",
+        ) from error
+
+
+def _looks_like_raster(url: str) -> bool:
+    return Path(url).suffix.lower() in (".tif", ".tiff", ".gtif", ".gtiff", ".vrt", ".img", ".jp2")
+
+
+def _listed(files: Sequence[MatchedFile]) -> str:
+    return files[0].url + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+
+
+def _scene(
+    stored: Stored,
+    *,
+    bands: Iterable[str] | None,
+    reflectance: bool,
+    scale: float | None,
+    offset: float | None,
+    nodata: float | None,
+    platform: str | None,
+    time: Any,
+    crs: Any,
+    mask: tuple[str, ...],
+) -> xr.DataArray:
+    """Pick bands, let the caller's word count, and make the scene."""
+    del platform  # the reader has used it
+    there = [str(name) for name in stored.values["band"].values]
+    if bands is None:
+        chosen = default_bands(there, reflectance=reflectance)
+    else:
+        chosen = choose_bands(there, bands, stored.sensor, stored.source)
+    beyond = [reason for reason in mask if reason not in ("fill", "saturated")]
+    if beyond and mask != DEFAULT_REASONS and stored.unobserved is None:
+        raise MissingBandError(
+            f"{stored.source!r} has no quality band to find {', '.join(beyond)} in.",
+            remedy="Leave mask out, or open the product's folder with its quality bands.",
+        )
+    picked = [there.index(name) for name in chosen]
+    factors = override([stored.factors[index] for index in picked], scale, offset, nodata)
+    chosen_only = Stored(
+        values=pick(stored.values, picked),
+        factors=factors,
+        source=stored.source,
+        sensor=stored.sensor,
+        level=stored.level,
+        time=stored.time if time is None else time,
+        unobserved=stored.unobserved,
+        masked=stored.masked,
+    )
+    return finish(chosen_only, reflectance=reflectance, crs=crs)

@@ -1,0 +1,299 @@
+"""A scene put together from what was read: the one form that every source ends in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import assign_crs, xr_coords
+
+from strandline.errors import ConfigurationError, MissingBandError, MissingCRSError, ScaleError
+from strandline.scenes.reflectance import Factors, to_float, to_reflectance
+from strandline.scenes.sensors import Sensor, band_name, is_thermal
+
+UNNAMED = re.compile(r"^band[ _]?(\d+)$", re.IGNORECASE)
+"""What GDAL and we call a band that nobody named."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a source holds, before it becomes a scene.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        Stored numbers, dims (band, y, x), bands under common names.
+    factors : tuple of Factors
+        One per band.
+    source : str
+        Where it came from.
+    sensor : Sensor or None
+        Platform and instrument, if known.
+    level : str or None
+        "L1" or "L2", if known.
+    time : datetime-like or None
+        Of the acquisition, if known.
+    unobserved : array of bool or None
+        Dims (y, x); from the product's quality band.
+    masked : tuple of str
+        The reasons that went into `unobserved`.
+    extra : dict
+        Further attributes for the scene.
+    """
+
+    values: xr.DataArray
+    factors: tuple[Factors, ...]
+    source: str
+    sensor: Sensor | None = None
+    level: str | None = None
+    time: Any = None
+    unobserved: Any = None
+    masked: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def default_bands(there: Sequence[str], *, reflectance: bool) -> list[str]:
+    """Pick the bands to use when nobody says which.
+
+    Parameters
+    ----------
+    there : sequence of str
+        Names of the bands that exist.
+    reflectance : bool
+        If so, thermal bands are left out, and so are bands that nobody named ("Band 8") where
+        others have names: they are masks more often than not.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> default_bands(["red", "nir08", "lwir", "Band 4"], reflectance=True)
+    ['red', 'nir08']
+    """
+    if not reflectance:
+        return list(there)
+    known = any(band_name(name) for name in there)
+    kept = [name for name in there if not is_thermal(name) and not (known and UNNAMED.match(name))]
+    return kept or list(there)
+
+
+def choose_bands(
+    there: Sequence[str], wanted: Iterable[str] | None, sensor: Sensor | None, source: str
+) -> list[str]:
+    """Pick the bands that were asked for, under their common names, in the order asked.
+
+    Parameters
+    ----------
+    there : sequence of str
+        Names of the bands that exist.
+    wanted : iterable of str or None
+        Common names, aliases, or numbered names of a known sensor; None for all that `there` has.
+    sensor : Sensor or None
+        For numbered names.
+    source : str
+        For messages.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    MissingBandError
+        If one does not exist, naming those that do.
+    ConfigurationError
+        If one is asked for twice, or none at all.
+    """
+    if wanted is None:
+        return list(there)
+    asked = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
+    chosen = []
+    for name in asked:
+        known = name if name in there else band_name(name, sensor)
+        if known not in there:
+            raise MissingBandError(
+                f"{source!r} has no band {name!r}.",
+                expected=f"one of {', '.join(there)}",
+                got=repr(name),
+            )
+        chosen.append(str(known))
+    if len(set(chosen)) < len(chosen) or not chosen:
+        raise ConfigurationError(
+            "Bands have to be asked for once each.",
+            expected="different names",
+            got=", ".join(asked) or "none",
+        )
+    return chosen
+
+
+def override(
+    factors: Sequence[Factors],
+    scale: float | None,
+    offset: float | None,
+    nodata: float | None,
+) -> tuple[Factors, ...]:
+    """Let the caller's own factors take the place of the source's.
+
+    Parameters
+    ----------
+    factors : sequence of Factors
+        As found.
+    scale, offset : float or None
+        Take the place of the found ones, if given.
+    nodata : float or None
+        Stands for no value too, if given.
+
+    Returns
+    -------
+    tuple of Factors
+    """
+    changed = []
+    for factor in factors:
+        if scale is not None:
+            factor = replace(factor, scale=float(scale))
+        if offset is not None:
+            factor = replace(factor, offset=float(offset))
+        if nodata is not None:
+            factor = replace(factor, invalid=(*factor.invalid, float(nodata)))
+        changed.append(factor)
+    return tuple(changed)
+
+
+def pick(values: xr.DataArray, order: Sequence[int]) -> xr.DataArray:
+    """Take bands by position, without touching the array when it is all of them in order."""
+    if list(order) == list(range(values.sizes["band"])):
+        return values
+    return values.isel(band=list(order))
+
+
+def place(values: xr.DataArray, grid: GeoBox) -> xr.DataArray:
+    """Put an array without georeference onto a grid of the same shape."""
+    bare = values.drop_vars(["y", "x", "spatial_ref"], errors="ignore")
+    return bare.assign_coords(xr_coords(grid, dims=("y", "x")))
+
+
+def finish(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArray:
+    """Make the scene.
+
+    Parameters
+    ----------
+    stored : Stored
+        What the source holds.
+    reflectance : bool
+        Whether to turn stored numbers into reflectance.
+    crs : CRS-like, optional
+        For sources that have none.
+
+    Returns
+    -------
+    xarray.DataArray
+        float32, dims (band, y, x); see the data contracts.
+
+    Raises
+    ------
+    MissingCRSError
+        If neither the source nor the caller knows the CRS.
+    ScaleError, ReflectanceRangeError
+        If reflectance cannot be had.
+    """
+    values = _with_crs(stored, crs)
+    names = [str(name) for name in values["band"].values]
+    thermal = [name for name in names if is_thermal(name)]
+    if reflectance and thermal:
+        raise ScaleError(
+            f"The band {thermal[0]!r} of {stored.source!r} measures heat and has no reflectance.",
+            remedy="Leave it out of bands=…, or pass reflectance=False.",
+        )
+    convert = to_reflectance if reflectance else to_float
+    scene = convert(values, stored.factors)
+    if stored.unobserved is not None:
+        scene = scene.where(~stored.unobserved)
+    coords: dict[str, Any] = {"band": np.asarray(names, dtype=str)}
+    if stored.time is not None:
+        coords["time"] = as_time(stored.time)
+    scene = scene.drop_vars("time", errors="ignore").assign_coords(coords)
+    scene = scene.transpose("band", "y", "x")
+    keep = {"band", "y", "x", "spatial_ref", "time"}
+    scene = scene.drop_vars([name for name in scene.coords if name not in keep])
+    scene.attrs = _attributes(stored, reflectance)
+    scene.encoding = {"grid_mapping": "spatial_ref"}
+    scene.name = "reflectance" if reflectance else "stored_number"
+    return scene
+
+
+def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:
+    attrs: dict[str, Any] = {}
+    if stored.sensor is not None:
+        attrs["platform"] = stored.sensor.platform
+        attrs["instrument"] = stored.sensor.instrument
+    if stored.level is not None:
+        attrs["processing_level"] = stored.level
+    attrs["source"] = stored.source
+    if reflectance:
+        attrs["units"] = "1"
+    if stored.unobserved is not None:
+        attrs["masked"] = " ".join(stored.masked)
+    return attrs | stored.extra
+
+
+def _with_crs(stored: Stored, crs: Any) -> xr.DataArray:
+    values = stored.values
+    if crs is not None:
+        if values.attrs.get("georeferenced", True):
+            placed: xr.DataArray = assign_crs(values, crs, crs_coord_name="spatial_ref")
+            return placed
+    elif "spatial_ref" in values.coords:
+        return values
+    placeless = not values.attrs.get("georeferenced", True)
+    raise MissingCRSError(
+        f"{stored.source!r} has no {'georeference' if placeless else 'CRS'}.",
+        expected="coordinates and a CRS" if placeless else "a CRS",
+        got="pixels without a place" if placeless else "coordinates without one",
+        remedy="Georeference the file, or open the product's folder with its MTL file."
+        if placeless
+        else "Pass crs=… (for example crs='EPSG:32611') or georeference the file.",
+    )
+
+
+def as_time(value: Any) -> np.datetime64:
+    """Read a moment, UTC, as ``datetime64[ns]``.
+
+    Parameters
+    ----------
+    value : str, date, datetime or datetime64
+
+    Raises
+    ------
+    ConfigurationError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> as_time("1988-10-22")
+    np.datetime64('1988-10-22T00:00:00.000000000')
+    """
+    try:
+        moment = pd.Timestamp(str(value) if isinstance(value, date) else value)
+        if moment.tz is not None:
+            moment = moment.tz_convert("UTC").tz_localize(None)
+        result: np.datetime64 = moment.as_unit("ns").to_datetime64()
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            "The time of a scene cannot be understood.",
+            expected="a date such as '1988-10-22'",
+            got=repr(value),
+        ) from error
+    if np.isnat(result):
+        raise ConfigurationError(
+            "The time of a scene is missing.", expected="a date", got=repr(value)
+        )
+    return result
