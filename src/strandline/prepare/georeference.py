@@ -1,0 +1,225 @@
+"""Where an array lies on the Earth, read once and compared the same way everywhere."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyproj
+from odc.geo.crs import CRS
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+
+from strandline.errors import GridError, MissingCRSError
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from affine import Affine
+
+ALIGNED = 1e-3
+"""Two lattices are one when they differ by less than this fraction of a pixel."""
+
+
+UNEVEN = 0.05
+"""Pixel centres may be off their even spacing by this fraction of a pixel, and no more."""
+
+
+def grid_of(scene: xr.DataArray | xr.Dataset | GeoBox) -> GeoBox:
+    """Read the grid of a georeferenced array.
+
+    Parameters
+    ----------
+    scene : xarray.DataArray, xarray.Dataset or odc.geo.geobox.GeoBox
+        Anything with dimensions ``y`` and ``x`` and a CRS (``spatial_ref`` or attributes);
+        a grid is returned as it is.
+
+    Returns
+    -------
+    odc.geo.geobox.GeoBox
+        The grid of the pixels.
+
+    Raises
+    ------
+    MissingCRSError
+        If nothing says which CRS the coordinates are in.
+    GridError
+        If there is a CRS, but the coordinates are no regular grid.
+
+    Examples
+    --------
+    >>> from strandline.testing.lakes import round_lake
+    >>> grid_of(round_lake(shape=(20, 30))).shape
+    Shape2d(x=30, y=20)
+    """
+    if isinstance(scene, GeoBox):
+        return _with_short_crs(scene)
+    if not {"y", "x"} <= set(scene.dims):
+        raise GridError(
+            "An array without a map plane has no grid.",
+            expected="dimensions y and x",
+            got=f"dimensions {tuple(map(str, scene.dims))}",
+        )
+    if 0 in (scene.sizes["y"], scene.sizes["x"]):
+        raise GridError(
+            "Scene has no pixels.",
+            expected="at least one row and one column",
+            got=f"{scene.sizes['y']} rows and {scene.sizes['x']} columns",
+        )
+    if scene.odc.crs is None:
+        raise MissingCRSError("Scene has no CRS.", remedy="Pass crs=… or georeference the file.")
+    found = scene.odc.geobox
+    if not isinstance(found, GeoBox) or not _is_regular(scene):
+        raise GridError(
+            "The coordinates y and x of the scene are no regular grid.",
+            expected="evenly spaced pixel centres (or a GeoTransform, where there is one pixel)",
+            got=f"{scene.sizes['y']} rows and {scene.sizes['x']} columns",
+            remedy="Reproject the scene to a regular grid first.",
+        )
+    return _with_short_crs(found)
+
+
+def _is_regular(scene: xr.DataArray | xr.Dataset) -> bool:
+    """Say whether the pixel centres are evenly spaced, up to rounding in float32."""
+    for name in ("y", "x"):
+        centres = scene.coords.get(name)
+        if centres is None or centres.ndim != 1 or centres.size < 3:
+            continue
+        even = np.linspace(centres.values[0], centres.values[-1], centres.size)
+        step = abs(even[1] - even[0])
+        if not np.abs(centres.values - even).max() < UNEVEN * step:
+            return False
+    return True
+
+
+def _with_short_crs(grid: GeoBox) -> GeoBox:
+    """Name the CRS by its EPSG code where that says the same as its full text."""
+    crs = grid.crs
+    if crs is None:
+        raise MissingCRSError("Grid has no CRS.", remedy="Make the grid with crs=….")
+    if crs.epsg is None or str(crs) == f"EPSG:{crs.epsg}":
+        return grid
+    short = CRS(f"EPSG:{crs.epsg}")
+    return GeoBox(grid.shape, grid.affine, short) if short == crs else grid
+
+
+def crs_of(grid: GeoBox) -> pyproj.CRS:
+    """Give the CRS of a grid as pyproj knows it."""
+    if grid.crs is None:
+        raise MissingCRSError("Grid has no CRS.", remedy="Make the grid with crs=….")
+    crs: pyproj.CRS = grid.crs.proj
+    return crs
+
+
+def ellipsoid(crs: pyproj.CRS) -> tuple[float, float]:
+    """Give the equatorial radius (m) and the squared eccentricity of a CRS's Earth."""
+    shape = crs.ellipsoid
+    if shape is None:
+        raise GridError(
+            "The CRS is not on Earth.", expected="a CRS with an ellipsoid", got=str(crs.name)
+        )
+    a, b = float(shape.semi_major_metre), float(shape.semi_minor_metre)
+    return a, 1 - (b / a) ** 2
+
+
+def attach_grid(array: xr.DataArray, grid: GeoBox) -> xr.DataArray:
+    """Give an array the pixel centres and the CRS of a grid, so that `.odc` and `.rio` work."""
+    attached = array.drop_vars("spatial_ref", errors="ignore")
+    return attached.assign_coords(xr_coords(grid, always_yx=True))
+
+
+def place(affine: Affine, x: Any, y: Any) -> tuple[Any, Any]:
+    """Apply an affine transform to positions, numbers or arrays."""
+    # Written out: the operator for it differs between the versions of affine.
+    return affine.a * x + affine.b * y + affine.c, affine.d * x + affine.e * y + affine.f
+
+
+def pixel_offset(grid: GeoBox, other: GeoBox) -> tuple[int, int] | None:
+    """Count the rows and columns from the first pixel of ``other`` to the first of ``grid``.
+
+    None if the two do not share one lattice: another CRS, another pixel size, a rotation,
+    or a shift by a part of a pixel anywhere within ``grid``.
+    """
+    if grid.crs != other.crs:
+        return None
+    rows, columns = grid.shape
+    x, y = np.array([[0, 0], [columns, 0], [0, rows], [columns, rows]], dtype=float).T
+    at_x, at_y = place(~other.affine, *place(grid.affine, x, y))
+    column, row = round(at_x[0]), round(at_y[0])
+    if max(np.abs(at_x - x - column).max(), np.abs(at_y - y - row).max()) > ALIGNED:
+        return None
+    return row, column
+
+
+def same_grid(grid: GeoBox, other: GeoBox) -> bool:
+    """Say whether two grids have the same pixels, up to rounding in their coordinates."""
+    return grid.shape == other.shape and pixel_offset(grid, other) == (0, 0)
+
+
+def describe_crs(crs: CRS | None) -> str:
+    """Name a CRS in a few words: its EPSG code, or else its own name."""
+    if crs is None:
+        return "no CRS"
+    return f"EPSG:{crs.epsg}" if crs.epsg else str(crs.proj.name)
+
+
+def describe_grid(grid: GeoBox) -> str:
+    """Say in one line what a reader needs to tell two grids apart."""
+    rows, columns = grid.shape
+    size_x, size_y = abs(grid.resolution.x), abs(grid.resolution.y)
+    size = f"{size_x:.9g}" if math.isclose(size_x, size_y) else f"{size_x:.9g} x {size_y:.9g}"
+    west, south, east, north = grid.boundingbox.bbox
+    return (
+        f"{rows} x {columns} pixels of {size} in {describe_crs(grid.crs)}, "
+        f"x {west:.9g} to {east:.9g}, y {south:.9g} to {north:.9g}"
+    )
+
+
+def no_overlap(source: GeoBox, target: GeoBox) -> GridError:
+    """Make the error for a scene that lies elsewhere than the grid."""
+    return GridError(
+        "Scene and grid do not overlap.",
+        expected=f"a scene that covers part of the grid ({describe_grid(target)})",
+        got=f"one of {describe_grid(source)}",
+        remedy="Check the centre of the grid (longitude first) and the scene's CRS.",
+    )
+
+
+def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
+    """Find the pixel that contains a place.
+
+    Parameters
+    ----------
+    grid : GeoBox
+    point : (float, float)
+        Longitude and latitude, in degrees (WGS84).
+
+    Returns
+    -------
+    (int, int)
+        Row and column.
+
+    Raises
+    ------
+    GridError
+        If the point is no place on Earth, or lies outside the grid.
+    """
+    longitude, latitude = (float(number) for number in point)
+    if not (-180 <= longitude <= 360 and -90 <= latitude <= 90):
+        raise GridError(
+            "The point is no place on Earth.",
+            expected="longitude -180 … 180, then latitude -90 … 90, in degrees",
+            got=f"({longitude:g}, {latitude:g})",
+            remedy="Longitude comes first.",
+        )
+    to_grid = pyproj.Transformer.from_crs("EPSG:4326", crs_of(grid), always_xy=True)
+    column, row = place(~grid.affine, *to_grid.transform(longitude, latitude))
+    rows, columns = grid.shape
+    if not (0 <= row < rows and 0 <= column < columns):
+        raise GridError(
+            f"The point ({longitude:g}, {latitude:g}) lies outside the map.",
+            expected=f"a place within {describe_grid(grid)}",
+            got=f"row {row:.0f}, column {column:.0f}",
+            remedy="Longitude comes first, then latitude.",
+        )
+    return int(row), int(column)

@@ -1,0 +1,120 @@
+"""Put several dates together on one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from strandline.errors import ConfigurationError, MissingBandError
+from strandline.prepare.georeference import attach_grid, grid_of
+from strandline.prepare.resample import regrid
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+DIMS = ("band", "y", "x")
+
+
+def stack_scenes(
+    scenes: Iterable[xr.DataArray], grid: GeoBox | xr.DataArray | None = None
+) -> xr.DataArray:
+    """Put scenes of several dates together, with the bands that they share.
+
+    Parameters
+    ----------
+    scenes : iterable of DataArray of shape (band, y, x)
+        Each with its own scalar coordinate ``time``.
+    grid : GeoBox or DataArray, optional
+        The common grid, or a scene that is on it. Default: that of the first scene. Scenes
+        on another grid are resampled by `regrid`.
+
+    Returns
+    -------
+    DataArray of shape (time, band, y, x)
+        In the order given, with the shared bands in the order of the first scene, the
+        platform of each date as coordinate ``platform (time)``, and the attributes on which
+        all scenes agree. Lazy if any scene is.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no scene, or one has no time, or two have the same.
+    MissingBandError
+        If no band is in all of the scenes.
+
+    Examples
+    --------
+    >>> from strandline.testing.lakes import round_lake
+    >>> before = round_lake(radius=300, time="1988-10-22")
+    >>> after = round_lake(radius=200, time="2017-10-22")
+    >>> stack_scenes([before, after]).dims
+    ('time', 'band', 'y', 'x')
+    """
+    given = [scenes] if isinstance(scenes, xr.DataArray) else list(scenes)
+    _check(given)
+    target = grid_of(given[0] if grid is None else grid)
+    bands = _shared_bands(given)
+    dates = [_one_date(scene.sel(band=bands), target) for scene in given]
+    stacked = xr.concat(
+        dates,
+        dim="time",
+        coords="minimal",
+        compat="override",
+        join="override",
+        combine_attrs="drop_conflicts",
+    )
+    platforms = [str(scene.attrs.get("platform", "unknown")) for scene in given]
+    return stacked.assign_coords(platform=("time", platforms))
+
+
+def _one_date(scene: xr.DataArray, target: GeoBox) -> xr.DataArray:
+    """Bring a scene to the common grid, with the coordinates that all dates have."""
+    placed = regrid(scene, target)
+    kept = {"band", "time", "y", "x"}
+    bare = placed.drop_vars([name for name in placed.coords if name not in kept])
+    # On the grid up to rounding: the first scene's coordinates shall be everyone's.
+    return attach_grid(bare, target)
+
+
+def _check(scenes: list[xr.DataArray]) -> None:
+    if not scenes:
+        raise ConfigurationError("There is no scene to stack.", expected="at least one scene")
+    for number, scene in enumerate(scenes, start=1):
+        if set(scene.dims) != set(DIMS):
+            raise ConfigurationError(
+                f"Scene {number} cannot be stacked.",
+                expected=f"dimensions {DIMS}",
+                got=f"dimensions {tuple(map(str, scene.dims))}",
+                remedy="Pass the scenes as a list, one per date.",
+            )
+        if "time" not in scene.coords or np.isnat(scene["time"].values):
+            raise ConfigurationError(
+                f"Scene {number} does not say when it was acquired.",
+                expected="a scalar coordinate time",
+                got="none",
+                remedy="Pass time=… to open_scene, or scene.assign_coords(time=…).",
+            )
+    times = [scene["time"].values.astype("datetime64[ns]") for scene in scenes]
+    if len(set(times)) < len(times):
+        raise ConfigurationError(
+            "Two scenes have the same time.",
+            expected="one scene per time",
+            got=", ".join(str(time.astype("datetime64[s]")) for time in times),
+            remedy="Leave one out, or merge neighbouring scenes of one pass first.",
+        )
+
+
+def _shared_bands(scenes: list[xr.DataArray]) -> list[str]:
+    names = [[str(name) for name in scene["band"].values] for scene in scenes]
+    shared = [name for name in names[0] if all(name in others for others in names[1:])]
+    if not shared:
+        raise MissingBandError(
+            "The scenes have no band in common.",
+            expected="at least one band that all scenes have",
+            got="; ".join(", ".join(bands) for bands in names),
+            remedy="Name the bands alike, for example with open_scene(…, band_names=…).",
+        )
+    return shared

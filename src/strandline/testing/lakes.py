@@ -1,0 +1,198 @@
+"""Small synthetic scenes with a lake of known area."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+
+from strandline.errors import ConfigurationError
+from strandline.prepare.georeference import attach_grid, place
+
+BANDS = ("blue", "green", "red", "nir08", "swir16", "swir22")
+
+SPECTRA = {
+    "water": (0.055, 0.048, 0.030, 0.015, 0.008, 0.006),
+    "soil": (0.120, 0.170, 0.220, 0.280, 0.340, 0.300),
+    "plants": (0.030, 0.060, 0.040, 0.350, 0.180, 0.090),
+}
+"""Typical surface reflectances of clear deep water, dry bare soil and green plants."""
+
+_FINE = 16  # a pixel on the shore is divided into so many parts per side
+
+
+def lake_grid(
+    shape: tuple[int, int] = (60, 80),
+    resolution: float = 30.0,
+    crs: Any = "EPSG:32611",
+    corner: tuple[float, float] = (350_040.0, 4_290_000.0),
+) -> GeoBox:
+    """Make a north-up grid from its upper left corner."""
+    return GeoBox(shape, Affine(resolution, 0, corner[0], 0, -resolution, corner[1]), crs)
+
+
+def lake_fraction(
+    grid: GeoBox, radius: float, center: tuple[float, float] | None = None
+) -> NDArray[np.float64]:
+    """Compute which part of each pixel a round lake covers.
+
+    Parameters
+    ----------
+    grid : GeoBox
+        The pixels.
+    radius : float
+        Radius in units of the CRS.
+    center : (float, float), optional
+        Position (x, y) in the CRS. Default: the middle of the grid.
+
+    Returns
+    -------
+    ndarray of shape (y, x)
+        0 to 1. The sum times the pixel area is close to pi radius², as far as the lake lies
+        within the grid.
+
+    Examples
+    --------
+    >>> fraction = lake_fraction(lake_grid(), radius=600)
+    >>> abs(float(fraction.sum()) * 30**2 / (np.pi * 600**2) - 1) < 1e-3
+    True
+    """
+    rows, columns = grid.shape
+    fine_y, fine_x = ((np.arange(count * _FINE) + 0.5) / _FINE for count in (rows, columns))
+    x = grid.affine.c + grid.affine.a * fine_x
+    y = grid.affine.f + grid.affine.e * fine_y
+    middle_x, middle_y = center or place(grid.affine, columns / 2, rows / 2)
+    inside = (x[None, :] - middle_x) ** 2 + (y[:, None] - middle_y) ** 2 <= radius**2
+    parts = inside.reshape(rows, _FINE, columns, _FINE)
+    fraction: NDArray[np.float64] = parts.mean(axis=(1, 3))
+    return fraction
+
+
+def round_lake(
+    *,
+    radius: float = 600.0,
+    shape: tuple[int, int] = (60, 80),
+    grid: GeoBox | None = None,
+    bands: Sequence[str] = BANDS,
+    time: str | None = "1988-10-22",
+    platform: str = "landsat-5",
+    noise: float = 0.004,
+    seed: int = 0,
+    chunks: Any = None,
+) -> xr.DataArray:
+    """Make a scene of a round lake between bare soil (north) and plants (south).
+
+    Pixels on the shore are mixed. The truth is ``lake_fraction(grid, radius)``.
+
+    Parameters
+    ----------
+    radius : float
+        Radius of the lake in units of the CRS (metres).
+    shape : (int, int)
+        Rows and columns, unless `grid` is given.
+    grid : GeoBox, optional
+        The pixels. Default: 30 m in UTM zone 11 N.
+    bands : sequence of str
+        Some of ``blue green red nir08 swir16 swir22``.
+    time, platform : str
+        When and by what it was seen. ``time=None`` leaves the time out.
+    noise : float
+        Standard deviation of the reflectances.
+    seed : int
+        Selects the noise.
+    chunks : optional
+        Chunks of a Dask array. Default: in memory.
+
+    Returns
+    -------
+    DataArray of shape (band, y, x)
+        Reflectance, float32.
+
+    Examples
+    --------
+    >>> scene = round_lake(radius=300, chunks={"y": 16})
+    >>> scene.dtype, scene.odc.crs.epsg, scene.attrs["units"]
+    (dtype('float32'), 32611, '1')
+    """
+    unknown = [band for band in bands if band not in BANDS]
+    if unknown:
+        raise ConfigurationError(
+            "The synthetic lake has no such band.",
+            expected="some of " + ", ".join(BANDS),
+            got=", ".join(unknown),
+        )
+    where = lake_grid(shape) if grid is None else grid
+    water = lake_fraction(where, radius)
+    north = np.arange(where.shape[0])[:, None] < where.shape[0] / 2
+    random = np.random.default_rng(seed)
+    planes = []
+    for band in bands:
+        wet, soil, plants = (
+            SPECTRA[name][BANDS.index(band)] for name in ("water", "soil", "plants")
+        )
+        clean = water * wet + (1 - water) * np.where(north, soil, plants)
+        planes.append(clean + noise * random.standard_normal(where.shape))
+    scene = scene_of(np.stack(planes), where, bands=bands, time=time, platform=platform)
+    return scene if chunks is None else scene.chunk(chunks)
+
+
+def scene_of(
+    values: NDArray[Any],
+    grid: GeoBox,
+    *,
+    bands: Sequence[str] | None = None,
+    time: str | None = "1988-10-22",
+    platform: str = "landsat-5",
+) -> xr.DataArray:
+    """Dress values of shape (band, y, x) as a scene: coordinates, CRS and attributes."""
+    names = [f"band_{number}" for number in range(1, len(values) + 1)] if bands is None else bands
+    coords: dict[Any, Any] = {"band": list(names), **xr_coords(grid, always_yx=True)}
+    if time is not None:
+        coords["time"] = np.datetime64(time, "ns")
+    return xr.DataArray(
+        np.asarray(values, dtype=np.float32),
+        dims=("band", "y", "x"),
+        coords=coords,
+        attrs={
+            "platform": platform,
+            "instrument": "tm",
+            "processing_level": "L2",
+            "source": "synthetic",
+            "units": "1",
+        },
+    )
+
+
+def mask_of(values: NDArray[Any], grid: GeoBox, time: str | None = "1988-10-22") -> xr.DataArray:
+    """Dress values of shape (y, x) or (time, y, x) as a water mask."""
+    dims = ("y", "x") if np.ndim(values) == 2 else ("time", "y", "x")
+    mask = xr.DataArray(
+        np.asarray(values, dtype=np.uint8),
+        dims=dims,
+        attrs={
+            "_FillValue": np.uint8(255),
+            "flag_values": np.array([0, 1, 255], dtype=np.uint8),
+            "flag_meanings": "not_water water not_observed",
+        },
+        name="water",
+    )
+    if time is not None and len(dims) == 2:
+        mask = mask.assign_coords(time=np.datetime64(time, "ns"))
+    elif len(dims) == 3:
+        start = np.datetime64(time or "1988-10-22", "ns")
+        mask = mask.assign_coords(
+            time=start + np.arange(len(mask)) * np.timedelta64(16, "D").astype("timedelta64[ns]")
+        )
+    return attach_grid(mask, grid)
+
+
+def lake_area_km2(radius: float) -> float:
+    """Area of a round lake on the plane of the map, in km², from its radius in metres."""
+    return math.pi * radius**2 / 1e6
