@@ -23,6 +23,7 @@ from strandline.errors import (
     UnreadableSourceError,
 )
 from strandline.scenes.catalog import Catalog, open_catalog
+from strandline.scenes.open import open_scene
 
 Write = Callable[..., Catalog]
 
@@ -301,6 +302,102 @@ def test_netcdf_and_zarr_sources_open_as_datasets(tmp_path, catalog):
         cat.gone.to_dask()
     with pytest.raises(UnreadableSourceError, match=r"catalog\.yml.* cannot be read"):
         cat.text.to_dask()
+
+
+# --- the scene ---
+
+AS_SCENE = """
+    sources:
+      lake:
+        driver: rasterio
+        args:
+          urlpath: 'data/LT05_sr_band{band:d}.tif'
+          chunks: {band: 1, x: 4, y: 5}
+        metadata: {platform: landsat-5, scale: 0.0001, time: 1988-10-22}
+"""
+
+
+@pytest.fixture
+def reflective(tmp_path: Path) -> Path:
+    for band in (1, 2, 3, 4, 5, 7):
+        values = plane(band) // 2
+        values[0, 0] = -9999
+        write_tiff(tmp_path / "data" / f"LT05_sr_band{band}.tif", values)
+    return tmp_path
+
+
+def test_a_source_opens_as_a_scene_with_what_its_metadata_says(reflective, catalog):
+    scene = catalog(AS_SCENE).lake.to_scene()
+    assert scene.dims == ("band", "y", "x")
+    assert scene.dtype == "float32"
+    common = ["blue", "green", "red", "nir08", "swir16", "swir22"]
+    assert scene["band"].values.tolist() == common
+    assert scene.attrs["platform"] == "landsat-5"
+    assert scene["time"].values == np.datetime64("1988-10-22")
+    assert scene.chunks[1:] == ((5, 2), (4, 4, 1))
+    # By hand: the file holds (3000 + 10 · 2 + 4) // 2 = 1512 there.
+    np.testing.assert_allclose(scene.sel(band="red")[2, 4], 0.1512, rtol=1e-6)
+    assert np.isnan(scene[:, 0, 0]).all()
+    assert scene.odc.geobox.crs.epsg == 32611
+
+
+def test_options_go_before_metadata(reflective, catalog):
+    scene = catalog(AS_SCENE).lake.to_scene(scale=0.0002, bands=["swir1", "red"], chunks=-1)
+    assert scene["band"].values.tolist() == ["swir16", "red"]
+    assert scene.chunks[1:] == ((7,), (9,))
+    np.testing.assert_allclose(scene.sel(band="red")[2, 4], 0.3024, rtol=1e-6)
+
+
+def test_open_scene_takes_a_catalogue_and_the_name_of_a_source(reflective, catalog):
+    cat = catalog(AS_SCENE)
+    scene = open_scene(f"{cat.path}:lake")
+    xr.testing.assert_identical(scene.compute(), cat.lake.to_scene().compute())
+    stored = open_scene(f"{cat.path}:lake", reflectance=False)
+    np.testing.assert_allclose(stored.sel(band="red")[2, 4], 1512)
+    with pytest.raises(CatalogError, match="no source 'pond'"):
+        open_scene(f"{cat.path}:pond")
+
+
+def test_bands_named_in_words_need_no_sensor(tmp_path, catalog):
+    for name in ("green", "nir"):
+        write_tiff(tmp_path / f"pond_{name}.tif", plane(1))
+    cat = catalog("""
+        sources:
+          pattern:
+            {driver: rasterio, args: {urlpath: 'pond_{band}.tif'}, metadata: {scale: 0.0001}}
+          list:
+            driver: rasterio
+            args: {urlpath: [pond_nir.tif, pond_green.tif]}
+            metadata: {scale: 0.0001, band_names: [nir, green]}
+    """)
+    assert cat.pattern.to_scene()["band"].values.tolist() == ["green", "nir08"]
+    assert cat["list"].to_scene()["band"].values.tolist() == ["nir08", "green"]
+
+
+def test_several_dates_are_no_scene(tmp_path, catalog):
+    write_tiff(tmp_path / "1988.tif", plane(1))
+    cat = lake("urlpath: '{time:%Y}.tif', concat_dim: time", catalog)
+    with pytest.raises(CatalogError, match="several acquisitions, and a scene is one"):
+        cat.lake.to_scene()
+    table = catalog("sources: {table: {driver: csv, args: {urlpath: a.csv}}}").table
+    with pytest.raises(CatalogError, match="driver that Strandline does not read"):
+        table.to_scene()
+
+
+def test_a_netcdf_source_is_a_scene_too(tmp_path, catalog):
+    write_tiff(tmp_path / "a.tif", np.stack([plane(1), plane(2)]))
+    rasters = lake("urlpath: a.tif", catalog).lake.to_dask()
+    stored = rasters.drop_attrs(deep=False).to_dataset("band").rename({1: "green", 2: "nir08"})
+    for name in stored.data_vars:
+        stored[name].attrs["grid_mapping"] = "spatial_ref"
+    stored.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    cat = catalog("""
+        sources: {a: {driver: netcdf, args: {urlpath: a.nc}, metadata: {scale: 0.0001}}}
+    """)
+    scene = cat.a.to_scene()
+    assert scene.odc.geobox.crs.epsg == 32611
+    assert scene.attrs["source"].endswith("a.nc")
+    np.testing.assert_allclose(scene.sel(band="nir08")[1, 2], 0.2012, rtol=1e-6)
 
 
 # --- the catalogue ---
@@ -639,3 +736,9 @@ def test_the_seeds_two_acquisitions_open(real_data, catalog):
         for band, url in zip(array, source.urls, strict=True):
             with rasterio.open(url) as file:
                 np.testing.assert_array_equal(band, file.read(1))
+    scene = cat.landsat_5_small.to_scene()
+    assert scene["band"].values.tolist() == ["blue", "green", "red", "nir08", "swir16", "swir22"]
+    assert scene.attrs["platform"] == "landsat-5"
+    assert scene["time"].values.astype("datetime64[D]") == np.datetime64("1988-10-22")
+    observed = tm.values[2][tm.values[2] != -9999]
+    np.testing.assert_allclose(np.nanmax(scene.sel(band="red")), observed.max() * 1e-4, rtol=1e-5)

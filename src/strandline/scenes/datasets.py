@@ -256,7 +256,7 @@ def _one_array(
         )
     first = next(iter(planes.values()))
     array = xr.concat(
-        [plane.drop_attrs() for plane in planes.values()],
+        [plane.drop_attrs(deep=False) for plane in planes.values()],
         dim="band",
         coords="minimal",
         compat="override",

@@ -57,7 +57,7 @@ def open_rasters(
     GridMismatchError
         If the files are not on one grid, or cannot be stacked.
     """
-    sizes = _chunk_sizes(chunks)
+    sizes = chunk_sizes(chunks)
     spatial = {dim: size for dim, size in sizes.items() if dim in ("y", "x")}
     urls = [file.url for file in files]
     raw = read_bands(urls, chunks=spatial or None, storage_options=storage_options)
@@ -76,7 +76,24 @@ def open_rasters(
     return array.assign_attrs(attrs)
 
 
-def _chunk_sizes(chunks: Any) -> ChunkSizes:
+def chunk_sizes(chunks: Any) -> ChunkSizes:
+    """Understand a source's ``chunks``.
+
+    Returns
+    -------
+    dict of str to int
+        Empty for None and "auto"; a lone number means every dimension.
+
+    Raises
+    ------
+    CatalogError
+        If a size is no number, zero, or below -1.
+
+    Examples
+    --------
+    >>> chunk_sizes({"band": 1, "x": "256"})
+    {'band': 1, 'x': 256}
+    """
     if chunks is None or chunks == "auto":
         return {}
     given = chunks
@@ -198,6 +215,7 @@ def open_datasets(
     """
     options = dict(xarray_kwargs or {})
     options["chunks"] = {} if chunks is None else chunks
+    options.setdefault("decode_coords", "all")  # the CRS's variable is no band
     if kind == "zarr":
         options.setdefault("engine", "zarr")
     sources: list[Any] = list(urls)

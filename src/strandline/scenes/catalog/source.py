@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from strandline.errors import CatalogError, ConfigurationError, IgnoredParameterWarning
-from strandline.scenes.catalog.arrays import open_datasets, open_rasters
+from strandline.scenes.catalog.arrays import chunk_sizes, open_datasets, open_rasters
 from strandline.scenes.catalog.parameters import Parameter
 from strandline.scenes.catalog.text import render
 from strandline.scenes.patterns import MatchedFile, match_files
@@ -34,6 +34,7 @@ _DRIVERS = {
     "intake.catalog.local.YAMLFileCatalog": "catalog",
 }
 _ARGS = {"urlpath", "chunks", "concat_dim", "storage_options", "path_as_pattern", "xarray_kwargs"}
+_SCENE_FACTS = ("scale", "offset", "nodata", "platform", "time", "crs", "band_names")
 
 
 class Source:
@@ -253,13 +254,7 @@ class Source:
         GridMismatchError
             If bands are not on one grid.
         """
-        if self.kind not in ("raster", "netcdf", "zarr"):
-            raise CatalogError(
-                f"{self._subject} has a driver that Strandline does not read.",
-                expected="rasterio, geotiff, netcdf, zarr or yaml_file_cat",
-                got=repr(self.driver),
-                remedy="Open it with intake, and pass what comes out to open_scene.",
-            )
+        self._check_driver()
         args = self.args
         options = {name: args.get(name) for name in ("chunks", "storage_options")}
         files = self._files()
@@ -292,6 +287,60 @@ class Source:
     def read(self) -> xr.DataArray | xr.Dataset:
         """Read everything into memory; otherwise as `to_dask`."""
         return self.to_dask().compute()
+
+    def to_scene(self, **options: Any) -> xr.DataArray:
+        """Open as a scene: lazily, as reflectance, with bands under their common names.
+
+        Parameters
+        ----------
+        **options
+            As for `strandline.open_scene`. They take precedence over what the source's metadata
+            says under the same names: scale, offset, nodata, platform, time, crs, band_names.
+
+        Returns
+        -------
+        xarray.DataArray
+            Dims (band, y, x); see `strandline.open_scene`.
+
+        Raises
+        ------
+        CatalogError
+            If parameters are missing, the driver is unknown, or the source holds several dates.
+        SceneError
+            If the files are missing, damaged, or no scene.
+        """
+        from strandline.scenes.open import open_scene
+
+        self._check_driver()
+        args = self.args
+        says = {name: self.metadata[name] for name in _SCENE_FACTS if name in self.metadata}
+        if self.kind != "raster":
+            dataset = self.to_dask()
+            return open_scene(dataset.assign_attrs(source=str(self.urlpath)), **{**says, **options})
+        if (args.get("concat_dim") or "band") != "band":
+            raise CatalogError(
+                f"{self._subject} holds several acquisitions, and a scene is one.",
+                expected="the concat_dim band",
+                got=repr(args["concat_dim"]),
+                remedy="Pick one: open_scene(source.to_dask().isel(…=0), platform=…).",
+            )
+        reads = {
+            "chunks": chunk_sizes(args.get("chunks")) or None,
+            "storage_options": args.get("storage_options"),
+        }
+        # The pattern itself says which file is which band.
+        is_pattern = isinstance(self.urlpath, str) and args.get("path_as_pattern", True) is True
+        place = self.urlpath if is_pattern else self.urls
+        return open_scene(place, **{**reads, **says, **options})
+
+    def _check_driver(self) -> None:
+        if self.kind not in ("raster", "netcdf", "zarr"):
+            raise CatalogError(
+                f"{self._subject} has a driver that Strandline does not read.",
+                expected="rasterio, geotiff, netcdf, zarr or yaml_file_cat",
+                got=repr(self.driver),
+                remedy="Open it with intake, and pass what comes out to open_scene.",
+            )
 
     def _files(self) -> list[MatchedFile]:
         args = self.args
