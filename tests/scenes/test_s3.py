@@ -12,6 +12,7 @@ import dask
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 import yaml
 from distributed import Client, LocalCluster
 from moto.server import ThreadedMotoServer
@@ -19,6 +20,7 @@ from rasterio.transform import from_origin
 
 from strandline.errors import SourceNotFoundError, UnreadableSourceError
 from strandline.scenes.catalog import Catalog, open_catalog
+from strandline.scenes.open import open_scene
 
 NAME = "LT05_L1TP_042033_19881022_20161001_01_T1_sr_band{}.tif"
 BANDS = (1, 2, 3, 4, 5, 7)
@@ -56,7 +58,8 @@ def files(tmp_path_factory) -> Path:
         "compress": "deflate",
     }
     for band in BANDS:
-        values = rng.integers(-9999, 10_000, (150, 130), dtype="int16")
+        values = rng.integers(0, 10_000, (150, 130), dtype="int16")
+        values[:20, :30] = -9999
         with rasterio.open(folder / NAME.format(band), "w", **profile) as file:
             file.write(values, 1)
     return folder
@@ -179,6 +182,69 @@ def test_values_are_those_of_the_local_files_in_worker_processes(catalog, files)
         with pytest.raises(UnreadableSourceError, match=r"s3://earth-data/broken/band1\.tif"):
             catalog.broken.to_dask().compute()
     np.testing.assert_allclose(means, expected.mean((1, 2)))
+
+
+def test_a_scene_from_s3_is_the_scene_from_the_local_files(catalog, files):
+    remote = open_scene(f"{catalog.path}:landsat_5_small")
+    local = open_scene(f"{files}/{NAME.format('{band}')}")
+    assert remote.attrs["platform"] == local.attrs["platform"] == "landsat-5"
+    np.testing.assert_array_equal(remote, local)
+    assert np.isnan(remote[:, :20, :30]).all()
+    np.testing.assert_array_equal(catalog.landsat_5_small.to_scene(bands=["red"]), local[2:3])
+
+
+def test_the_seeds_own_acquisitions_are_the_same_from_s3(real_data, store, endpoint, tmp_path):
+    folder = real_data / "walker_lake_3km"
+    names = {"l5": NAME, "l8": "LC08_L1TP_042033_20171022_20171107_01_T1_sr_band{}.tif"}
+    access = {"anon": True, "region_name": "us-east-1", "endpoint_url": endpoint}
+    sources = {}
+    for key, name in names.items():
+        for file in folder.glob(name.format("*")):
+            body = file.read_bytes()
+            store.put_object(Bucket=BUCKET, Key=f"w/{file.name}", Body=body, ACL="public-read")
+        urlpath = f"s3://{BUCKET}/w/" + name.format("{band:d}")
+        args = {"urlpath": urlpath, "chunks": {"band": 1, "x": 50, "y": 50}}
+        sources[key] = {"driver": "rasterio", "args": {**args, "storage_options": access}}
+    (tmp_path / "walker.yml").write_text(yaml.safe_dump({"sources": sources}))
+    cat = open_catalog(tmp_path / "walker.yml")
+    for key, name in names.items():
+        remote = cat[key].read()
+        for band in remote["band"].values:
+            with rasterio.open(folder / name.format(band)) as file:
+                np.testing.assert_array_equal(remote.sel(band=band), file.read(1))
+        assert remote["band"].values.tolist() == {"l5": list(BANDS), "l8": [*range(1, 8)]}[key]
+
+
+def test_netcdf_and_zarr_open_from_s3(store, endpoint, tmp_path):
+    made = xr.Dataset({"green": (("y", "x"), np.arange(12).reshape(3, 4))})
+    made.to_netcdf(tmp_path / "lake.nc", engine="h5netcdf")
+    made.to_zarr(tmp_path / "lake.zarr", consolidated=True, zarr_format=2)
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            key = f"x/{file.relative_to(tmp_path)}"
+            store.put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes(), ACL="public-read")
+    access = {"anon": True, "client_kwargs": {"endpoint_url": endpoint}}
+    sources = {
+        name: {
+            "driver": driver,
+            "args": {"urlpath": f"s3://{BUCKET}/x/{file}", "storage_options": access},
+        }
+        for name, driver, file in (
+            ("file", "netcdf", "lake.nc"),
+            ("store", "zarr", "lake.zarr"),
+            ("no_file", "netcdf", "gone.nc"),
+            ("no_store", "zarr", "gone.zarr"),
+        )
+    }
+    path = tmp_path / "catalog.yml"
+    path.write_text(yaml.safe_dump({"sources": sources}))
+    cat = open_catalog(path)
+    for name in ("file", "store"):
+        with cat[name].to_dask() as dataset:
+            xr.testing.assert_equal(dataset.compute(), made)
+    for name in ("no_file", "no_store"):
+        with pytest.raises(SourceNotFoundError, match=r"s3://earth-data/x/gone"):
+            cat[name].to_dask()
 
 
 def test_the_catalogue_itself_may_be_on_s3(store, endpoint, files):
