@@ -100,7 +100,7 @@ def segment(
     n_subclusters = len(model.subclusters.cluster)
     by_cluster = signatures(rows, classes[:, 0], model.n_clusters)
     by_subcluster = signatures(rows, classes[:, 1], n_subclusters)
-    units = str(scene.attrs.get("units", "1"))
+    units = str(scene.attrs.get("units", "unknown"))
     return (
         result.assign(
             signature_mean=(("cluster", "band"), by_cluster.mean, {"units": units}),
@@ -242,10 +242,10 @@ def _describe_maps(result: xr.Dataset, model: SegmentationModel) -> None:
             "long_name": f"spectral {kind}, 0 is the darkest"
             if name == "labels"
             else f"spectral {kind}, within its cluster",
+            "_FillValue": np.uint8(NOT_OBSERVED),
             "flag_values": np.arange(count, dtype=np.uint8),
             "flag_meanings": " ".join(f"{kind}_{number}" for number in range(count)),
         }
-        result[name].encoding["_FillValue"] = NOT_OBSERVED
 
 
 def _count(labels: Any, n_clusters: int) -> Any:

@@ -132,7 +132,7 @@ def _signature_evidence(segmentation: xr.Dataset) -> pd.DataFrame:
         values = index(spectra)
         if values is not None:
             table[index.__name__] = values.values
-    looks, reasons = _judge(table, is_reflectance=spectra.attrs.get("units", "1") == "1")
+    looks, reasons = _judge(table, is_reflectance=spectra.attrs.get("units") == "1")
     return table.assign(looks_like_water=looks, water=False, reason=reasons)
 
 
@@ -187,7 +187,7 @@ def _declare(evidence: pd.DataFrame, clusters: list[int], why: str) -> None:
 
 
 def _checked_labels(labels: Any, n_clusters: int) -> list[int]:
-    given = [labels] if np.isscalar(labels) else list(labels)
+    given: list[Any] = [labels] if np.isscalar(labels) else list(labels)
     whole = [isinstance(label, int | np.integer) and 0 <= label < n_clusters for label in given]
     if not given or not all(whole):
         raise WaterError(

@@ -60,12 +60,12 @@ def water_mask(
     mask.name = "water"
     mask.attrs = {
         "long_name": "water",
-        "flag_values": np.array([LAND, WATER], np.uint8),
-        "flag_meanings": "not_water water",
+        "_FillValue": np.uint8(NOT_OBSERVED),
+        "flag_values": np.array([LAND, WATER, NOT_OBSERVED], np.uint8),
+        "flag_meanings": "not_water water not_observed",
         "verdict": decision.attrs.get("verdict", ""),
         "decided_by": decision.attrs.get("decided_by", ""),
     }
-    mask.encoding = {"_FillValue": NOT_OBSERVED}
     return mask
 
 
