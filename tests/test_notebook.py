@@ -27,7 +27,7 @@ pytestmark = [
     # The notebook's keywords for dask-ml that have no effect here: the warning is meant.
     pytest.mark.filterwarnings("ignore::strandline.errors.IgnoredParameterWarning"),
     # Other tests may run beside this one; the notebook's Client asks for the default port.
-    pytest.mark.filterwarnings("ignore:Port 8787 is already in use"),
+    pytest.mark.filterwarnings(r"ignore:\s*Port 8787 is already in use"),
 ]
 
 CATALOG = """

@@ -169,8 +169,7 @@ def test_the_array_keeps_its_grid_for_other_tools(bands, catalog):
     array = catalog(SEED_FORM).lake.to_dask()
     assert array.odc.geobox.crs.epsg == 32611
     assert array.odc.geobox.transform[:6] == array.attrs["transform"]
-    rioxarray = pytest.importorskip("rioxarray")
-    assert rioxarray is not None
+    pytest.importorskip("rioxarray")
     assert array.rio.crs.to_epsg() == 32611
     assert array.rio.nodata == -9999
 
@@ -423,6 +422,14 @@ def test_items_and_attributes_are_the_same_sources(catalog):
     assert cat.lake.urlpath.endswith("/data/LT05_sr_band{band:d}.tif")
     assert cat.lake.metadata["plots"]["band_image"]["groupby"] == "band"
     assert "concat_dim: band" in repr(cat.lake)
+
+
+def test_access_keys_are_not_shown(catalog):
+    options = "{key: AKIA123, client_kwargs: {aws_secret_access_key: hush}, anon: false}"
+    source = lake(f"urlpath: s3://b/a.tif, storage_options: {options}", catalog).lake
+    assert "AKIA123" not in repr(source)
+    assert "hush" not in repr(source)
+    assert "anon: false" in repr(source)
 
 
 def test_an_unknown_source_is_an_error_with_names_that_are_close(catalog):

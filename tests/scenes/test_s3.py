@@ -215,6 +215,28 @@ def test_the_seeds_own_acquisitions_are_the_same_from_s3(real_data, store, endpo
         assert remote["band"].values.tolist() == {"l5": list(BANDS), "l8": [*range(1, 8)]}[key]
 
 
+def test_a_parametrised_source_is_read_over_http(store, endpoint, files, tmp_path):
+    body = (files / NAME.format(4)).read_bytes()
+    key = "LC08/01/042/033/LC08_X/LC08_X_B4.TIF"
+    store.put_object(Bucket=BUCKET, Key=key, Body=body, ACL="public-read")
+    parameters = {"path": "int", "row": "int", "product_id": "str", "band": "int"}
+    place = "{{ '%03d' % path }}/{{ '%03d' % row }}/{{ product_id }}/{{ product_id }}_B{{ band }}"
+    source = {
+        "driver": "rasterio",
+        "parameters": {name: {"type": kind} for name, kind in parameters.items()},
+        "args": {
+            "urlpath": f"{endpoint}/{BUCKET}/LC08/01/{place}.TIF",
+            "chunks": {"band": 1, "x": 64, "y": 64},
+        },
+    }
+    (tmp_path / "c.yml").write_text(yaml.safe_dump({"sources": {"google_landsat_band": source}}))
+    cat = open_catalog(tmp_path / "c.yml")
+    tile = cat["google_landsat_band"](path=42, row=33, product_id="LC08_X", band=4)
+    np.testing.assert_array_equal(tile.to_dask()[0], local_values(files)[3])
+    with pytest.raises(SourceNotFoundError, match="LC08_X_B5"):
+        tile(band=5).to_dask()
+
+
 def test_netcdf_and_zarr_open_from_s3(store, endpoint, tmp_path):
     made = xr.Dataset({"green": (("y", "x"), np.arange(12).reshape(3, 4))})
     made.to_netcdf(tmp_path / "lake.nc", engine="h5netcdf")

@@ -34,6 +34,10 @@ _DRIVERS = {
     "intake.catalog.local.YAMLFileCatalog": "catalog",
 }
 _ARGS = {"urlpath", "chunks", "concat_dim", "storage_options", "path_as_pattern", "xarray_kwargs"}
+_SECRETS = {
+    *("key", "secret", "token", "password"),
+    *("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+}
 _SCENE_FACTS = ("scale", "offset", "nodata", "platform", "time", "crs", "band_names")
 
 
@@ -226,7 +230,7 @@ class Source:
                 name: str(self.given[name]) if name in self.given else parameter.summary()
                 for name, parameter in self.parameters.items()
             },
-            "args": dict(self._entry.get("args") or {}),
+            "args": _without_secrets(self._entry.get("args") or {}),
         }
         return {key: value for key, value in facts.items() if value}
 
@@ -380,6 +384,16 @@ def _mapping(
             got=repr(found)[:80],
         )
     return found
+
+
+def _without_secrets(value: Any) -> Any:
+    """Hide access keys: what is shown ends up in notebooks and logs."""
+    if isinstance(value, Mapping):
+        return {
+            key: "…" if str(key).lower() in _SECRETS else _without_secrets(item)
+            for key, item in value.items()
+        }
+    return value
 
 
 def _folder(catalog_path: str) -> str:
