@@ -127,7 +127,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     with _reporting(target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         with _partial_folder(target.parent) as partial:
             yield partial / target.name
             if not (partial / target.name).is_file():
@@ -177,7 +177,7 @@ def staged_folder(out: str | os.PathLike[str]) -> Iterator[Path]:
             # An existing folder may be a mount point: only inside it is a rename sure to work.
             new = not target.exists()
             if new:
-                target.parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(target.parent)
             parent = target.parent if new else target
             staging = cleaning.enter_context(_partial_folder(parent)) / "results"
             staging.mkdir()
@@ -259,6 +259,13 @@ def _reporting(target: Path) -> Iterator[None]:
         raise
     except OSError as reason:
         raise output_error(target, reason) from reason
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
 
 
 def _flush(folder: Path) -> None:

@@ -21,22 +21,37 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 import os
 import platform as host
-import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import numpy as np
 
-from strandline.errors import RecordError, SourceNotFoundError
+from strandline.errors import RecordError
 from strandline.export.atomic import RECORD_NAME, replacing
+from strandline.export.fingerprint import (
+    REDACTED,
+    SECRET,
+    file_content,
+    fingerprint,
+    redact_url,
+    remote_fingerprint,
+)
+
+__all__ = [
+    "build_record",
+    "compare_outputs",
+    "fingerprint",
+    "read_record",
+    "redact_url",
+    "verify_inputs",
+    "write_record",
+]
 
 FORMAT = "strandline-record"
 FORMAT_VERSION = 1
@@ -64,63 +79,6 @@ _REQUIRED: dict[str, type | tuple[type, ...]] = {
     "outputs": list,
     "timings": dict,
 }
-_SECRET = re.compile(
-    r"(^|[_\-.])(key|secret|token|password|passwd|signature|sig|credentials?|account_key)$", re.I
-)
-_REDACTED = "***"
-
-
-def fingerprint(
-    paths: Iterable[str | os.PathLike[str]],
-    *,
-    storage_options: Mapping[str, Any] | None = None,
-) -> list[dict[str, Any]]:
-    """Identify input files by their content.
-
-    Parameters
-    ----------
-    paths : iterable of path-like
-        Local files, folders (all files below them) and URLs.
-    storage_options : mapping, optional
-        For fsspec, to ask for the size and ETag of URLs.
-
-    Returns
-    -------
-    list of dict
-        ``path``, ``size`` (bytes) and ``sha256`` of each local file; ``url``
-        and, where the server tells them, ``size`` and ``etag`` of each remote
-        one. Sorted, each file once.
-
-    Raises
-    ------
-    SourceNotFoundError
-        If a local path does not exist.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     _ = (Path(folder) / "scene.tif").write_bytes(b"II*")
-    ...     [(Path(f["path"]).name, f["size"], f["sha256"][:8]) for f in fingerprint([folder])]
-    [('scene.tif', 3, '669a62e8')]
-    """
-    entries: dict[str, dict[str, Any]] = {}
-    for path in paths:
-        if _is_url(path):
-            entry = _remote_fingerprint(str(path), storage_options or {})
-            entries[entry["url"]] = entry
-            continue
-        local = _local(path)
-        if not local.exists():
-            raise SourceNotFoundError(
-                f"Cannot take the fingerprint of '{local}': nothing is there.",
-                remedy="Check the path.",
-            )
-        files = [f for f in local.rglob("*") if f.is_file()] if local.is_dir() else [local]
-        for file in files:
-            absolute = file.resolve()
-            entries[str(absolute)] = {"path": str(absolute), **_content(absolute)}
-    return [entries[name] for name in sorted(entries)]
 
 
 def build_record(
@@ -300,7 +258,7 @@ def verify_inputs(
             name = entry["path"]
         else:
             name = entry["url"]
-            now = _remote_fingerprint(name, storage_options or {})
+            now = remote_fingerprint(name, storage_options or {})
             known = [k for k in ("size", "etag") if k in entry and k in now]
             changed = [k for k in known if entry[k] != now[k]]
             problem = f"has another {' and '.join(changed)} now" if changed else None
@@ -347,29 +305,6 @@ def written_files(record_path: Path) -> set[str]:
     return {str(p) for p in paths if not p.is_absolute() and ".." not in p.parts}
 
 
-def redact_url(text: str) -> str:
-    """Remove passwords and signatures from a URL; other text comes back as it is.
-
-    Examples
-    --------
-    >>> redact_url("https://blob.example/B3.tif?se=2026&sig=abc")
-    'https://blob.example/B3.tif?***'
-    """
-    if not _is_url(text):
-        return text
-    try:
-        parts = urlsplit(text)
-        hostname, port = parts.hostname, parts.port
-    except ValueError:
-        return text
-    netloc = parts.netloc
-    if "@" in netloc:
-        netloc = f"{_REDACTED}@{hostname or ''}" + (f":{port}" if port else "")
-    signed = any(_SECRET.search(name) for name, _ in parse_qsl(parts.query, True))
-    query = _REDACTED if signed else parts.query
-    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
-
-
 def _check(record: object, source: Path) -> None:
     remedy = "Restore it from a copy, or repeat the run."
     if not isinstance(record, dict) or record.get("format") != FORMAT:
@@ -405,49 +340,14 @@ def _difference(file: Path, entry: Mapping[str, Any]) -> str | None:
         return "is gone"
     if file.stat().st_size != entry.get("size"):
         return f"has {file.stat().st_size} bytes now, it had {entry.get('size')}"
-    if _content(file)["sha256"] != entry["sha256"]:
+    if file_content(file)["sha256"] != entry["sha256"]:
         return "has other bytes now"
     return None
 
 
-def _content(file: Path) -> dict[str, Any]:
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"size": file.stat().st_size, "sha256": digest}
-
-
 def _list_outputs(folder: Path) -> list[dict[str, Any]]:
     files = sorted(f for f in folder.rglob("*") if f.is_file() and f != folder / RECORD_NAME)
-    return [{"path": f.relative_to(folder).as_posix(), **_content(f)} for f in files]
-
-
-def _is_url(path: object) -> bool:
-    return bool(re.match(r"[a-z][a-z0-9+.\-]+://|/vsi", str(path))) and not str(path).startswith(
-        "file://"
-    )
-
-
-def _local(path: str | os.PathLike[str]) -> Path:
-    return Path(str(path).removeprefix("file://"))
-
-
-def _remote_fingerprint(url: str, storage_options: Mapping[str, Any]) -> dict[str, Any]:
-    entry: dict[str, Any] = {"url": redact_url(url)}
-    if url.startswith("/vsi"):
-        return entry
-    import fsspec
-
-    try:
-        filesystem, path = fsspec.core.url_to_fs(url, **storage_options)  # type: ignore[no-untyped-call]  # fsspec is untyped
-        info = filesystem.info(path)
-    except Exception:  # whatever a remote store raises: its size stays unknown, the run goes on
-        return entry
-    if info.get("size") is not None:
-        entry["size"] = int(info["size"])
-    etag = next((v for k, v in info.items() if k.lower() == "etag" and v), None)
-    if etag:
-        entry["etag"] = str(etag).strip('"')
-    return entry
+    return [{"path": f.relative_to(folder).as_posix(), **file_content(f)} for f in files]
 
 
 def _package_versions() -> dict[str, str]:
@@ -466,8 +366,8 @@ def _plain(value: Any, where: str) -> Any:
     """Turn a configuration into JSON types, without secrets."""
     if isinstance(value, Mapping):
         return {
-            str(key): _REDACTED
-            if _SECRET.search(str(key)) and isinstance(item, str)
+            str(key): REDACTED
+            if SECRET.search(str(key)) and isinstance(item, str)
             else _plain(item, f"{where}.{key}")
             for key, item in value.items()
         }

@@ -1,0 +1,189 @@
+"""What pictures and report say in words: dates, sensors, grids, areas, likely ground."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyproj
+import xarray as xr
+
+from strandline.show.display import data_extent
+from strandline.show.furniture import Place
+from strandline.show.palettes import palette_for
+
+_VISIBLE = ("red", "green", "blue")
+
+
+def date_text(data: xr.DataArray) -> str:
+    """Say the day of an acquisition, or nothing."""
+    if "time" not in data.coords or data["time"].ndim:
+        return ""
+    return day_text(data["time"].values)
+
+
+def day_text(when: Any) -> str:
+    """Write a date as YYYY-MM-DD; nothing for an unknown one."""
+    if isinstance(when, np.ndarray):
+        when = when.item() if when.dtype.kind != "M" else str(when)
+    stamp = pd.Timestamp(when)
+    return "" if pd.isna(stamp) else stamp.date().isoformat()
+
+
+def sensor_text(data: xr.DataArray) -> str:
+    """Platform and instrument, as people write them."""
+    from strandline.scenes.sensors import SENSORS
+
+    # Dates that were stacked carry their platform as a coordinate.
+    coordinate = data.coords["platform"].values if "platform" in data.coords else None
+    stacked = coordinate is not None and coordinate.ndim == 0
+    platform = str(coordinate) if stacked else str(data.attrs.get("platform") or "")
+    known = SENSORS.get(platform)
+    instrument = known.instrument if known else str(data.attrs.get("instrument") or "")
+    instrument = {"etm": "ETM+", "oli-tirs": "OLI"}.get(instrument, instrument.upper())
+    platform = "" if platform == "unknown" else platform.replace("-", " ").title()
+    return f"{platform} {instrument}".strip()
+
+
+def grid_text(data: xr.DataArray) -> str:
+    """Say the pixel size and the CRS."""
+    place = place_of(data)
+    if place.crs is None:
+        return "no coordinate system"
+    code = place.crs.to_epsg()
+    size = abs(place.pixel[0])
+    unit = "°" if place.crs.is_geographic else " m"
+    pixels = f"{size:.3g}{unit} pixels" if size < 1000 else f"{size / 1000:.3g} km pixels"
+    return " · ".join(filter(None, (pixels, f"EPSG:{code}" if code else place.crs.name)))
+
+
+def place_of(data: xr.DataArray) -> Place:
+    """Find where on Earth an image lies."""
+    import odc.geo.xr  # noqa: F401  registers the .odc accessor
+
+    grid = data.odc.geobox
+    crs = pyproj.CRS.from_user_input(grid.crs.to_wkt()) if grid is not None and grid.crs else None
+    extent = data_extent(data)
+    rows, columns = data.shape[-2:]
+    pixel = ((extent.right - extent.left) / columns, (extent.bottom - extent.top) / rows)
+    return Place(extent, crs, pixel)
+
+
+def signature_hints(means: xr.DataArray) -> dict[int, str]:
+    """Say in a word or two what each cluster's mean spectrum looks like.
+
+    A hint for the reader of a legend, by common index thresholds; water is
+    decided by `strandline.find_water`, not here.
+
+    Parameters
+    ----------
+    means : DataArray
+        Dims (cluster, band), reflectance.
+
+    Returns
+    -------
+    dict of int to str
+        Cluster to hint.
+
+    Examples
+    --------
+    >>> means = xr.DataArray(
+    ...     [[0.03, 0.04, 0.30, 0.12]],
+    ...     dims=("cluster", "band"),
+    ...     coords={"band": ["red", "green", "nir08", "swir16"]},
+    ... )
+    >>> signature_hints(means)
+    {0: 'green vegetation'}
+    """
+    means = means.transpose("cluster", "band")
+    bands = [str(b) for b in means["band"].values]
+    values = np.asarray(means, dtype=float)
+    overall = np.nanmean(values, axis=1) if values.size else np.empty(0)
+    ranks = np.argsort(np.argsort(overall))
+    clusters = means["cluster"].values if "cluster" in means.coords else range(len(values))
+    hints = {}
+    for i, cluster in enumerate(clusters):
+        spectrum = dict(zip(bands, values[i], strict=True))
+        third = ranks[i] / max(1, len(values) - 1)
+        tone = "dark" if third < 1 / 3 else "bright" if third > 2 / 3 else "medium"
+        hints[int(cluster)] = _hint(spectrum) or f"{tone} ground"
+    return hints
+
+
+def _hint(spectrum: Mapping[str, float]) -> str | None:
+    def ratio(a: str, b: str) -> float:
+        if a not in spectrum or b not in spectrum:
+            return float("nan")
+        total = spectrum[a] + spectrum[b]
+        return (spectrum[a] - spectrum[b]) / total if total > 0 else float("nan")
+
+    greenness = ratio("nir08", "red")
+    wetness = ratio("green", "swir16")
+    if wetness > 0.4 and spectrum["green"] > 0.35:
+        return "snow or ice"
+    if wetness > 0 and not greenness > 0.2:
+        return "like water"
+    if greenness > 0.55:
+        return "green vegetation"
+    if greenness > 0.3:
+        return "sparse vegetation"
+    visible = [spectrum[b] for b in _VISIBLE if b in spectrum]
+    if visible and min(visible) > 0.4:
+        return "cloud or very bright"
+    return None
+
+
+def water_clusters(evidence: pd.DataFrame) -> list[int]:
+    """Clusters that hold water, from the table of `strandline.find_water`."""
+    if "clusters" in evidence.attrs:
+        return [int(c) for c in evidence.attrs["clusters"]]
+    wet = evidence[evidence["water"].astype(bool)]
+    return sorted({int(c) for c in wet.get("cluster", wet.index)})
+
+
+def class_amounts(classes: xr.DataArray) -> dict[int, str]:
+    """Say how much of each class there is: km², or the share of the pixels without a CRS."""
+    from strandline.change import areas
+
+    if place_of(classes).crs is None:
+        return {value: percent_text(share) for value, share in class_shares([classes]).items()}
+    if palette_for(classes).kind == "change":
+        best = areas(classes)["best"].to_dict()
+        names = {0: "stable land", 1: "stable water", 2: "lost", 3: "gained", 255: "not observed"}
+        return {value: km2_text(float(best[name])) for value, name in names.items()}
+    row = areas(classes).iloc[0]
+    return {1: km2_text(float(row["best"])), 255: km2_text(float(row["not_observed_km2"]))}
+
+
+def class_shares(dated: Sequence[xr.DataArray]) -> dict[int, float]:
+    """Fraction of all pixels of all dates per stored value."""
+    counts = np.sum([_counts(m) for m in dated], axis=0)
+    total = max(1, int(counts.sum()))
+    return {int(v): float(counts[v]) / total for v in np.flatnonzero(counts)}
+
+
+def stored_values(classes: xr.DataArray) -> set[int]:
+    """List the values that occur in a map of classes."""
+    return set(np.flatnonzero(_counts(classes)).tolist())
+
+
+def _counts(classes: xr.DataArray) -> np.ndarray:
+    return np.bincount(np.asarray(classes).ravel(), minlength=256)
+
+
+def percent_text(share: float) -> str:
+    """Write a fraction in percent."""
+    percent = 100 * share
+    return f"{percent:.1f} %" if percent >= 0.1 or percent == 0 else "< 0.1 %"
+
+
+def km2_text(area: float) -> str:
+    """Write an area with as many decimals as it deserves."""
+    return f"{area:,.{area_decimals(area)}f} km²"
+
+
+def area_decimals(km2: float) -> int:
+    """Decimals that an area deserves in print: about four digits."""
+    return 0 if km2 >= 1000 else 1 if km2 >= 100 else 2 if km2 >= 0.1 else 4

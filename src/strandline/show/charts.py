@@ -1,0 +1,131 @@
+"""Charts of what is not a map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from strandline.show.canvas import own_style
+from strandline.show.captions import signature_hints
+from strandline.show.furniture import INK, SOFT
+from strandline.show.palettes import WATER, label_colour
+
+_WIDTH, _LEGEND = 8.6, 2.5
+
+
+def signature_chart(
+    segmentation: xr.Dataset, *, water: Sequence[int] | None = None, title: str | None = None
+) -> Figure:
+    """Draw each cluster's mean spectrum with one standard deviation around it.
+
+    The bands lie at their wavelengths where those are known, otherwise side by
+    side. Water clusters are drawn broad and named in blue.
+
+    Parameters
+    ----------
+    segmentation : Dataset
+        From `strandline.segment`: ``signature_mean``, ``signature_std``
+        (cluster, band), ``pixels`` (cluster).
+    water : sequence of int, optional
+        The clusters that are water.
+    title : str, optional
+        Another headline.
+
+    Returns
+    -------
+    Figure
+        The chart.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> spectra = (("cluster", "band"), np.array([[0.05, 0.02], [0.1, 0.3]]))
+    >>> segmentation = xr.Dataset(
+    ...     {"signature_mean": spectra, "signature_std": spectra, "pixels": ("cluster", [7, 9])},
+    ...     coords={"band": ["red", "nir08"], "cluster": [0, 1]},
+    ... )
+    >>> signature_chart(segmentation, water=[0]).axes[0].get_xlabel()
+    'wavelength (µm)'
+    """
+    means = segmentation["signature_mean"].transpose("cluster", "band")
+    spreads = segmentation["signature_std"].transpose("cluster", "band")
+    pixels = np.asarray(segmentation["pixels"], dtype=float)
+    bands = [str(b) for b in means["band"].values]
+    positions, axis_name = _positions(bands)
+    order = np.argsort(positions)
+    hints = signature_hints(means)
+    clusters = list(hints)
+    wet = set(water or ())
+    height = max(4.6, 1.6 + 0.26 * len(clusters))
+    with own_style():
+        figure = Figure(figsize=(_WIDTH, height), facecolor="white")
+        FigureCanvasAgg(figure)
+        figure.text(
+            0.2 / _WIDTH, 1 - 0.18 / height, title or "Mean spectrum of each cluster",
+            size=12.5, weight="bold", color=INK, va="top",
+        )  # fmt: skip
+        figure.text(
+            0.2 / _WIDTH, 1 - 0.43 / height, "shaded: one standard deviation", color=SOFT, va="top"
+        )
+        axes = figure.add_axes(
+            (0.72 / _WIDTH, 0.72 / height, (_WIDTH - 1.0 - _LEGEND) / _WIDTH, 1 - 1.85 / height)
+        )
+        for i, cluster in enumerate(clusters):
+            mean = np.asarray(means)[i, order]
+            spread = np.asarray(spreads)[i, order]
+            x, colour = positions[order], label_colour(cluster)
+            axes.fill_between(x, mean - spread, mean + spread, color=colour, alpha=0.13, lw=0)
+            share = pixels[i] / max(pixels.sum(), 1)
+            axes.plot(
+                x, mean, color=colour, marker="o", ms=3.5, lw=3.2 if cluster in wet else 1.5,
+                label=_name(cluster, hints[cluster], cluster in wet, share),
+            )  # fmt: skip
+        _dress(axes, bands, positions, axis_name, str(means.attrs.get("units", "1")))
+        legend = axes.legend(
+            loc="upper left", bbox_to_anchor=(1.03, 1.0), frameon=False, fontsize=8.5,
+            handlelength=1.6, borderaxespad=0, labelspacing=0.7,
+        )  # fmt: skip
+        for text, cluster in zip(legend.get_texts(), clusters, strict=True):
+            text.set_color(WATER if cluster in wet else INK)
+            text.set_fontweight("bold" if cluster in wet else "normal")
+    return figure
+
+
+def _name(cluster: int, hint: str, is_water: bool, share: float) -> str:
+    return f"{cluster}  {'water' if is_water else hint}  ({100 * share:.1f} %)"
+
+
+def _positions(bands: Sequence[str]) -> tuple[np.ndarray, str]:
+    """Wavelengths in micrometres, or places in a row if one of them is unknown or thermal."""
+    from strandline.scenes.sensors import SENSORS
+
+    centres = {b.name: b.wavelength for b in SENSORS["landsat-8"].bands if not b.thermal}
+    if bands and all(band in centres for band in bands):
+        return np.array([centres[band] for band in bands]), "wavelength (µm)"
+    return np.arange(len(bands), dtype=float), "band"
+
+
+def _dress(
+    axes: Axes, bands: Sequence[str], positions: np.ndarray, axis_name: str, units: str
+) -> None:
+    axes.set_xlabel(axis_name, color=SOFT)
+    axes.set_ylabel("reflectance" if units == "1" else f"value ({units})", color=SOFT)
+    axes.grid(axis="y", color="#e4e4e4", lw=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=SOFT, length=2.5)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    if axis_name == "band":
+        axes.set_xticks(positions, list(bands))
+        return
+    above = axes.secondary_xaxis("top")
+    above.set_xticks(positions, list(bands), rotation=90, fontsize=7.5)
+    above.tick_params(length=0, colors=SOFT, pad=1)
+    above.spines["top"].set_visible(False)
+    for position in positions:
+        axes.axvline(position, color="#eeeeee", lw=0.6, zorder=0)

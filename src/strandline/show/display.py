@@ -1,0 +1,229 @@
+"""From data to what a screen shows: fewer pixels, and reflectance as brightness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from strandline.show.palettes import NOT_OBSERVED
+
+MAX_PIXELS = 1200
+"""Longest side of a displayed image; a printed picture resolves no more."""
+
+_STRETCH_SAMPLE = 400  # longest side of what the percentiles are taken from
+
+_WATER_COLOUR = 0.20  # what dark water may differ between bands, as a part of the whole span
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Edges of an image in the coordinates of its CRS (or in pixels where it has none)."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+    def as_tuple(self) -> tuple[float, float, float, float]:
+        """Order that matplotlib wants: left, right, bottom, top."""
+        return self.left, self.right, self.bottom, self.top
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """How reflectance becomes brightness, the same for every scene of a comparison.
+
+    Each channel is ``((value - low) / (high - low)) ** (1 / gamma)``, clipped to 0..1.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    gamma: float = 1.35
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Stretch (channel, y, x) to float32 0..1; NaN stays NaN."""
+        low = np.asarray(self.low, dtype=np.float32)[:, None, None]
+        high = np.asarray(self.high, dtype=np.float32)[:, None, None]
+        scaled = (values.astype(np.float32) - low) / np.maximum(high - low, 1e-12)
+        bright: np.ndarray = np.clip(scaled, 0, 1) ** np.float32(1 / self.gamma)
+        return bright
+
+
+def fit_stretch(
+    scenes: Iterable[xr.DataArray], bands: Sequence[str], *, natural: bool = True
+) -> Stretch:
+    """Find one stretch for several scenes.
+
+    The range reaches from the 0.5th percentile, but not below zero, to the
+    98.5th, but not beyond 2.2 times the way to the 90th, lest a few clouds
+    leave the ground in the dark.
+
+    Parameters
+    ----------
+    scenes : iterable of DataArray
+        Dims (band, y, x).
+    bands : sequence of str
+        The displayed bands, in order.
+    natural : bool
+        All bands get the same range, so that grey stays grey and clear water
+        keeps its colour; only where a band's darkest pixels lie far above those
+        of the others is the excess taken for haze and removed. Otherwise each
+        band gets a range of its own.
+
+    Returns
+    -------
+    Stretch
+        Limits per band; 0 and 1 where nothing was observed.
+
+    Examples
+    --------
+    >>> values = np.linspace(0, 1, 10001).reshape(1, 1, -1)
+    >>> scene = xr.DataArray(values, dims=("band", "y", "x"), coords={"band": ["red"]})
+    >>> stretch = fit_stretch([scene], ["red"])
+    >>> [round(v, 2) for v in (*stretch.low, *stretch.high)]
+    [0.0, 0.98]
+    """
+    values = _pool(scenes, bands)
+    if any(v.size == 0 for v in values):
+        return Stretch((0.0,) * len(bands), (1.0,) * len(bands))
+    dark, bright = [], []
+    for v in values:
+        bottom, most, top = np.percentile(v, [0.5, 90, 98.5])
+        bottom = max(float(bottom), 0.0) if top > 0 else float(bottom)
+        dark.append(bottom)
+        bright.append(min(float(top), bottom + 2.2 * (float(most) - bottom)))
+    spans = [b - d for b, d in zip(bright, dark, strict=True)]
+    if not natural:
+        return Stretch(tuple(dark), tuple(bright))
+    low = [max(min(dark), d - _WATER_COLOUR * max(spans)) for d in dark]
+    span = max(b - bottom for b, bottom in zip(bright, low, strict=True))
+    return Stretch(tuple(low), tuple(bottom + span for bottom in low))
+
+
+def _pool(scenes: Iterable[xr.DataArray], bands: Sequence[str]) -> list[np.ndarray]:
+    """Thin out the observed values of each band over all scenes."""
+    pooled: list[list[np.ndarray]] = [[] for _ in bands]
+    for scene in scenes:
+        step = max(1, -(-max(scene.shape[-2:]) // _STRETCH_SAMPLE))
+        for i, band in enumerate(bands):
+            rows, columns = (slice(min(step // 2, n // 2), None, step) for n in scene.shape[-2:])
+            thin = np.asarray(scene.sel(band=band)[..., rows, columns])
+            pooled[i].append(thin[np.isfinite(thin)])
+    return [np.concatenate(parts) if parts else np.empty(0) for parts in pooled]
+
+
+def reduce_values(layer: xr.DataArray, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Average a layer of measured values down to at most ``max_pixels`` a side.
+
+    Parameters
+    ----------
+    layer : DataArray
+        Dims (y, x), floating point, NaN where not observed; may be lazy.
+    max_pixels : int
+        Longest side of the result.
+
+    Returns
+    -------
+    ndarray
+        float32; NaN only where a whole block was not observed.
+
+    Examples
+    --------
+    >>> reduce_values(xr.DataArray([[0.0, 1.0], [np.nan, 2.0]], dims=("y", "x")), 1)
+    array([[1.]], dtype=float32)
+    """
+    step = _step(layer.shape, max_pixels)
+    if step == 1:
+        return np.asarray(layer, dtype=np.float32)
+    y, x = layer.dims
+    values = layer.astype(np.float32)
+    seen = values.notnull()
+    blocks = {y: step, x: step}
+    total = values.where(seen, 0).coarsen(blocks, boundary="pad").sum()
+    count = seen.astype(np.float32).coarsen(blocks, boundary="pad").sum()
+    return np.asarray((total / count.where(count > 0)).astype(np.float32))
+
+
+def reduce_classes(classes: xr.DataArray, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Thin a map of classes to at most ``max_pixels`` a side, each block by its commonest class.
+
+    Parameters
+    ----------
+    classes : DataArray
+        Dims (y, x), uint8.
+    max_pixels : int
+        Longest side of the result.
+
+    Returns
+    -------
+    ndarray
+        uint8; on a tie the lowest class.
+
+    Examples
+    --------
+    >>> classes = xr.DataArray(np.array([[0, 3], [3, 1]], np.uint8), dims=("y", "x"))
+    >>> reduce_classes(classes, 1)
+    array([[3]], dtype=uint8)
+    """
+    values = np.asarray(classes, dtype=np.uint8)
+    step = _step(values.shape, max_pixels)
+    if step == 1:
+        return values
+    rows, columns = (-(-n // step) for n in values.shape)
+    padding = ((0, rows * step - values.shape[0]), (0, columns * step - values.shape[1]))
+    # The last block repeats the edge, so that its own pixels decide.
+    blocks = np.pad(values, padding, mode="edge").reshape(rows, step, columns, step)
+    best = np.full((rows, columns), NOT_OBSERVED, dtype=np.uint8)
+    most = np.zeros((rows, columns), dtype=np.int64)
+    for value in np.flatnonzero(np.bincount(values.ravel(), minlength=256)):
+        count = (blocks == value).sum(axis=(1, 3))
+        best[count > most] = value
+        most = np.maximum(most, count)
+    return best
+
+
+def image_extent(data: xr.DataArray, max_pixels: int = MAX_PIXELS) -> Extent:
+    """Edges of the reduced image: its last row and column may reach beyond the data.
+
+    Parameters
+    ----------
+    data : DataArray
+        The last two dims are the image.
+    max_pixels : int
+        As for the reduction.
+
+    Returns
+    -------
+    Extent
+        In CRS coordinates, or in pixels for data without coordinates.
+    """
+    step = _step(data.shape[-2:], max_pixels)
+    (top, row), (left, column) = (_edge_and_step(data, d) for d in data.dims[-2:])
+    rows, columns = (-(-n // step) * step for n in data.shape[-2:])
+    return Extent(left, left + columns * column, top + rows * row, top)
+
+
+def data_extent(data: xr.DataArray) -> Extent:
+    """Edges of the data themselves."""
+    return image_extent(data, max(data.shape[-2:]))
+
+
+def _edge_and_step(data: xr.DataArray, dim: object) -> tuple[float, float]:
+    """First edge and signed pixel size along a dimension."""
+    if dim in data.coords and data[dim].size > 1:
+        centres = data[dim].values
+        size = float(centres[-1] - centres[0]) / (len(centres) - 1)
+        return float(centres[0]) - size / 2, size
+    if dim in data.coords:
+        grid = data.odc.geobox
+        if grid is not None:
+            affine = grid.affine
+            return (affine.f, affine.e) if dim == data.dims[-2] else (affine.c, affine.a)
+    return 0.0, 1.0 if dim == data.dims[-1] else -1.0
+
+
+def _step(shape: Sequence[int], max_pixels: int) -> int:
+    return max(1, -(-max(shape[-2:]) // max_pixels))

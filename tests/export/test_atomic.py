@@ -1,0 +1,224 @@
+"""Results appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from strandline.errors import OutputError
+from strandline.export.atomic import output_error, replacing, staged_folder
+from strandline.export.record import build_record, write_record
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def run(out: Path, files: dict[str, str]) -> None:
+    """Stand-in for a study: results first, the record of them last."""
+    with staged_folder(out) as staging:
+        for name, text in files.items():
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
+            (staging / name).write_text(text)
+        write_record(build_record(config={}, outputs=staging), staging)
+
+
+def test_a_file_takes_its_place_complete(tmp_path):
+    target = tmp_path / "new" / "areas.csv"
+    with replacing(target) as partial:
+        partial.write_text("km2")
+        assert not target.exists()
+    assert target.read_text() == "km2"
+    assert names(tmp_path) == ["new/areas.csv"]
+
+
+def test_a_sidecar_comes_along(tmp_path):
+    with replacing(tmp_path / "map.tif") as partial:
+        partial.write_text("tiff")
+        partial.with_name("map.tif.aux.xml").write_text("names")
+    assert names(tmp_path) == ["map.tif", "map.tif.aux.xml"]
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_a_failure_leaves_the_old_file_and_no_trace(tmp_path, failure):
+    target = tmp_path / "areas.csv"
+    target.write_text("old")
+    with pytest.raises(failure), replacing(target) as partial:
+        partial.write_text("half of the n")
+        raise failure
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["areas.csv"]
+
+
+def test_writing_nothing_is_an_error(tmp_path):
+    with pytest.raises(OutputError, match="Nothing was written"), replacing(tmp_path / "a.csv"):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_in_the_way_is_named(tmp_path):
+    (tmp_path / "areas.csv").mkdir()
+    with pytest.raises(OutputError, match=r"areas\.csv.*folder is already there.*another name"):  # noqa: SIM117  the inner one is tested
+        with replacing(tmp_path / "areas.csv"):
+            pass
+
+
+def test_a_file_in_place_of_a_folder_is_named(tmp_path):
+    (tmp_path / "out").write_text("I am a file")
+    with (
+        pytest.raises(OutputError, match="is a file, not a folder"),
+        replacing(tmp_path / "out" / "areas.csv"),
+    ):
+        pass
+    with (
+        pytest.raises(OutputError, match="is a file, not a folder"),
+        staged_folder(tmp_path / "out"),
+    ):
+        pass
+    assert (tmp_path / "out").read_text() == "I am a file"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_named(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    with pytest.raises(OutputError, match="Permission denied"), replacing(closed / "areas.csv"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "The disk is full. Free some space"),
+        (errno.EDQUOT, "quota"),
+        (errno.EACCES, "Permission denied. Choose a folder that you may write to"),
+        (errno.EROFS, "read-only"),
+    ],
+)
+def test_what_the_system_says_becomes_a_remedy(tmp_path, number, says):
+    with pytest.raises(OutputError, match=says) as caught, replacing(tmp_path / "a.csv") as partial:
+        partial.write_text("x")
+        raise OSError(number, os.strerror(number))
+    assert isinstance(caught.value, OSError)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_system_s_words_are_recognised_in_another_library_s_error(tmp_path):
+    error = output_error(tmp_path / "x.tif", RuntimeError("write: No space left on device"))
+    assert "The disk is full" in str(error)
+
+
+def test_a_new_folder_appears_at_once_with_normal_permissions(tmp_path):
+    out = tmp_path / "deep" / "walker"
+    with staged_folder(out) as staging:
+        (staging / "areas.csv").write_text("1")
+        assert not out.exists()
+    assert names(tmp_path) == ["deep/walker/areas.csv"]
+    ordinary = tmp_path / "ordinary"
+    ordinary.mkdir()
+    assert out.stat().st_mode == ordinary.stat().st_mode
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_a_failed_run_leaves_the_older_results_untouched(tmp_path, failure):
+    out = tmp_path / "out"
+    run(out, {"areas.csv": "old"})
+    before = {name: (out / name).read_bytes() for name in names(out)}
+    with pytest.raises(failure), staged_folder(out) as staging:
+        (staging / "areas.csv").write_text("new")
+        raise failure
+    assert {name: (out / name).read_bytes() for name in names(out)} == before
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_second_run_replaces_the_first_wholly_and_leaves_foreign_files(tmp_path):
+    out = tmp_path / "out"
+    run(out, {"areas.csv": "old", "maps/labels_1988.tif": "old", "maps/labels_1995.tif": "old"})
+    (out / "my_project.qgz").write_text("mine")
+    run(out, {"areas.csv": "new", "maps/labels_1988.tif": "new"})
+    assert names(out) == ["areas.csv", "maps/labels_1988.tif", "my_project.qgz", "record.json"]
+    assert (out / "areas.csv").read_text() == "new"
+    assert (out / "my_project.qgz").read_text() == "mine"
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.EIO, "bad disk"), KeyboardInterrupt()])
+@pytest.mark.parametrize("failing_move", range(1, 8))
+def test_a_move_that_fails_half_way_is_undone(tmp_path, monkeypatch, failing_move, failure):
+    out = tmp_path / "out"
+    run(out, {"a.csv": "old", "b.csv": "old", "gone.csv": "old"})
+    before = {name: (out / name).read_bytes() for name in names(out)}
+    real, moves = Path.replace, []
+
+    def replace(self, target):
+        # record.json is written atomically too; count the moves into and out of `out` only
+        if out in (self.parent, Path(target).parent):
+            moves.append(target)
+            if len(moves) == failing_move:
+                raise failure
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    try:
+        run(out, {"a.csv": "new", "b.csv": "new", "c.csv": "new"})
+    except (OutputError, KeyboardInterrupt):
+        after = {name: (out / name).read_bytes() for name in names(out)}
+        assert after == before
+    else:
+        assert len(moves) < failing_move
+        assert names(out) == ["a.csv", "b.csv", "c.csv", "record.json"]
+
+
+def test_the_record_leaves_first_and_arrives_last(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run(out, {"a.csv": "old", "z.csv": "old"})
+    seen = []
+    real = Path.replace
+
+    def replace(self, target):
+        if Path(target).parent == out:
+            seen.append((Path(target).name, (out / "record.json").exists()))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    run(out, {"a.csv": "new", "z.csv": "new"})
+    assert seen == [("a.csv", False), ("z.csv", False), ("record.json", False)]
+
+
+def test_a_record_cannot_make_us_delete_files_elsewhere(tmp_path):
+    out = tmp_path / "out"
+    run(out, {"a.csv": "old"})
+    precious = tmp_path / "precious.txt"
+    precious.write_text("keep")
+    record = json.loads((out / "record.json").read_text())
+    for path in ("../precious.txt", str(precious)):
+        record["outputs"].append({"path": path, "size": 4, "sha256": "0"})
+    (out / "record.json").write_text(json.dumps(record))
+    run(out, {"a.csv": "new"})
+    assert precious.read_text() == "keep"
+
+
+def test_disks_without_hard_links_work_too(tmp_path, monkeypatch):
+    def no_links(*args, **options):
+        raise OSError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    run(tmp_path / "out", {"a.csv": "old"})
+    run(tmp_path / "out", {"a.csv": "new"})
+    assert (tmp_path / "out" / "a.csv").read_text() == "new"
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system")
+def test_a_link_to_a_folder_on_another_disk_is_followed(tmp_path):
+    other = Path("/dev/shm") / f"strandline-test-{os.getpid()}"
+    other.mkdir()
+    try:
+        (tmp_path / "out").symlink_to(other)
+        run(tmp_path / "out", {"a.csv": "new"})
+        assert names(other) == ["a.csv", "record.json"]
+    finally:
+        shutil.rmtree(other)
