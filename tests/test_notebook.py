@@ -23,12 +23,8 @@ from pyproj import Transformer
 from strandline.scenes.catalog import open_catalog
 from strandline.spectral import SpectralClustering
 
-pytestmark = [
-    # The notebook's keywords for dask-ml that have no effect here: the warning is meant.
-    pytest.mark.filterwarnings("ignore::strandline.errors.IgnoredParameterWarning"),
-    # Other tests may run beside this one; the notebook's Client asks for the default port.
-    pytest.mark.filterwarnings(r"ignore:\s*Port 8787 is already in use"),
-]
+# The notebook's keywords for dask-ml that have no effect here: the warning is meant.
+pytestmark = pytest.mark.filterwarnings("ignore::strandline.errors.IgnoredParameterWarning")
 
 CATALOG = """
 sources:
@@ -79,7 +75,8 @@ def catalog_path(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with Client(processes=False) as client:
+    # The dashboard's usual port may be taken by a test that runs beside this one.
+    with Client(processes=False, dashboard_address="127.0.0.1:0") as client:
         yield client
 
 
