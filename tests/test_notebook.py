@@ -20,8 +20,7 @@ import xarray as xr
 from dask.distributed import Client
 from pyproj import Transformer
 
-from strandline.scenes.catalog import open_catalog
-from strandline.spectral import SpectralClustering
+from strandline import SpectralClustering, open_catalog
 
 # The notebook's keywords for dask-ml that have no effect here: the warning is meant.
 pytestmark = pytest.mark.filterwarnings("ignore::strandline.errors.IgnoredParameterWarning")
