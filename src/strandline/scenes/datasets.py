@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from strandline.scenes.quality import not_observed
 from strandline.scenes.raster import short_crs
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.scene import Stored
-from strandline.scenes.sensors import Sensor, band_name, find_sensor
+from strandline.scenes.sensors import SENSORS, Sensor, band_name, find_sensor
 from strandline.scenes.storage import is_url
 
 _PLANES = (
@@ -75,7 +76,11 @@ def read_dataset(
         reading["storage_options"] = options
     try:
         if zarr:
-            return xr.open_dataset(plain if local else path, engine="zarr", **reading)
+            with warnings.catch_warnings():
+                # Whether a store's metadata is in one place matters for its speed, not to us.
+                warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated")
+                found = xr.open_dataset(plain if local else path, engine="zarr", **reading)
+                return _in_spectral_order(found)
         if local:
             return xr.open_dataset(plain, **reading)
         import fsspec
@@ -93,6 +98,17 @@ def read_dataset(
             f"{path!r} cannot be read: {str(error).splitlines()[0] if str(error) else error!r}.",
             remedy="It may be truncated, damaged, or of another format.",
         ) from error
+
+
+def _in_spectral_order(dataset: xr.Dataset) -> xr.Dataset:
+    """Undo the alphabet: a Zarr store does not keep the order of its variables."""
+    order = [band.name for band in SENSORS["landsat-8"].bands]
+
+    def place(name: Hashable) -> int:
+        known = band_name(str(name))
+        return order.index(known) if known in order else len(order)
+
+    return dataset[sorted(dataset.data_vars, key=place)]
 
 
 def _missing_reader(path: str, error: Exception) -> MissingDependencyError:

@@ -12,6 +12,7 @@ import xarray as xr
 from strandline.errors import (
     ConfigurationError,
     MissingBandError,
+    SourceNotFoundError,
     UnknownProductError,
     UnreadableSourceError,
 )
@@ -136,14 +137,15 @@ def open_scene(
     lazily: dict[str, Any] = {"chunks": chunks, "storage_options": storage_options}
     if isinstance(source, str | Path):
         text = str(source)
-        if catalog := _CATALOG.match(text):
+        if named := split_catalog_source(text):
             from strandline.scenes.catalog import open_catalog
 
-            entry = open_catalog(catalog["path"])[catalog["name"]]
+            catalog, name = named
+            entry = open_catalog(catalog)[name]
             given = {key: value for key, value in (shared | lazily).items() if value is not None}
             scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
             return scene
-        if _is_product(text):
+        if is_product(text):
             if band_names is not None:
                 raise ConfigurationError(
                     "A Landsat product names its bands itself.",
@@ -159,14 +161,34 @@ def _named(band_names: Sequence[str] | None) -> dict[str, Any]:
     return {} if band_names is None else {"band_names": band_names}
 
 
-def _is_product(text: str) -> bool:
+def split_catalog_source(text: str) -> tuple[str, str] | None:
+    """Take ``catalog.yml:name`` apart; None if `text` is something else.
+
+    Examples
+    --------
+    >>> split_catalog_source("landsat/catalog.yml:landsat_5_small")
+    ('landsat/catalog.yml', 'landsat_5_small')
+    """
+    found = _CATALOG.match(text)
+    return (found["path"], found["name"]) if found else None
+
+
+def is_product(text: str) -> bool:
+    """Whether a path or URL is a Landsat product: an archive, an MTL file or a folder."""
     if is_archive(text) or is_metadata(text):
         return True
-    if _ARRAYS.search(text):
+    if is_array_store(text):
         return False
     if is_url(text):
         return "." not in text.rstrip("/").rsplit("/", 1)[-1] and "{" not in text
-    return Path(text).is_dir() and not any(
+    return Path(text).is_dir()
+
+
+def is_array_store(text: str) -> bool:
+    """Whether a path or URL is a NetCDF file or a Zarr store, by its name or by what is there."""
+    if _ARRAYS.search(text):
+        return True
+    return not is_url(text) and any(
         (Path(text) / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")
     )
 
@@ -193,7 +215,7 @@ def _read(
         )
     if isinstance(source, str | Path):
         text = str(source)
-        if _ARRAYS.search(text) or (not is_url(text) and Path(text).is_dir()):
+        if is_array_store(text):
             from strandline.scenes.datasets import from_xarray, read_dataset
 
             return from_xarray(
@@ -206,6 +228,8 @@ def _read(
         files = match_files(text, storage_options=lazily["storage_options"])
     elif isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
         files = [MatchedFile(str(one)) for one in source]
+        if not files:
+            raise SourceNotFoundError("There is no file to open in an empty list.")
     else:
         raise ConfigurationError(
             "A scene cannot be opened from this.",

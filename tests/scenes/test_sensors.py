@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from strandline.errors import UnknownProductError
+from strandline.scenes.sensors import (
+    SENSORS,
+    band_name,
+    find_sensor,
+    parse_product_name,
+)
+
+TM, ETM, OLI = SENSORS["landsat-5"], SENSORS["landsat-7"], SENSORS["landsat-8"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sensor", "name"),
+    [
+        ("nir", None, "nir08"),
+        ("NIR08", None, "nir08"),
+        ("swir1", None, "swir16"),
+        ("SWIR-2", None, "swir22"),
+        ("Coastal aerosol", None, "coastal"),
+        ("B1", TM, "blue"),
+        ("B1", OLI, "coastal"),
+        ("B4", TM, "nir08"),
+        ("SR_B4", OLI, "red"),
+        ("sr_band4", TM, "nir08"),
+        ("B04", OLI, "red"),
+        ("band 6 temperature", ETM, "lwir"),
+        ("B6_VCID_2", ETM, "lwir_high"),
+        ("ST_B10", OLI, "lwir11"),
+        ("LE07_L1TP_B8", ETM, "pan"),
+        ("B8", TM, None),
+        ("B4", None, None),
+        ("elevation", OLI, None),
+        ("subband4x", OLI, None),
+    ],
+)
+def test_band_names_are_understood_or_not_known(text, sensor, name):
+    assert band_name(text, sensor) == name
+
+
+def test_default_bands_are_the_reflective_ones_on_the_30_m_grid():
+    assert TM.default_bands == ("blue", "green", "red", "nir08", "swir16", "swir22")
+    assert ETM.default_bands == TM.default_bands
+    assert OLI.default_bands == ("coastal", *TM.default_bands)
+
+
+def test_solar_irradiances_are_those_of_chander_2009_table_2_and_4():
+    assert TM.band("4").irradiance == 1031
+    assert ETM.band("8").irradiance == 1362
+    assert SENSORS["landsat-4"].band("7").irradiance == 83.49
+
+
+@pytest.mark.parametrize(
+    "text", ["landsat-5", "LANDSAT_5", "Landsat 5 TM", "LANDSAT_5 TM", "L5", "LT05", "landsat5"]
+)
+def test_a_platform_may_be_written_many_ways(text):
+    assert find_sensor(text) is TM
+
+
+@pytest.mark.parametrize("text", ["sentinel-2a", "landsat-6", "landsat-55", "", "5"])
+def test_other_platforms_are_refused(text):
+    with pytest.raises(UnknownProductError, match="landsat-9"):
+        find_sensor(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "platform", "day", "level", "collection"),
+    [
+        ("LT05_L1TP_042033_19881022_20161001_01_T1_B4.TIF", 5, (1988, 10, 22), "L1", "01"),
+        ("LT05_L1TP_042033_19881022_20161001_01_T1_sr_band4.tif", 5, (1988, 10, 22), "L2", "01"),
+        ("LC09_L2SP_010065_20220129_20220131_02_T1_SR_B4.TIF", 9, (2022, 1, 29), "L2", "02"),
+        ("LE07_L2SP_021030_20100109_02_T1", 7, (2010, 1, 9), "L2", "02"),
+        ("LC08_L1TP_013032_20180131_B1.TIF", 8, (2018, 1, 31), "L1", None),
+        ("LT04_L2SP_002026_19830110_02_T1", 4, (1983, 1, 10), "L2", "02"),
+        ("/a/LT52240631988227CUB02_B1.TIF", 5, (1988, 8, 14), None, None),
+        ("LE70220491999322EDC01_stack.gtif", 7, (1999, 11, 18), None, None),
+    ],
+)
+def test_product_names_tell_platform_date_level_and_collection(
+    text, platform, day, level, collection
+):
+    name = parse_product_name(text)
+    assert name.sensor.platform == f"landsat-{platform}"
+    assert name.acquired == date(*day)
+    assert (name.level, name.collection) == (level, collection)
+
+
+@pytest.mark.parametrize(
+    "text", ["scene.tif", "LT05_L1TP_042033_19889922_20161001_01_T1", "S2A_MSIL2A_20200802", ""]
+)
+def test_other_names_tell_nothing(text):
+    assert parse_product_name(text) is None
