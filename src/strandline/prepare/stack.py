@@ -19,7 +19,10 @@ DIMS = ("band", "y", "x")
 
 
 def stack_scenes(
-    scenes: Iterable[xr.DataArray], grid: GeoBox | xr.DataArray | None = None
+    scenes: Iterable[xr.DataArray],
+    grid: GeoBox | xr.DataArray | None = None,
+    *,
+    resampling: str = "bilinear",
 ) -> xr.DataArray:
     """Put scenes of several dates together, with the bands that they share.
 
@@ -30,6 +33,8 @@ def stack_scenes(
     grid : GeoBox or DataArray, optional
         The common grid, or a scene that is on it. Default: that of the first scene. Scenes
         on another grid are resampled by `regrid`.
+    resampling : str
+        How, as for `regrid`.
 
     Returns
     -------
@@ -57,7 +62,7 @@ def stack_scenes(
     _check(given)
     target = grid_of(given[0] if grid is None else grid)
     bands = _shared_bands(given)
-    dates = [_one_date(scene.sel(band=bands), target) for scene in given]
+    dates = [_one_date(scene.sel(band=bands), target, resampling) for scene in given]
     stacked = xr.concat(
         dates,
         dim="time",
@@ -70,9 +75,9 @@ def stack_scenes(
     return stacked.assign_coords(platform=("time", platforms))
 
 
-def _one_date(scene: xr.DataArray, target: GeoBox) -> xr.DataArray:
+def _one_date(scene: xr.DataArray, target: GeoBox, resampling: str) -> xr.DataArray:
     """Bring a scene to the common grid, with the coordinates that all dates have."""
-    placed = regrid(scene, target)
+    placed = regrid(scene, target, resampling=resampling)
     kept = {"band", "time", "y", "x"}
     bare = placed.drop_vars([name for name in placed.coords if name not in kept])
     # On the grid up to rounding: the first scene's coordinates shall be everyone's.

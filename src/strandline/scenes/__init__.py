@@ -1,7 +1,13 @@
 """Scenes: from files, products, catalogues and services to labelled arrays of reflectance.
 
 `open.py` decides what a source is. `raster.py` reads files as they are stored,
-`bundle.py` knows Landsat products and `datasets.py` NetCDF, Zarr and arrays in
+`bundle.py` and `product.py` know Landsat products, `files.py` plain rasters, and `datasets.py` NetCDF, Zarr and arrays in
 memory; `sensors.py` names the bands, `reflectance.py` scales them once, and
 `quality.py` says which pixels were observed.
 """
+
+from strandline.scenes.catalog import open_catalog
+from strandline.scenes.open import open_scene
+from strandline.scenes.simulate import simulate_scene
+
+__all__ = ["open_catalog", "open_scene", "simulate_scene"]

@@ -203,8 +203,6 @@ def _read(
     if isinstance(source, xr.DataArray | xr.Dataset):
         from strandline.scenes.datasets import from_xarray
 
-        if lazily["chunks"] is not None:
-            source = source.chunk(lazily["chunks"])
         kind = type(source).__name__
         return from_xarray(
             source,
@@ -212,6 +210,7 @@ def _read(
             platform=platform,
             band_names=band_names,
             reasons=reasons,
+            chunks=lazily["chunks"],
         )
     if isinstance(source, str | Path):
         text = str(source)
@@ -219,11 +218,12 @@ def _read(
             from strandline.scenes.datasets import from_xarray, read_dataset
 
             return from_xarray(
-                read_dataset(text, **lazily),
+                read_dataset(text, storage_options=lazily["storage_options"]),
                 label=text,
                 platform=platform,
                 band_names=band_names,
                 reasons=reasons,
+                chunks=lazily["chunks"],
             )
         files = match_files(text, storage_options=lazily["storage_options"])
     elif isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):

@@ -73,7 +73,7 @@ class SegmentationModel:
         def work(tile: NDArray[Any]) -> NDArray[np.uint8]:
             features = self.standardizer.transform(tile)
             labels = self.order[self.clusterer.model_.labels(features)]
-            return np.stack([labels, self.subclusters.nearest(features, labels)], axis=1)
+            return np.stack([labels, self.subclusters.nearest(tile, labels)], axis=1)
 
         return map_rows(work, rows, np.full((len(rows), 2), NOT_OBSERVED, np.uint8), n_jobs)
 
@@ -138,6 +138,7 @@ class SegmentationModel:
                 "version": VERSION,
                 "bands": list(self.bands),
                 "standardize": self.standardizer.how,
+                "subcluster_offset": self.subclusters.offset,
             },
         )
 
@@ -160,7 +161,11 @@ class SegmentationModel:
                 standardizer=standardizer,
                 clusterer=load_model(arrays["engine"].tobytes()),
                 order=arrays["order"],
-                subclusters=Subclusters(arrays["subcluster_centres"], arrays["subcluster_cluster"]),
+                subclusters=Subclusters(
+                    arrays["subcluster_centres"],
+                    arrays["subcluster_cluster"],
+                    float(header["subcluster_offset"]),
+                ),
             )
             # One row through the whole model: parts that disagree fail here, not later.
             model.classify(np.zeros((1, len(model.bands)), np.float32), n_jobs=1)

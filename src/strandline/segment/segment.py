@@ -218,7 +218,7 @@ def _fit(
         standardizer=standardizer,
         clusterer=engine,
         order=order,
-        subclusters=divide(features, ranked, len(order), n_subclusters, seed),
+        subclusters=divide(rows, ranked, len(order), n_subclusters, seed),
     )
     return model, model.classify(rows)
 

@@ -2,9 +2,13 @@
 
 A cluster of a whole scene is too coarse to decide about single pixels: one of eight
 clusters may hold a lake together with its muddy margin, or a pond together with dark
-woods. Subclusters divide each cluster in feature space, the more finely the more varied
-it is, and far-off spectra get one of their own. What is true of a subcluster is decided
-from its own signature; on the label map it stays part of its cluster.
+woods. Subclusters divide each cluster, the more finely the more varied it is, and far-off
+spectra get one of their own. What is true of a subcluster is decided from its own
+signature; on the label map it stays part of its cluster.
+
+They are found among logarithms of reflectance: water, lava and shade are all dark, and
+differ by the ratios of their bands, which a logarithm turns into distances. A small
+offset keeps sensor noise around zero from counting as a difference.
 """
 
 from __future__ import annotations
@@ -17,6 +21,12 @@ from numpy.typing import NDArray
 
 from strandline.spectral.landmarks import choose_landmarks, collapse_duplicates
 
+OFFSET = 0.05
+"""Offset of the logarithms, relative to the brightness of a bright pixel."""
+
+BRIGHT = 0.95
+"""Which quantile of all values is a bright pixel's."""
+
 
 @dataclass(frozen=True)
 class Subclusters:
@@ -24,21 +34,24 @@ class Subclusters:
 
     Attributes
     ----------
-    centres : ndarray of float32, shape (n_subclusters, n_features)
-        In standardised feature space, those of cluster 0 first.
+    centres : ndarray of float32, shape (n_subclusters, n_bands)
+        Logarithms of reflectance plus `offset`, those of cluster 0 first.
     cluster : ndarray of uint8, shape (n_subclusters,)
+    offset : float
+        In units of reflectance.
     """
 
     centres: NDArray[np.float32]
     cluster: NDArray[np.uint8]
+    offset: float
 
     def nearest(self, rows: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.intp]:
         """Find each row's nearest centre among those of its own cluster.
 
         Parameters
         ----------
-        rows : ndarray of shape (n, n_features)
-            Standardised features.
+        rows : ndarray of shape (n, n_bands)
+            Reflectance.
         labels : ndarray of shape (n,)
             Clusters of the rows.
 
@@ -47,7 +60,7 @@ class Subclusters:
         ndarray of shape (n,)
             Subcluster numbers.
         """
-        score = rows.astype(np.float32, copy=False) @ np.ascontiguousarray(self.centres.T)
+        score = _logarithms(rows, self.offset) @ np.ascontiguousarray(self.centres.T)
         score -= 0.5 * np.square(self.centres).sum(axis=1)
         score[labels[:, None] != self.cluster] = -np.inf
         nearest: NDArray[np.intp] = score.argmax(axis=1)
@@ -65,8 +78,8 @@ def divide(
 
     Parameters
     ----------
-    rows : ndarray of shape (n_samples, n_features)
-        Standardised features of the sample.
+    rows : ndarray of shape (n_samples, n_bands)
+        Reflectance of the sample.
     labels : ndarray of shape (n_samples,)
         Their clusters, 0 … n_clusters - 1.
     n_clusters : int
@@ -82,22 +95,31 @@ def divide(
     Examples
     --------
     >>> import numpy as np
-    >>> rows = np.array([[0.0], [0.1], [5.0], [9.0]])
+    >>> rows = np.array([[0.10], [0.11], [0.30], [0.60]])
     >>> divide(rows, np.array([0, 0, 1, 1]), n_clusters=2, n_subclusters=3).cluster.tolist()
     [0, 1, 1]
     """
-    members = [rows[labels == cluster] for cluster in range(n_clusters)]
+    offset = OFFSET * float(np.quantile(rows, BRIGHT))
+    logarithms = _logarithms(rows, offset)
+    members = [logarithms[labels == cluster] for cluster in range(n_clusters)]
     shares = _shares(members, n_subclusters)
     centres, cluster = [], []
     for number, (own, share) in enumerate(zip(members, shares, strict=True)):
-        distinct = collapse_duplicates(own.astype(np.float32))
+        distinct = collapse_duplicates(own)
         rng = np.random.default_rng([seed, number])
         found = choose_landmarks(distinct.rows, distinct.weights, int(share), rng)
         centres.append(found)
         cluster.append(np.full(len(found), number, np.uint8))
     return Subclusters(
-        np.concatenate(centres).astype(np.float32, copy=False), np.concatenate(cluster)
+        np.concatenate(centres).astype(np.float32, copy=False), np.concatenate(cluster), offset
     )
+
+
+def _logarithms(rows: NDArray[Any], offset: float) -> NDArray[np.float32]:
+    """Take logarithms in float32; what is below zero (noise) counts as zero."""
+    values = np.maximum(rows.astype(np.float32, copy=False), np.float32(0.0))
+    values += np.float32(offset)
+    return np.log(values, out=values)
 
 
 def _shares(members: list[NDArray[Any]], total: int) -> NDArray[np.int64]:

@@ -1,0 +1,379 @@
+"""The command line: arguments to a study and its stages; no logic of its own.
+
+Errors are one readable message and exit code 2; ``--debug`` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+app = typer.Typer(
+    name="strandline",
+    help="Water and land cover from satellite scenes, without training data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")]
+Clusters = Annotated[int, typer.Option("--clusters", "-k", help="Number of clusters.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
+Bands = Annotated[
+    str | None, typer.Option(help="Bands to cluster by, with commas: green,nir08,swir16.")
+]
+Standardize = Annotated[str, typer.Option(help="How bands are scaled: global, band or robust.")]
+Center = Annotated[
+    tuple[float, float] | None,
+    typer.Option(metavar="LON LAT", help="Centre of the area, degrees; needs --buffer."),
+]
+Buffer = Annotated[
+    float | None, typer.Option(metavar="M", help="Half the side of the area, metres.")
+]
+Bbox = Annotated[
+    tuple[float, float, float, float] | None,
+    typer.Option(metavar="W S E N", help="The area as bounds, degrees, instead of a centre."),
+]
+Resolution = Annotated[
+    float | None, typer.Option(metavar="M", help="Pixel size; default: the first scene's.")
+]
+Crs = Annotated[str | None, typer.Option(help="CRS of the maps, EPSG:…; default: the scene's.")]
+WaterAt = Annotated[
+    tuple[float, float] | None,
+    typer.Option(metavar="LON LAT", help="A point in the water; default: water is found."),
+]
+WaterLabels = Annotated[
+    str | None, typer.Option(help="Clusters that are water, with commas; default: found.")
+]
+Mask = Annotated[
+    str | None,
+    typer.Option(
+        help="Reasons for which a pixel counts as not observed, with commas: fill, cloud, "
+        "dilated_cloud, cirrus, cloud_shadow, snow, saturated; or none."
+    ),
+]
+Platform = Annotated[str | None, typer.Option(help="Platform, if the source does not say it.")]
+Scale = Annotated[float | None, typer.Option(help="Reflectance per digital number.")]
+Offset = Annotated[float | None, typer.Option(help="Reflectance of digital number 0.")]
+Nodata = Annotated[float | None, typer.Option(help="Digital number of missing pixels.")]
+BandNames = Annotated[
+    str | None, typer.Option(help="Names of the file's bands in order, with commas.")
+]
+Digital = Annotated[
+    bool, typer.Option("--digital-numbers", help="Do not turn digital numbers into reflectance.")
+]
+SourceCrs = Annotated[str | None, typer.Option(help="CRS of scenes that do not say their own.")]
+Anonymous = Annotated[bool, typer.Option("--anonymous", help="Read S3 without credentials.")]
+
+
+def main() -> None:
+    """Run the command line; errors become a message and an exit code."""
+    debug = "--debug" in sys.argv
+    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    try:
+        app(arguments, prog_name="strandline")
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        _complain("Interrupted. Nothing half-finished was left behind.")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has gone; that is no error of ours.
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        from strandline.errors import StrandlineError
+
+        if debug:
+            raise
+        if not isinstance(error, StrandlineError):
+            _complain(
+                f"Unexpected {type(error).__name__}: {error}\n"
+                "This is a fault of Strandline; run again with --debug and report what it says."
+            )
+            sys.exit(1)
+        _complain(f"Error: {error}")
+        sys.exit(EXIT_ERROR)
+
+
+def _complain(message: str) -> None:
+    typer.echo(message, err=True)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from strandline import __version__
+
+        typer.echo(f"strandline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")
+    ] = False,
+) -> None:
+    """Water and land cover from satellite scenes, without training data."""
+
+
+@app.command()
+def demo(
+    out: Out = Path("strandline-demo"),
+    resolution: Annotated[float, typer.Option(metavar="M", help="Pixel size.")] = 30.0,
+    seed: Seed = 0,
+) -> None:
+    """Map how Walker Lake shrank from 1988 to 2017, on simulated scenes."""
+    from strandline.demo import run_demo
+
+    with _progress() as progress:
+        demonstration = run_demo(out, resolution=resolution, seed=seed, progress=progress)
+    typer.echo(demonstration.summary())
+    _say_results(out)
+
+
+@app.command()
+def info(
+    source: Annotated[str, typer.Argument(help="File, folder, archive, pattern or catalogue.")],
+    statistics: Annotated[
+        bool, typer.Option("--statistics", help="Read the pixels too: range and share observed.")
+    ] = False,
+    digital: Digital = False,
+    scale: Scale = None,
+    offset: Offset = None,
+    nodata: Nodata = None,
+    band_names: BandNames = None,
+    platform: Platform = None,
+    source_crs: SourceCrs = None,
+    anonymous: Anonymous = False,
+) -> None:
+    """Say what a source is: platform, date, size, bands; or what a catalogue holds."""
+    from strandline.description import describe_source
+
+    options = _scene_options(
+        digital, scale, offset, nodata, band_names, platform, source_crs, anonymous
+    )
+    typer.echo(describe_source(source, options, statistics=statistics))
+
+
+@app.command()
+def segment(
+    source: Annotated[str, typer.Argument(help="The scene: as for `strandline info`.")],
+    out: Out = Path("strandline-results"),
+    clusters: Clusters = 8,
+    center: Center = None,
+    buffer: Buffer = None,
+    bbox: Bbox = None,
+    resolution: Resolution = None,
+    crs: Crs = None,
+    bands: Bands = None,
+    standardize: Standardize = "band",
+    seed: Seed = 0,
+    water_at: WaterAt = None,
+    water_labels: WaterLabels = None,
+    mask: Mask = None,
+    date: Annotated[str | None, typer.Option(help="Date, if the source does not say it.")] = None,
+    digital: Digital = False,
+    scale: Scale = None,
+    offset: Offset = None,
+    nodata: Nodata = None,
+    band_names: BandNames = None,
+    platform: Platform = None,
+    source_crs: SourceCrs = None,
+    anonymous: Anonymous = False,
+) -> None:
+    """Cluster one scene by its spectra and map its water."""
+    options = _scene_options(
+        digital, scale, offset, nodata, band_names, platform, source_crs, anonymous
+    )
+    _study(
+        [{"source": source, "time": date, **options}],
+        out,
+        n_clusters=clusters,
+        center=center,
+        buffer=buffer,
+        bbox=bbox,
+        resolution=resolution,
+        crs=crs,
+        bands=_words(bands),
+        standardize=standardize,
+        seed=seed,
+        water_at=water_at,
+        water_labels=_labels(water_labels),
+        mask=_reasons(mask),
+    )
+
+
+@app.command()
+def change(
+    before: Annotated[str, typer.Argument(help="The earlier scene: as for `strandline info`.")],
+    after: Annotated[str, typer.Argument(help="The later scene.")],
+    out: Out = Path("strandline-results"),
+    clusters: Clusters = 8,
+    center: Center = None,
+    buffer: Buffer = None,
+    bbox: Bbox = None,
+    resolution: Resolution = None,
+    crs: Crs = None,
+    bands: Bands = None,
+    standardize: Standardize = "band",
+    seed: Seed = 0,
+    water_at: WaterAt = None,
+    water_labels: WaterLabels = None,
+    mask: Mask = None,
+    date_before: Annotated[
+        str | None, typer.Option(help="Date of BEFORE, if it does not say it.")
+    ] = None,
+    date_after: Annotated[
+        str | None, typer.Option(help="Date of AFTER, if it does not say it.")
+    ] = None,
+    digital: Digital = False,
+    scale: Scale = None,
+    offset: Offset = None,
+    nodata: Nodata = None,
+    band_names: BandNames = None,
+    platform: Platform = None,
+    source_crs: SourceCrs = None,
+    anonymous: Anonymous = False,
+) -> None:
+    """Map where water was lost and gained between two scenes."""
+    options = _scene_options(
+        digital, scale, offset, nodata, band_names, platform, source_crs, anonymous
+    )
+    _study(
+        [
+            {"source": before, "time": date_before, **options},
+            {"source": after, "time": date_after, **options},
+        ],
+        out,
+        n_clusters=clusters,
+        center=center,
+        buffer=buffer,
+        bbox=bbox,
+        resolution=resolution,
+        crs=crs,
+        bands=_words(bands),
+        standardize=standardize,
+        seed=seed,
+        water_at=water_at,
+        water_labels=_labels(water_labels),
+        mask=_reasons(mask),
+    )
+
+
+@app.command()
+def replay(
+    record: Annotated[Path, typer.Argument(help="The record.json of an earlier run.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for the new results; default: compare only."),
+    ] = None,
+) -> None:
+    """Repeat a run from its record and check that every byte is the same."""
+    from strandline.study import replay_study
+
+    with _progress() as progress:
+        count = replay_study(record, out, progress=progress)
+    typer.echo(f"All {count} results are the same, byte for byte.")
+    if out is not None:
+        _say_results(out)
+
+
+def _study(scenes: list[dict[str, Any]], out: Path, **settings: Any) -> None:
+    """Run a study with progress on the screen, and say what came out."""
+    from strandline.configuration import StudyConfig
+    from strandline.results import read_summary
+    from strandline.study import run_study
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    config = StudyConfig.parse({"scenes": [_without_none(scene) for scene in scenes], **given})
+    with _progress() as progress:
+        run_study(config, out, progress=progress)
+    typer.echo(read_summary(out))
+    _say_results(out)
+
+
+def _say_results(out: Path) -> None:
+    pictures = [out / name for name in ("change.png", "water.png") if (out / name).exists()]
+    typer.echo(f"Map:    {pictures[0]}")
+    typer.echo(f"Report: {out / 'report.html'}")
+    typer.echo(f"All results are in {out}; record.json repeats them (strandline replay).")
+
+
+def _scene_options(
+    digital: bool,
+    scale: float | None,
+    offset: float | None,
+    nodata: float | None,
+    band_names: str | None,
+    platform: str | None,
+    source_crs: str | None,
+    anonymous: bool,
+) -> dict[str, Any]:
+    """Options of `open_scene`, those that were given."""
+    return _without_none(
+        {
+            "reflectance": False if digital else None,
+            "scale": scale,
+            "offset": offset,
+            "nodata": nodata,
+            "band_names": _words(band_names),
+            "platform": platform,
+            "crs": source_crs,
+            "storage_options": {"anon": True} if anonymous else None,
+        }
+    )
+
+
+def _without_none(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _reasons(text: str | None) -> list[str] | None:
+    return [] if text == "none" else _words(text)
+
+
+def _labels(text: str | None) -> list[int] | None:
+    words = _words(text)
+    if words is None:
+        return None
+    try:
+        return [int(word) for word in words]
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected cluster numbers with commas, got {text!r}", param_hint="--water-labels"
+        ) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Show each stage with a bar of its tasks; plain lines where there is no terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda stage: typer.echo(f"{stage} …", err=True)
+        return
+    from strandline.progress import stage_bars
+
+    with stage_bars(console) as begin:
+        yield begin

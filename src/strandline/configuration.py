@@ -1,0 +1,142 @@
+"""What a study depends on, checked before anything is opened."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from strandline.errors import ConfigurationError
+
+
+class SceneSource(BaseModel):
+    """One scene of a study: what `open_scene` needs to know.
+
+    Attributes
+    ----------
+    source : str or list of str
+        Path, URL, pattern, ``catalog.yml:name``, or one file per band.
+    time, platform, scale, offset, nodata, band_names, crs
+        As for `strandline.open_scene`, where the source does not say itself.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str | list[str]
+    time: str | None = None
+    platform: str | None = None
+    scale: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+    band_names: list[str] | None = None
+    crs: str | None = None
+    reflectance: bool = True
+    storage_options: dict[str, Any] = Field(default_factory=dict)
+
+
+class StudyConfig(BaseModel):
+    """All that the results of a study depend on.
+
+    Attributes
+    ----------
+    scenes : list of SceneSource
+        One scene, or two: before and after.
+    center : (float, float), optional
+        Longitude and latitude of the area's centre, degrees.
+    buffer : float, optional
+        Half the side of the square around `center`, metres.
+    bbox : (float, float, float, float), optional
+        West, south, east, north, degrees; instead of `center`.
+    resolution : float, optional
+        Pixel size in units of `crs`. Default: that of the first scene, pixel for pixel.
+    crs : str, optional
+        Of the common grid. Default: that of the first scene.
+    resampling : str
+        For scenes that are not on the grid already.
+    bands : list of str, optional
+        To cluster by. Default: the reflective bands that all scenes have.
+    n_clusters, n_subclusters, standardize, seed
+        As for `strandline.segment`.
+    mask : list of str, optional
+        Reasons for which a pixel counts as not observed. Default: the usual ones.
+    water_at : (float, float), optional
+        Longitude and latitude of a point in the water.
+    water_labels : list of int, optional
+        Clusters that are water. Default for both: water is found by itself.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scenes: list[SceneSource] = Field(min_length=1, max_length=2)
+    center: tuple[float, float] | None = None
+    buffer: float | None = Field(default=None, gt=0)
+    bbox: tuple[float, float, float, float] | None = None
+    resolution: float | None = Field(default=None, gt=0)
+    crs: str | None = None
+    resampling: str = "bilinear"
+    bands: list[str] | None = None
+    n_clusters: int = Field(default=8, ge=2, le=254)
+    n_subclusters: int = Field(default=64, ge=2, le=254)
+    standardize: Literal["global", "band", "robust"] = "band"
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    mask: list[str] | None = None
+    water_at: tuple[float, float] | None = None
+    water_labels: list[int] | None = None
+
+    @model_validator(mode="after")
+    def _area_is_one(self) -> StudyConfig:
+        if (self.center is None) != (self.buffer is None):
+            raise ValueError("center and buffer go together")
+        if self.center is not None and self.bbox is not None:
+            raise ValueError("give center and buffer, or bbox, not both")
+        if self.water_at is not None and self.water_labels is not None:
+            raise ValueError("give water_at or water_labels, not both")
+        return self
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> StudyConfig:
+        """Check a configuration; what is wrong with it is said in one readable error.
+
+        Raises
+        ------
+        ConfigurationError
+            If a value is missing, unknown, or cannot work.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigurationError(_readable(error)) from error
+
+    def command(self) -> list[str]:
+        """Give the command line that runs this study (secrets stay out of it)."""
+        words = ["strandline", "change" if len(self.scenes) == 2 else "segment"]
+        words += [
+            scene.source if isinstance(scene.source, str) else ",".join(scene.source)
+            for scene in self.scenes
+        ]
+        given = self.model_dump(mode="json", exclude_defaults=True, exclude={"scenes"})
+        for name, value in given.items():
+            parts = value if isinstance(value, list) else [value]
+            if name in ("bands", "mask", "water_labels"):
+                parts = [",".join(map(str, parts))]
+            words += [_OPTION_NAMES.get(name, "--" + name.replace("_", "-")), *map(_number, parts)]
+        return words
+
+
+_OPTION_NAMES = {"n_clusters": "--clusters", "n_subclusters": "--subclusters"}
+
+
+def _number(value: Any) -> str:
+    """Write a value as a word of the command line: 17000.0 as 17000."""
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _readable(error: ValidationError) -> str:
+    """Say what pydantic found in one line per problem, without its links and types."""
+    problems = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"])
+        text = problem["msg"].removeprefix("Value error, ")
+        got = f" (got {problem['input']!r})" if where and problem["type"] != "missing" else ""
+        problems.append(f"{where}: {text}{got}" if where else text)
+    return "The configuration cannot work: " + "; ".join(problems) + "."

@@ -1,0 +1,113 @@
+"""Say in plain words what a source is, before anything is computed from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_CATALOG_FILE = re.compile(r"\.ya?ml$", re.IGNORECASE)
+
+
+def describe_source(
+    source: str, options: Mapping[str, Any] | None = None, *, statistics: bool = False
+) -> str:
+    """Describe a scene, or the sources of a catalogue.
+
+    Parameters
+    ----------
+    source : str
+        As for `strandline.open_scene`, or the path of a catalogue.
+    options : mapping, optional
+        Further arguments of `strandline.open_scene`.
+    statistics : bool
+        Also read the pixels: range of each band and share observed.
+
+    Returns
+    -------
+    str
+        A few lines.
+
+    Raises
+    ------
+    SceneError
+        As `strandline.open_scene`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import strandline as sl
+    >>> with TemporaryDirectory() as folder:
+    ...     scene, _ = sl.simulate_scene(size=(100, 120), resolution=300, path=folder)
+    ...     print(describe_source(scene.attrs["source"]).splitlines()[1])
+    platform    landsat-5, tm
+    """
+    if _CATALOG_FILE.search(source):
+        return _describe_catalog(source)
+    from strandline.scenes import open_scene
+
+    scene = open_scene(source, **(options or {}))
+    lines = [f"source      {scene.attrs['source']}", *_facts(scene)]
+    if statistics:
+        lines += ["", *_statistics(scene)]
+    return "\n".join(lines)
+
+
+def _describe_catalog(path: str) -> str:
+    from strandline.scenes import open_catalog
+
+    catalog = open_catalog(path)
+    width = max((len(name) for name in catalog), default=0)
+    lines = [f"catalogue   {path}, {len(catalog)} sources"]
+    for name in catalog:
+        needed = ", ".join(catalog[name].parameters)
+        about = catalog[name].description + (f" (parameters: {needed})" if needed else "")
+        lines.append(f"  {name:<{width}}  {about}")
+    lines.append(f"Open one with its name: {path}:NAME")
+    return "\n".join(lines)
+
+
+def _facts(scene: xr.DataArray) -> list[str]:
+    from strandline.prepare.georeference import describe_crs, grid_of
+
+    grid = grid_of(scene)
+    rows, columns = grid.shape
+    west, south, east, north = grid.extent.to_crs("EPSG:4326").boundingbox.bbox
+    attrs = scene.attrs
+    sensor = ", ".join(str(attrs[key]) for key in ("platform", "instrument") if key in attrs)
+    time = str(scene["time"].values.astype("datetime64[s]")) if "time" in scene.coords else ""
+    facts = {
+        "platform": sensor or "not known",
+        "time": time or "not known",
+        "level": attrs.get("processing_level", "not known"),
+        "values": "reflectance" if attrs.get("units") == "1" else "stored numbers",
+        "bands": " ".join(str(name) for name in scene["band"].values),
+        "size": f"{rows} rows × {columns} columns",
+        "pixel": f"{abs(grid.resolution.x):g} × {abs(grid.resolution.y):g} {_unit(grid)}",
+        "crs": describe_crs(grid.crs),
+        "bounds": f"longitude {west:.4f} … {east:.4f}, latitude {south:.4f} … {north:.4f}",
+        "masked": attrs.get("masked", "").replace(" ", ", ") or "nodata only",
+    }
+    return [f"{name:<11} {value}" for name, value in facts.items()]
+
+
+def _unit(grid: Any) -> str:
+    return "degrees" if grid.crs.geographic else "m"
+
+
+def _statistics(scene: xr.DataArray) -> list[str]:
+    """Read the pixels once; one line per band."""
+    from dask.base import compute
+
+    parts = compute(  # type: ignore[no-untyped-call]  # Dask is untyped
+        *[reduction(("y", "x")) for reduction in (scene.min, scene.mean, scene.max)],
+        scene.notnull().mean(("y", "x")),
+    )
+    lines = [f"{'band':<11} {'min':>9} {'mean':>9} {'max':>9} {'observed':>9}"]
+    for name in scene["band"].values:
+        low, mean, high, share = (float(part.sel(band=name)) for part in parts)
+        lines.append(f"{name:<11} {low:9.4f} {mean:9.4f} {high:9.4f} {share:9.1%}")
+    return lines

@@ -1,0 +1,204 @@
+"""The folder of results: which file holds what.
+
+labels_DATE.tif, water_DATE.tif, change.tif    COGs with colours and class names
+areas.csv, evidence.csv, signatures.csv        tables, km² and reflectance
+*.png                                          pictures for a talk
+report.html                                    all of it on one page, opens anywhere
+model.npz                                      the model, for other scenes
+record.json                                    what `strandline replay` repeats it from
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from strandline.change import areas as measure_areas
+from strandline.configuration import StudyConfig
+
+WHOLE_MAP = "whole map"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a study found.
+
+    Attributes
+    ----------
+    config : StudyConfig
+        What was asked for.
+    scenes : DataArray of shape (time, band, y, x)
+        The acquisitions on the common grid.
+    segmentation : Dataset
+        From `strandline.segment`.
+    evidence : DataFrame
+        From `strandline.find_water`.
+    water : DataArray of shape (time, y, x)
+        From `strandline.water_mask`.
+    change : DataArray of shape (y, x) or None
+        From `strandline.compare`, for two scenes.
+    areas : DataFrame
+        From `area_table`.
+    """
+
+    config: StudyConfig
+    scenes: xr.DataArray
+    segmentation: xr.Dataset
+    evidence: pd.DataFrame
+    water: xr.DataArray
+    change: xr.DataArray | None
+    areas: pd.DataFrame
+
+    def write(self, folder: Path, record: Mapping[str, Any]) -> None:
+        """Write everything but the record itself.
+
+        Parameters
+        ----------
+        folder : Path
+            An empty folder.
+        record : mapping
+            What the report shall say about the run.
+        """
+        from strandline.export.model import save_model
+        from strandline.export.picture import write_page, write_picture
+        from strandline.export.raster import write_cog
+        from strandline.export.table import write_areas, write_evidence, write_signatures
+        from strandline.show.report import report
+
+        for name, layer in self._maps():
+            write_cog(layer, folder / f"{name}.tif")
+        write_areas(self.areas, folder / "areas.csv")
+        write_evidence(self.evidence, folder / "evidence.csv")
+        write_signatures(self.segmentation, folder / "signatures.csv")
+        for name, figure in self._pictures():
+            write_picture(figure, folder / f"{name}.png")
+        save_model(self.segmentation, folder / "model.npz")
+        page = report(
+            self.scenes,
+            self.segmentation,
+            self.evidence,
+            self.water,
+            self.change,
+            {str(name): part.drop(columns="area") for name, part in self.areas.groupby("area")},
+            record,
+        )
+        write_page(page, folder / "report.html")
+
+    def _maps(self) -> Iterator[tuple[str, xr.DataArray]]:
+        for number, when in enumerate(dates_of(self.scenes)):
+            suffix = f"_{when}" if when else ""
+            platform = {"platform": str(self.scenes["platform"].values[number])}
+            yield f"labels{suffix}", self.segmentation["labels"][number].assign_attrs(platform)
+            yield f"water{suffix}", self.water[number].assign_attrs(platform)
+        if self.change is not None:
+            yield "change", self.change
+
+    def _pictures(self) -> Iterator[tuple[str, Any]]:
+        from strandline.show import charts, maps
+
+        wet = water_clusters(self.evidence)
+        yield "true_colour", maps.true_colour(self.scenes)
+        yield "false_colour", maps.false_colour(self.scenes)
+        yield (
+            "labels",
+            maps.label_map(self.segmentation["labels"], segmentation=self.segmentation, water=wet),
+        )
+        yield "water", maps.water_map(self.water, over=self.scenes)
+        yield "signatures", charts.signature_chart(self.segmentation, water=wet)
+        if self.change is not None:
+            first, last = dates_of(self.scenes)[0], dates_of(self.scenes)[-1]
+            over = self.scenes[-1]
+            yield "change", maps.change_map(self.change, over=over, dates=(first, last))
+
+
+def dates_of(scenes: xr.DataArray) -> list[str]:
+    """Name the dates of scenes, for files: the day, with the time where days repeat, or nothing."""
+    if "time" not in scenes.coords:
+        return [""] * scenes.sizes["time"]
+    times = scenes["time"].values.astype("datetime64[s]")
+    days = [str(time.astype("datetime64[D]")) for time in times]
+    if len(set(days)) == len(days):
+        return days
+    return [str(time).replace(":", "") for time in times]
+
+
+def water_clusters(evidence: pd.DataFrame) -> list[int]:
+    """Name the clusters of which most pixels were decided to be water."""
+    wet = evidence["share"].where(evidence["water"], 0.0).groupby(evidence["cluster"]).sum()
+    all_pixels = evidence["share"].groupby(evidence["cluster"]).sum()
+    numbers: list[int] = wet.index[wet > 0.5 * all_pixels].to_list()
+    return numbers
+
+
+def area_table(
+    water: xr.DataArray, change: xr.DataArray | None, at: tuple[float, float] | None
+) -> pd.DataFrame:
+    """Put all areas of a study into one table.
+
+    Parameters
+    ----------
+    water : DataArray of shape (time, y, x)
+        Water masks.
+    change : DataArray of shape (y, x), optional
+        Between the first and the last of them.
+    at : (float, float), optional
+        A point in a lake, whose own area is then told apart.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``area`` (the whole map, or the body of water at the point), ``quantity``,
+        ``pixels``, ``least``, ``best``, ``most`` (km²; see `strandline.areas`).
+    """
+    parts: dict[str, tuple[float, float] | None] = {WHOLE_MAP: None}
+    if at is not None:
+        parts[f"body of water at ({at[0]:g}, {at[1]:g})"] = at
+    tables = []
+    for name, point in parts.items():
+        if change is None:
+            table = _of_mask(water, point)
+        else:
+            first, last = dates_of(water)[0], dates_of(water)[-1]
+            names = {"water before": f"water {first}", "water after": f"water {last}"}
+            table = measure_areas(change, at=point).rename(index=names)
+        table.insert(0, "area", name)
+        tables.append(table.rename_axis("quantity").reset_index())
+    columns = ["area", "quantity", "pixels", "least", "best", "most"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def _of_mask(water: xr.DataArray, at: tuple[float, float] | None) -> pd.DataFrame:
+    """Water and what was not observed, per date."""
+    rows = {}
+    unseen = (water == 255).sum(("y", "x")).values
+    measured = measure_areas(water, at=at).to_dict("records")
+    for when, row, pixels in zip(dates_of(water), measured, unseen, strict=True):
+        rows[f"water {when}".strip()] = {
+            key: row[key] for key in ("pixels", "least", "best", "most")
+        }
+        hidden = dict.fromkeys(("least", "best", "most"), row["not_observed_km2"])
+        rows[f"not observed {when}".strip()] = {"pixels": pixels, **hidden}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def summarise(areas: pd.DataFrame) -> str:
+    """Say the areas of a study in a few lines of text."""
+    lines = []
+    for name, part in areas.groupby("area", sort=False):
+        lines.append(f"{str(name).capitalize()}, km² (least … most possible):")
+        for row in part.to_dict("records"):
+            text = f"  {row['quantity']:<26} {row['best']:10.2f}"
+            if row["least"] != row["most"]:
+                text += f"   ({row['least']:.2f} … {row['most']:.2f})"
+            lines.append(text)
+    return "\n".join(lines)
+
+
+def read_summary(folder: Path) -> str:
+    """Say what a finished study found: the areas in its ``areas.csv``."""
+    return summarise(pd.read_csv(folder / "areas.csv"))
