@@ -18,6 +18,7 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
+from strandline.scenes.chunking import Chunks, chunk_shape
 from strandline.scenes.patterns import listing_options
 from strandline.scenes.quality import not_observed
 from strandline.scenes.raster import short_crs
@@ -37,17 +38,13 @@ _QUALITY = {"qa_pixel": "qa_pixel", "bqa": "bqa", "pixel_qa": "pixel_qa"}
 _NOT_BANDS = ("qa_radsat", "radsat_qa", "qa_aerosol", "sr_qa_aerosol", "cloud_qa")
 
 
-def read_dataset(
-    path: str, *, chunks: Any = None, storage_options: Mapping[str, Any] | None = None
-) -> xr.Dataset:
+def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None) -> xr.Dataset:
     """Open a NetCDF file or a Zarr store, lazily and as it is stored.
 
     Parameters
     ----------
     path : str
         Local path or URL.
-    chunks : int, (int, int), mapping, "auto" or None
-        Rows and columns per chunk; by default what the file's own chunks add up to well.
     storage_options : mapping, optional
         As fsspec takes them.
 
@@ -68,7 +65,7 @@ def read_dataset(
     options = {} if local else listing_options(storage_options)
     zarr = path.rstrip("/").endswith(".zarr") or (local and Path(plain).is_dir())
     reading: dict[str, Any] = {
-        "chunks": _chunks(chunks),
+        "chunks": "auto",
         "decode_coords": "all",
         "mask_and_scale": False,
     }
@@ -118,16 +115,6 @@ def _missing_reader(path: str, error: Exception) -> MissingDependencyError:
     )
 
 
-def _chunks(chunks: Any) -> Any:
-    if chunks is None:
-        return "auto"
-    if isinstance(chunks, tuple):
-        return dict(zip(("y", "x"), chunks, strict=True))
-    if isinstance(chunks, int):
-        return {"y": chunks, "x": chunks}
-    return chunks
-
-
 def from_xarray(
     source: xr.DataArray | xr.Dataset,
     *,
@@ -135,6 +122,7 @@ def from_xarray(
     platform: str | None = None,
     band_names: Sequence[str] | None = None,
     reasons: tuple[str, ...] = (),
+    chunks: Chunks = None,
 ) -> Stored:
     """Understand an array or dataset that someone else made.
 
@@ -151,6 +139,8 @@ def from_xarray(
         If it has none.
     reasons : tuple of str
         What to mask by a quality variable, if there is one.
+    chunks : int, (int, int), mapping, "auto" or None
+        Rows and columns per chunk; by default as they are.
 
     Returns
     -------
@@ -182,6 +172,9 @@ def from_xarray(
     time = array.coords["time"].values if "time" in array.coords else None
     values = _georeferenced(array).assign_coords(band=np.asarray(labels, dtype=str))
     values = values.drop_vars([n for n in values.coords if n not in keep | {"band"}])
+    if chunks is not None:
+        rows, columns = chunk_shape(values.sizes["y"], values.sizes["x"], (256, 256), chunks)
+        values = values.chunk({"y": rows, "x": columns})
     return Stored(
         values=values,
         factors=factors,

@@ -9,9 +9,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from strandline.errors import MissingBandError, UnknownProductError
+from strandline.scenes.chunking import Chunks
 from strandline.scenes.patterns import MatchedFile
-from strandline.scenes.raster import Chunks, RasterHeader, lazy_bands, read_header
-from strandline.scenes.reflectance import Factors, published_factors
+from strandline.scenes.raster import RasterHeader, lazy_bands, read_header
+from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
 from strandline.scenes.scene import UNNAMED, Stored, choose_bands, default_bands, pick
 from strandline.scenes.sensors import (
     ProductName,
@@ -22,7 +23,6 @@ from strandline.scenes.sensors import (
 )
 
 _STORED_AS = {"01": "int16", "02": "uint16"}  # surface reflectance of either collection
-_ESPA_SATURATED = 20000.0
 
 
 @dataclass(frozen=True)
@@ -203,8 +203,8 @@ def _factors(band: _Band, product: ProductName | None, reasons: Sequence[str]) -
     factors = Factors()
     if product is not None and header.dtype == _STORED_AS.get(product.collection or ""):
         factors = published_factors(product)
-        if factors.invalid == (-9999.0,) and "saturated" in reasons:
-            factors = replace(factors, invalid=(*factors.invalid, _ESPA_SATURATED))
+        if product.collection == "01" and factors.invalid and "saturated" in reasons:
+            factors = replace(factors, invalid=(*factors.invalid, COLLECTION_1_SATURATED))
     if scale != 1 or offset != 0:
         factors = replace(factors, scale=scale, offset=offset)
     if nodata is not None:

@@ -18,10 +18,10 @@ from strandline.errors import (
 )
 from strandline.scenes.archive import is_archive, is_metadata
 from strandline.scenes.bundle import open_bundle
+from strandline.scenes.chunking import Chunks
 from strandline.scenes.files import read_files
 from strandline.scenes.patterns import MatchedFile, match_files
 from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
-from strandline.scenes.raster import Chunks
 from strandline.scenes.scene import Stored, choose_bands, default_bands, finish, override, pick
 from strandline.scenes.storage import is_url
 

@@ -91,24 +91,32 @@ def explain_quality(
     {'fill': [False, False, False, True], 'cloud': [False, True, False, False], \
 'cloud_shadow': [False, False, True, False]}
     """
-    wanted = check_reasons(reasons)
+    found: dict[str, Any] = {}
+    for reason in check_reasons(reasons):
+        for field in _fields(kind, reason, instrument):
+            flag = _at_least(qa, *field)
+            found[reason] = found[reason] | flag if reason in found else flag
+    return found
+
+
+def _fields(kind: str, reason: str, instrument: str | None) -> tuple[tuple[int, int, int], ...]:
     if kind not in _BITS:
         raise ConfigurationError(
             "This kind of quality band is not known.",
             expected=f"one of {', '.join(_BITS)}",
             got=repr(kind),
         )
-    found: dict[str, Any] = {}
-    for reason in wanted:
-        fields = _BITS[kind].get(reason, ())
-        if kind == "bqa" and reason == "fill" and instrument in ("tm", "etm"):
-            fields = (*fields, _DROPPED_PIXEL)
-        if reason == "cirrus" and instrument in ("tm", "etm"):
-            fields = ()
-        for lowest, count, least in fields:
-            flag = ((qa >> lowest) & ((1 << count) - 1)) >= least
-            found[reason] = found[reason] | flag if reason in found else flag
-    return found
+    thematic = instrument in ("tm", "etm")
+    if reason == "cirrus" and thematic:
+        return ()
+    fields = _BITS[kind].get(reason, ())
+    if kind == "bqa" and reason == "fill" and thematic:
+        return (*fields, _DROPPED_PIXEL)
+    return fields
+
+
+def _at_least(qa: Any, lowest: int, count: int, least: int) -> Any:
+    return ((qa >> lowest) & ((1 << count) - 1)) >= least
 
 
 def not_observed(
@@ -136,10 +144,15 @@ def not_observed(
     >>> not_observed(np.array([21824, 21952, 22280], dtype=np.uint16)).tolist()
     [False, False, True]
     """
-    flags = list(explain_quality(qa, kind, instrument=instrument, reasons=reasons).values())
-    result = (qa & 0) != 0
-    for flag in flags:
-        result = result | flag
+    # All single bits at once: one pass over the pixels instead of one per reason.
+    fields = [
+        field for reason in check_reasons(reasons) for field in _fields(kind, reason, instrument)
+    ]
+    single = sum({1 << lowest for lowest, count, _ in fields if count == 1})
+    result = (qa & single) != 0
+    for lowest, count, least in fields:
+        if count > 1:
+            result = result | _at_least(qa, lowest, count, least)
     return result
 
 

@@ -29,7 +29,6 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from strandline.errors import (
-    ConfigurationError,
     GridMismatchError,
     MissingBandError,
     SceneError,
@@ -37,11 +36,9 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
+from strandline.scenes.chunking import Chunks, chunk_shape
 from strandline.scenes.storage import gdal_options, gdal_path, is_local, reading
 
-Chunks = int | str | tuple[int, int] | Mapping[str, int] | None
-
-_TARGET = 2048  # pixels along a chunk's side; 2048² of float32 are 16 MiB
 _warning_filters = threading.Lock()  # Python keeps them per process, not per thread
 _NOT_THERE = ("no such file", "does not exist", "404", "not found", "no such key", "nosuchkey")
 
@@ -235,7 +232,7 @@ def lazy_bands(
             remedy="Warp it to a north-up grid first, for example with gdalwarp.",
         )
     names = _band_names(headers, band_names)
-    shape = _chunk_shape(first, chunks)
+    shape = chunk_shape(first.height, first.width, first.block_shape, chunks)
     options = gdal_options(storage_options)
     parts = [_lazy_file(header, shape, options) for header in headers]
     data = parts[0] if len(parts) == 1 else da.concatenate(parts, axis=0)  # type: ignore[no-untyped-call]  # untyped library
@@ -311,52 +308,6 @@ def _describe_grid(header: RasterHeader) -> str:
         f"{header.height} × {header.width} pixels of {abs(t.a):g} × {abs(t.e):g} "
         f"from ({t.c:.10g}, {t.f:.10g}), {crs}"
     )
-
-
-def _chunk_shape(header: RasterHeader, chunks: Chunks) -> tuple[int, int]:
-    height, width = header.height, header.width
-    if chunks is None or chunks == "auto":
-        return _default_chunk(height, width, header.block_shape)
-    if isinstance(chunks, Mapping):
-        default = _default_chunk(height, width, header.block_shape)
-        unknown = set(chunks) - {"band", "y", "x"}
-        if unknown:
-            raise _bad_chunks(chunks)
-        wanted: tuple[Any, Any] = (chunks.get("y", default[0]), chunks.get("x", default[1]))
-    elif isinstance(chunks, int):
-        wanted = (chunks, chunks)
-    elif isinstance(chunks, tuple) and len(chunks) == 2:
-        wanted = chunks
-    else:
-        raise _bad_chunks(chunks)
-    if any(not isinstance(n, int) or n == 0 or n < -1 for n in wanted):
-        raise _bad_chunks(chunks)
-    rows, columns = wanted
-    return (
-        height if rows == -1 else min(rows, height),
-        width if columns == -1 else min(columns, width),
-    )
-
-
-def _bad_chunks(chunks: object) -> ConfigurationError:
-    return ConfigurationError(
-        "Chunks cannot be made like this.",
-        expected='a number, (y, x), {"y": …, "x": …} or "auto"',
-        got=repr(chunks),
-    )
-
-
-def _default_chunk(height: int, width: int, block: tuple[int, int]) -> tuple[int, int]:
-    """Whole blocks, about 2048 pixels square."""
-    rows, columns = min(block[0], height), min(block[1], width)
-    if columns >= width:
-        # Strips: a narrower chunk would decode every strip once per chunk beside it.
-        across = width
-        down = max(1, _TARGET * _TARGET // (width * rows)) * rows
-    else:
-        across = max(1, _TARGET // columns) * columns
-        down = max(1, _TARGET // rows) * rows
-    return min(down, height), min(across, width)
 
 
 def _lazy_file(

@@ -49,6 +49,9 @@ COLLECTION_2_SURFACE = Factors(2.75e-5, -0.2, (0.0,))
 COLLECTION_1_SURFACE = Factors(1e-4, 0.0, (-9999.0,))
 """Every Collection 1 surface reflectance band (USGS LSDS-1370, LSDS-1368)."""
 
+COLLECTION_1_SATURATED = 20000.0
+"""The number that marks saturation in them."""
+
 
 def published_factors(product: ProductName | None) -> Factors:
     """Give the factors that a product's name settles: one pair for all Level 2 of a collection.

@@ -1,0 +1,85 @@
+"""How large a piece of a scene one Dask task reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from strandline.errors import ConfigurationError
+
+Chunks = int | str | tuple[int, int] | Mapping[str, int] | None
+
+_TARGET = 2048  # pixels along a chunk's side; 2048² of float32 are 16 MiB
+
+
+def chunk_shape(height: int, width: int, block: tuple[int, int], chunks: Chunks) -> tuple[int, int]:
+    """Work out the rows and columns of a chunk from what a caller may ask for.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the array, pixels.
+    block : (int, int)
+        Rows and columns that are stored together.
+    chunks : int, (int, int), mapping, "auto" or None
+        One number, ``(y, x)``, or ``{"y": …, "x": …}``; -1 means all. By default whole storage
+        blocks grouped to about 2048 × 2048 pixels.
+
+    Returns
+    -------
+    (int, int)
+
+    Raises
+    ------
+    ConfigurationError
+        If it makes no sense.
+
+    Examples
+    --------
+    >>> chunk_shape(7241, 7961, (256, 256), None)
+    (2048, 2048)
+    >>> chunk_shape(7241, 7961, (1, 7961), None)
+    (526, 7961)
+    """
+    if chunks is None or chunks == "auto":
+        return _default_chunk(height, width, block)
+    if isinstance(chunks, Mapping):
+        default = _default_chunk(height, width, block)
+        unknown = set(chunks) - {"band", "y", "x"}
+        if unknown:
+            raise _bad_chunks(chunks)
+        wanted: tuple[Any, Any] = (chunks.get("y", default[0]), chunks.get("x", default[1]))
+    elif isinstance(chunks, int):
+        wanted = (chunks, chunks)
+    elif isinstance(chunks, tuple) and len(chunks) == 2:
+        wanted = chunks
+    else:
+        raise _bad_chunks(chunks)
+    if any(not isinstance(n, int) or n == 0 or n < -1 for n in wanted):
+        raise _bad_chunks(chunks)
+    rows, columns = wanted
+    return (
+        height if rows == -1 else min(rows, height),
+        width if columns == -1 else min(columns, width),
+    )
+
+
+def _bad_chunks(chunks: object) -> ConfigurationError:
+    return ConfigurationError(
+        "Chunks cannot be made like this.",
+        expected='a number, (y, x), {"y": …, "x": …} or "auto"',
+        got=repr(chunks),
+    )
+
+
+def _default_chunk(height: int, width: int, block: tuple[int, int]) -> tuple[int, int]:
+    """Whole blocks, about 2048 pixels square."""
+    rows, columns = min(block[0], height), min(block[1], width)
+    if columns >= width:
+        # Strips: a narrower chunk would decode every strip once per chunk beside it.
+        across = width
+        down = max(1, _TARGET * _TARGET // (width * rows)) * rows
+    else:
+        across = max(1, _TARGET // columns) * columns
+        down = max(1, _TARGET // rows) * rows
+    return min(down, height), min(across, width)
