@@ -1,1 +1,32 @@
 """Results on disk: rasters, tables, pictures and the record, written whole or not at all."""
+
+from strandline.export.atomic import replacing, staged_folder
+from strandline.export.picture import write_page, write_picture
+from strandline.export.raster import write_cog
+from strandline.export.record import (
+    build_record,
+    compare_outputs,
+    fingerprint,
+    read_record,
+    verify_inputs,
+    write_record,
+)
+from strandline.export.table import write_areas, write_evidence, write_signatures, write_table
+
+__all__ = [
+    "build_record",
+    "compare_outputs",
+    "fingerprint",
+    "read_record",
+    "replacing",
+    "staged_folder",
+    "verify_inputs",
+    "write_areas",
+    "write_cog",
+    "write_evidence",
+    "write_page",
+    "write_picture",
+    "write_record",
+    "write_signatures",
+    "write_table",
+]

@@ -10,7 +10,7 @@ import contextlib
 import io
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,19 +44,23 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def own_style() -> contextlib.AbstractContextManager[None]:
-    """Draw in our style, whatever the user's matplotlibrc says."""
-    return matplotlib.rc_context(_STYLE)
-
-
 UNSEEN_FACE = "#dcdcdc"
 UNSEEN_HATCH = "#a8a8a8"
 
 _MAP_SIDE = 6.6  # longest side of a lone map
 _THIN = 1.1  # a map gets no thinner than this; beyond, it is no longer to scale
-_LEFT, _RIGHT, _BOTTOM = 0.72, 0.22, 0.52
+_LEFT, _RIGHT, _BOTTOM = 0.72, 0.22, 0.46
 _PANEL_TITLE, _GAP = 0.30, 0.30
 _LEGEND_WIDTH, _ROW, _NOTE_ROW = 2.65, 0.27, 0.155
+
+
+@contextlib.contextmanager
+def own_style() -> Iterator[None]:
+    """Draw in our style, whatever the user's matplotlibrc says."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        yield
 
 
 @dataclass(frozen=True)

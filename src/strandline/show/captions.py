@@ -135,12 +135,18 @@ def _hint(spectrum: Mapping[str, float]) -> str | None:
     return None
 
 
-def water_clusters(evidence: pd.DataFrame) -> list[int]:
-    """Clusters that hold water, from the table of `strandline.find_water`."""
-    if "clusters" in evidence.attrs:
-        return [int(c) for c in evidence.attrs["clusters"]]
-    wet = evidence[evidence["water"].astype(bool)]
-    return sorted({int(c) for c in wet.get("cluster", wet.index)})
+def water_clusters(evidence: pd.DataFrame) -> tuple[list[int], list[int]]:
+    """Say which clusters are water, and which hold some, by the table of `find_water`.
+
+    A cluster of which at least half the pixels were taken for water is called water.
+    """
+    wet = evidence["water"].astype(bool)
+    cluster = evidence["cluster"] if "cluster" in evidence else evidence.index.to_series()
+    share = evidence["share"] if "share" in evidence else pd.Series(1.0, index=evidence.index)
+    part = (share * wet).groupby(cluster).sum() / share.groupby(cluster).sum()
+    whole = [int(c) for c in part.index[part >= 0.5]]
+    some = [int(c) for c in wet.groupby(cluster).any().pipe(lambda any_: any_.index[any_])]
+    return whole, [c for c in some if c not in whole]
 
 
 def class_amounts(classes: xr.DataArray) -> dict[int, str]:
@@ -186,4 +192,4 @@ def km2_text(area: float) -> str:
 
 def area_decimals(km2: float) -> int:
     """Decimals that an area deserves in print: about four digits."""
-    return 0 if km2 >= 1000 else 1 if km2 >= 100 else 2 if km2 >= 0.1 else 4
+    return 0 if km2 >= 1000 or km2 == 0 else 1 if km2 >= 100 else 2 if km2 >= 0.1 else 4

@@ -21,6 +21,8 @@ from strandline.show.display import fit_stretch
 
 _DPI = 120
 _LONG_TABLE = 14
+_WIDE = 1000  # pixels; on a phone such a picture is scrolled, not shrunk
+_KINDS = {"lost": "lost", "gained": "gained", "not observed": "unseen"}
 _PARAMETERS_LEFT_OUT = {"storage_options"}
 
 
@@ -53,7 +55,8 @@ def report(
     change : DataArray, optional
         uint8 change map between the first and the last date.
     areas : DataFrame or mapping of str to DataFrame, optional
-        From `strandline.areas`, one table or several by caption.
+        From `strandline.areas`, one table or several by caption. The first gives
+        the numbers at the top of the page; without any they come from the maps.
     record : mapping, optional
         From `strandline.export.record.build_record`; its timings and outputs
         are left out.
@@ -77,12 +80,13 @@ def report(
     )
     style, _, _ = environment.loader.get_source(environment, "report.css")  # type: ignore[union-attr]  # it is set three lines above
     tables = _named(areas)
-    numbers = _key_numbers(flat, change, tables)
+    caption, numbers = _key_numbers(flat, change, tables)
     return environment.get_template("report.html").render(
         title=title or _title(dated),
         style=_Style(style),
         summary=_summary(dated, segmentation, evidence),
         numbers=numbers,
+        numbers_of=caption if len(tables) > 1 else "",
         ranges_note=_ranges_note(numbers),
         sections=_sections(dated, segmentation, evidence, flat, change),
         areas=[{"caption": name, **_table(frame)} for name, frame in tables.items()],
@@ -131,9 +135,15 @@ def _summary(
     decided = evidence.attrs.get("decided_by", "the evidence below")
     if not water.any():
         return f"{first} None of them was found to be water, by {decided}."
-    found = captions.water_clusters(evidence)
-    which = f"cluster{'s' if len(found) > 1 else ''} {', '.join(map(str, found))}"
-    return f"{first} Water lies in {which}, decided by {decided}."
+    whole, partly = captions.water_clusters(evidence)
+    found = [_clusters_text("cluster", whole), _clusters_text("part of cluster", partly)]
+    which = " and ".join(filter(None, found))
+    return f"{first} Water is {which}, decided by {decided}."
+
+
+def _clusters_text(name: str, numbers: Sequence[int]) -> str:
+    plural = "s" if len(numbers) > 1 else ""
+    return f"{name}{plural} {', '.join(map(str, numbers))}" if numbers else ""
 
 
 def _named(
@@ -146,39 +156,29 @@ def _named(
 
 def _key_numbers(
     masks: Sequence[xr.DataArray], change: xr.DataArray | None, tables: Mapping[str, pd.DataFrame]
-) -> list[dict[str, str]]:
-    """Take the headline's numbers from the first table of their kind, or from the maps."""
+) -> tuple[str, list[dict[str, str]]]:
+    """Take the headline's numbers from the first table of areas, or from the maps."""
     from strandline.change import areas
 
-    of_change = next((t for t in tables.values() if t.index.name == "class"), None)
-    of_water = next((t for t in tables.values() if t.index.name == "time"), None)
-    if of_change is None and change is not None:
-        of_change = areas(change)
-    if of_change is not None:
-        wanted = (
-            ("water before", "water"),
-            ("water after", "water"),
-            ("lost", "lost"),
-            ("gained", "gained"),
-            ("not observed", "unseen"),
-        )
-        dates = [captions.date_text(masks[i]) for i in (0, -1)] if len(masks) > 1 else ["", ""]
-        said = {"water before": dates[0], "water after": dates[1]}
-        return [
-            _number(
-                f"water {said[name]}" if said.get(name) else name,
-                kind,
-                of_change.iloc[of_change.index.get_loc(name)],
-            )
-            for name, kind in wanted
-            if name in of_change.index
-        ]
-    if of_water is None:
-        of_water = pd.concat([areas(mask) for mask in masks])
+    given = ((n, t) for n, t in tables.items() if {"least", "best", "most"} <= set(t.columns))
+    caption, table = next(given, ("", None))
+    if table is None:
+        table = areas(change) if change is not None else pd.concat([areas(m) for m in masks])
+    names = table.get("quantity", table.index)
+    dates = [captions.date_text(mask) for mask in masks]
+    said = {"water before": f"water {dates[0]}", "water after": f"water {dates[-1]}"}
     numbers = []
-    for time, row in zip(of_water.index, of_water.to_dict("records"), strict=True):
-        numbers.append(_number(f"water {captions.day_text(time)}".strip(), "water", row))
-    return numbers
+    for name, row in zip(names, table.to_dict("records"), strict=True):
+        if table.index.name == "time":
+            shown = f"water {captions.day_text(name)}".strip()
+        else:
+            shown = said.get(str(name), str(name)).strip()
+        kind = "water" if shown.startswith("water") else _KINDS.get(shown)
+        if kind is not None:
+            numbers.append(_number(shown, kind, row))
+    order = ["water", *_KINDS.values()]
+    numbers.sort(key=lambda number: order.index(number["kind"]))
+    return caption, numbers
 
 
 def _number(name: str, kind: str, row: Mapping[Any, Any]) -> dict[str, str]:
@@ -202,7 +202,7 @@ def _sections(
     masks: Sequence[xr.DataArray],
     change: xr.DataArray | None,
 ) -> list[dict[str, Any]]:
-    water = captions.water_clusters(evidence)
+    water, _ = captions.water_clusters(evidence)
     bands, _ = maps.display_bands(dated)
     stretch = fit_stretch(dated, bands, natural=maps.is_true_colour(bands))
     sections = [
@@ -254,6 +254,7 @@ def _picture(figure: Figure, *, lossy: bool = False) -> dict[str, Any]:
         "alt": figure.texts[0].get_text() if figure.texts else "",
         "width": width,
         "height": height,
+        "wide": width > _WIDE,
     }
 
 

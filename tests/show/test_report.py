@@ -1,0 +1,183 @@
+"""The report is one page that says all, safely, and needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import html.parser
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from PIL import Image
+
+from strandline.change import areas, compare
+from strandline.export.record import build_record
+from strandline.prepare import stack_scenes
+from strandline.segment import segment
+from strandline.show.charts import signature_chart
+from strandline.show.report import report
+from strandline.testing.lakes import round_lake
+from strandline.water import find_water, water_mask
+
+
+@pytest.fixture(scope="module")
+def study():
+    before = round_lake(radius=600).assign_coords(time=np.datetime64("1988-10-22", "ns"))
+    after = round_lake(radius=450).assign_coords(time=np.datetime64("2017-10-22", "ns"))
+    before.attrs["platform"], after.attrs["platform"] = "landsat-5", "landsat-8"
+    scenes = stack_scenes([before, after])
+    segmentation = segment(scenes, n_clusters=3)
+    evidence = find_water(segmentation)
+    masks = water_mask(segmentation, evidence)
+    return scenes, segmentation, evidence, masks, compare(masks[0], masks[1])
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects what a browser would load, run or show."""
+
+    void = frozenset({"meta", "img", "br", "link"})
+
+    def __init__(self):
+        super().__init__()
+        self.links, self.tags, self.text, self.open, self.alts = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [v for k, v in attrs if k in ("src", "href", "action", "data", "srcset")]
+        self.alts += [v for k, v in attrs if k == "alt"]
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.text.append(data)
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    assert reader.open == []
+    return reader
+
+
+def test_the_page_is_whole_and_self_contained(study):
+    page = report(*study, areas(study[-1]), title="Walker Lake")
+    reader = read(page)
+    assert len(page) < 5_000_000
+    assert {"script", "link", "iframe"}.isdisjoint(reader.tags)
+    assert all(link.startswith("data:image/") for link in reader.links)
+    assert "http" not in re.sub(r"base64,[^\"]*", "", page)
+    assert len(reader.links) == 5  # two scenes, change, labels, spectra
+    assert all(reader.alts)
+    for link in reader.links:
+        Image.open(io.BytesIO(base64.b64decode(link.split(",")[1]))).verify()
+
+
+def test_the_numbers_at_the_top_are_the_areas(study):
+    table = areas(study[-1])
+    text = " ".join("".join(read(report(*study, table)).text).split())
+    # Two discs of known radius: pi r² = 1.131 and 0.636 km².
+    assert table.loc["water before", "best"] == pytest.approx(np.pi * 0.36, rel=0.03)
+    for name, shown in (("water before", "water 1988-10-22"), ("lost", "lost")):
+        assert f"{shown} {table.loc[name, 'best']:.2f} km²" in text
+    assert "Landsat 5 TM 1988-10-22; Landsat 8 OLI 2017-10-22" in text
+    assert "3 clusters" in text
+
+
+def test_several_tables_keep_their_captions_and_the_first_leads(study):
+    table = areas(study[-1]).rename_axis("quantity").reset_index()
+    small = table.assign(best=0.25, least=0.125, most=0.5)
+    text = " ".join(
+        "".join(read(report(*study, {"the lake": small, "whole map": table})).text).split()
+    )
+    assert "The lake water 1988-10-22 0.25 km² 0.12 to 0.50" in text
+    assert text.index("Whole map") > text.index("The lake water")
+
+
+def test_one_scene_without_areas_or_record_has_a_report_too(study):
+    scenes, *_ = study
+    alone = segment(scenes[0], n_clusters=3)
+    evidence = find_water(alone)
+    text = "".join(read(report(scenes[0], alone, evidence, water_mask(alone, evidence))).text)
+    assert "One scene" in text
+    assert "Where the water is" in text
+
+
+def test_no_water_is_said_in_words(study):
+    scenes, segmentation, evidence, masks, change = study
+    dry = evidence.assign(water=False)
+    assert "None of them was found to be water" in report(scenes, segmentation, dry, masks, change)
+
+
+def test_text_from_outside_is_escaped(study):
+    scenes, segmentation, evidence, masks, change = study
+    hostile = "<script>alert(1)</script>"
+    evidence = evidence.assign(reason=hostile)
+    record = build_record(
+        config={"name": hostile, "nested": {"a<b": [hostile]}},
+        command=f"strandline {hostile}",
+        inputs=[{"path": f"/data/{hostile}.tif", "size": 3, "sha256": hostile}],
+    )
+    page = report(scenes, segmentation, evidence, masks, change, None, record, title=hostile)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_record_is_told_without_what_differs_between_equal_runs(study):
+    one = build_record(config={"grid": {"resolution": 30}}, seed=7, timings={"open": 1.0})
+    other = one | {"timings": {"open": 99.0}, "finished": "2031-01-01T00:00:00Z"}
+    page = report(*study, None, one)
+    assert page == report(*study, None, other)
+    text = "".join(read(page).text)
+    for said in ("grid.resolution", "seed", "rasterio", one["packages"]["rasterio"]):
+        assert said in text
+
+
+def test_a_long_evidence_table_shows_the_water_first(study):
+    scenes, segmentation, evidence, masks, change = study
+    long = pd.concat([evidence] * 12, ignore_index=True).rename_axis("subcluster")
+    long.attrs = evidence.attrs
+    page = report(scenes, segmentation, long, masks, change)
+    dry = int((~(long["water"] | long["looks_like_water"])).sum())
+    assert f"The other {dry} classes" in page
+
+
+def test_lazy_results_give_the_same_page(study):
+    scenes, segmentation, evidence, masks, change = study
+    lazy = (scenes.chunk(y=17), segmentation.chunk(y=23), evidence, masks.chunk(x=19))
+    assert report(*lazy, change.chunk(x=31)) == report(*study)
+
+
+def test_the_chart_puts_bands_at_their_wavelengths_and_names_the_water(study):
+    _, segmentation, *_ = study
+    figure = signature_chart(segmentation, water=[0])
+    axes = figure.axes[0]
+    line = axes.lines[0]
+    assert line.get_xdata()[0] == pytest.approx(0.482)
+    np.testing.assert_allclose(
+        np.sort(line.get_ydata()), np.sort(segmentation["signature_mean"].values[0])
+    )
+    legend = axes.get_legend().get_texts()
+    assert legend[0].get_text().startswith("0  water")
+    assert legend[0].get_fontweight() == "bold"
+    assert legend[1].get_fontweight() == "normal"
+
+
+def test_unknown_bands_are_charted_side_by_side():
+    segmentation = xr.Dataset(
+        {
+            "signature_mean": (("cluster", "band"), [[1.0, 2.0]]),
+            "signature_std": (("cluster", "band"), [[0.1, 0.1]]),
+            "pixels": ("cluster", [4]),
+        },
+        coords={"band": ["b1", "red"], "cluster": [0]},
+    )
+    axes = signature_chart(segmentation).axes[0]
+    assert axes.get_xlabel() == "band"
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["b1", "red"]
