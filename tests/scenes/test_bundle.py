@@ -286,6 +286,16 @@ def test_a_truncated_archive_is_named(real_data, tmp_path):
         open_bundle(cut)
 
 
+def test_a_truncated_plain_archive_is_named(unpacked, tmp_path):
+    cut = tmp_path / "cut.tar"
+    with tarfile.open(cut, "w") as tar:
+        tar.add(unpacked(TM_L2), "product")
+    with cut.open("r+b") as file:
+        file.truncate(cut.stat().st_size // 2)
+    with pytest.raises(UnreadableSourceError, match=r"cut\.tar"):
+        open_bundle(cut)
+
+
 def test_a_file_that_is_no_archive_is_named(tmp_path):
     path = tmp_path / "a.tar"
     path.write_bytes(b"hello" * 1000)

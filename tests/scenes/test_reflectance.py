@@ -174,3 +174,10 @@ def test_earth_sun_distance_agrees_with_real_metadata(unpacked, name):
 def test_earth_is_nearest_in_january_and_farthest_in_july():
     assert earth_sun_distance(date(2020, 1, 4)) == pytest.approx(0.9832, abs=1e-4)
     assert earth_sun_distance(datetime(2020, 7, 4, 12)) == pytest.approx(1.0167, abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.float32])
+def test_a_number_the_type_cannot_hold_marks_nothing(dtype):
+    dn = bands([[0, 5, 70]], dtype)
+    result = to_float(dn, [Factors(None, None, (-99999.5, math.nan, math.inf, 5.0))])
+    np.testing.assert_array_equal(result.values[0, 0], [0, np.nan, 70])

@@ -299,11 +299,26 @@ def _scale_block(
             np.multiply(numbers, scale, out=values, casting="unsafe", dtype=np.float32)
             values += offset
         for invalid in row[2:]:
-            if np.isfinite(invalid):
-                values[numbers == invalid] = np.nan
+            exact = _as_stored(float(invalid), stored.dtype)
+            if exact is not None:
+                values[numbers == exact] = np.nan
         if strict:
             _check_range(values, numbers, names[index] if known else "", float(row[0]))
     return result
+
+
+def _as_stored(number: float, dtype: np.dtype[Any]) -> Any:
+    """Return `number` in the stored type, or None where no stored number can equal it.
+
+    Comparing within one type spares a copy of the block in float64.
+    """
+    if not math.isfinite(number):
+        return None
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        if not number.is_integer() or not limits.min <= number <= limits.max:
+            return None
+    return dtype.type(number)
 
 
 def _check_range(
