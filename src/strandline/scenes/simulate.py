@@ -1,0 +1,369 @@
+"""A simulated Walker Lake: the built-in scene, with its true water fraction.
+
+A made landscape after the real one in Nevada (`simulation/`): eroded ranges,
+fans, playas, fields, and a lake whose area follows the surveyed level-area
+curve, seen through Landsat TM or OLI with the spectra, noise and quality bits
+measured on real scenes. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+
+from strandline.errors import ConfigurationError, StrandlineError
+from strandline.scenes.open import open_scene
+from strandline.scenes.quality import DEFAULT_REASONS, not_observed
+from strandline.scenes.reflectance import COLLECTION_2_SURFACE
+from strandline.scenes.scene import Stored, finish
+from strandline.scenes.sensors import SENSORS, find_sensor
+from strandline.scenes.simulation import lake
+from strandline.scenes.simulation.clouds import clouds_of
+from strandline.scenes.simulation.geography import CENTRE, CRS, FULL_GRIDS
+from strandline.scenes.simulation.metadata import Pass
+from strandline.scenes.simulation.noise import Axes
+from strandline.scenes.simulation.optics import PLATFORMS, spectra_of, sun_at
+from strandline.scenes.simulation.product import writing_product
+from strandline.scenes.simulation.render import Acquisition, Tile
+from strandline.scenes.simulation.terrain import landscape
+from strandline.scenes.simulation.waters import wetness_on
+
+WINDOW = (40_000.0, 34_000.0)  # metres north-south and east-west of the default window
+SMALLEST, LARGEST = 100, 240_000.0  # pixels; metres
+ORIGIN = 15.0  # Landsat's pixel edges lie 15 m off the multiples of 30 m
+
+
+def simulate_scene(
+    date: str | date | datetime | np.datetime64 = "1988-10-22",
+    *,
+    level: float | None = None,
+    size: tuple[int, int] | str | None = None,
+    resolution: float = 30,
+    platform: str | None = None,
+    seed: int = 0,
+    cloud_cover: float = 0.0,
+    snow: bool | float | None = None,
+    path: str | Path | None = None,
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Simulate a Landsat acquisition of Walker Lake, Nevada, and tell the truth about its water.
+
+    The landscape depends on `seed` alone: all dates, platforms, windows and cloud
+    covers of a seed show the same mountains, and a small window is a cut-out of a
+    larger one at the same resolution (clouds excepted, whose cover is that of the
+    window). The same arguments give the same values, and the same bytes with `path`.
+
+    Parameters
+    ----------
+    date : str or date
+        Day of acquisition, from 1982-07-16 on. It sets the lake's level, the sun, the
+        fields, how wet the marshes are, and the snow.
+    level : float, optional
+        Height of the lake's surface in metres above the sea, 1176 to 1250. By default
+        that of the date (1988-10-22: 1207.9 m, 150.7 km²; 2017-10-22: 1195.1 m,
+        119.1 km²), held before 1984 and after 2017.
+    size : (rows, cols) or "full", optional
+        Pixels of a window centred on the lake, at least 100 × 100. By default 40 km
+        north-south by 34 km east-west. A window smaller than the lake (about 23 × 9 km)
+        shows the part in its middle. "full" is the whole scene with the real product's
+        grid, of which the sensor sees a tilted 65 %; the grids of TM and OLI differ
+        in origin and size, as they do in reality.
+    resolution : float
+        Pixel size in metres, 10 to 1000. At 30, pixel edges lie where Landsat's do.
+    platform : str, optional
+        "landsat-4", "landsat-5" (TM), "landsat-8" or "landsat-9" (OLI). By default the
+        one that flew: Landsat 5 before 2013 (4 before March 1984), Landsat 8 since. Any
+        may be asked for on any date, to compare dates through one sensor.
+    seed : int
+        Chooses the landscape and the noise; not negative.
+    cloud_cover : float
+        Share of the window under clouds, 0 to 1; they cast shadows.
+    snow : bool or float, optional
+        Height of the snow line on the Sierra's side, in metres; False for no snow, True
+        for the season's snow in a year of middling wetness. By default by season and
+        wetness of the year: none on 1988-10-22, some on 2017-10-22.
+    path : path-like, optional
+        Folder to write a Collection-2 Level-2 product into, as a folder of its own named
+        by its identifier (``LT05_L2SP_042033_19881022_20200917_02_T1``). It appears
+        whole or not at all, and replaces a product of that name only if that was
+        simulated too. There are no thermal bands.
+
+    Returns
+    -------
+    scene : xarray.DataArray
+        Dims (band, y, x), float32 reflectance, NaN outside the sensor's footprint and
+        under clouds and their shadows. With `path` it is ``open_scene(folder)`` and lazy,
+        its ``source`` the folder; without, the same values in memory.
+    water_fraction : xarray.DataArray
+        Dims (y, x), float32: the share of each pixel under water, 0 to 1, also under
+        clouds; NaN outside the footprint. Attributes: ``lake_level_m``,
+        ``lake_area_km2`` and ``water_area_km2`` (the lake, and all water, within this
+        window: sums of fractions times pixel area, planimetric in EPSG:32611),
+        ``surveyed_lake_area_km2`` (of the whole lake at that level, by the curve).
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is out of its range.
+    OutputError
+        If the product cannot be written.
+
+    References
+    ----------
+    Lopes, Smith 2007, Bathymetry of Walker Lake, West-Central Nevada, USGS SIR 2007-5012.
+
+    Examples
+    --------
+    >>> scene, water = simulate_scene("2017-10-22", size=(300, 150), resolution=90)
+    >>> scene.band.values.tolist()
+    ['coastal', 'blue', 'green', 'red', 'nir08', 'swir16', 'swir22']
+    >>> abs(water.attrs["lake_area_km2"] / 119.1 - 1) < 0.01
+    True
+    """
+    day = _day(date)
+    satellite = _platform(platform, day)
+    moment = datetime.combine(day, PLATFORMS[satellite].passes, UTC)
+    seed = _seed(seed)
+    sensor = PLATFORMS[satellite].sensor
+    axes = _window(size, _within("resolution", resolution, 10.0, 1000.0, "metres"), sensor)
+    sun = sun_at(moment)
+    cover = _within("cloud_cover", cloud_cover, 0.0, 1.0, "a share")
+    day_seed = seed * 1_000_003 + day.toordinal() * 4 + list(PLATFORMS).index(satellite)
+    acquisition = Acquisition(
+        axes=axes,
+        land=landscape(seed),
+        sensor=sensor,
+        spectra=spectra_of(sensor),
+        sun=sun,
+        day=day,
+        level=_level(level, day),
+        snow_line=_snow_line(snow, day),
+        clouds=clouds_of(axes, cover, day_seed, sun),
+        seed=day_seed,
+    )
+    taken = Pass(satellite, moment, sun)
+    if path is None:
+        named = f"simulate_scene({day.isoformat()!r}, seed={seed})"
+        return _in_memory(acquisition, taken, named)
+    return _on_disk(acquisition, taken, Path(path))
+
+
+def _in_memory(
+    acquisition: Acquisition, taken: Pass, named: str
+) -> tuple[xr.DataArray, xr.DataArray]:
+    grid = _grid(acquisition.axes)
+    bands = acquisition.spectra.bands
+    numbers_seen = np.empty((len(bands), *grid.shape), dtype=np.uint16)
+    quality = np.empty(grid.shape, dtype=np.uint16)
+    truth = _Truth(grid)
+    for top, tiles in acquisition.strips():
+        for tile in tiles:
+            where = truth.add(top, tile)
+            numbers_seen[(slice(None), *where)] = tile.numbers
+            quality[where] = tile.quality
+    coords = {"band": list(bands), **xr_coords(grid, dims=("y", "x"))}
+    sensor = SENSORS[taken.platform]
+    flags = not_observed(quality, instrument=sensor.instrument, reasons=DEFAULT_REASONS)
+    stored = Stored(
+        values=xr.DataArray(numbers_seen, dims=("band", "y", "x"), coords=coords),
+        factors=(COLLECTION_2_SURFACE,) * len(bands),
+        source=named,
+        sensor=sensor,
+        level="L2",
+        time=taken.moment,
+        unobserved=xr.DataArray(flags, dims=("y", "x")),
+        masked=DEFAULT_REASONS,
+    )
+    scene = finish(stored, reflectance=True)
+    return scene, truth.array(acquisition, taken)
+
+
+def _on_disk(
+    acquisition: Acquisition, taken: Pass, parent: Path
+) -> tuple[xr.DataArray, xr.DataArray]:
+    grid = _grid(acquisition.axes)
+    truth = _Truth(grid)
+    with writing_product(parent, taken, acquisition.spectra.bands, grid) as writer:
+        for top, tiles in acquisition.strips():
+            writer.write(top, tiles)
+            for tile in tiles:
+                truth.add(top, tile)
+    return open_scene(parent / taken.product), truth.array(acquisition, taken)
+
+
+class _Truth:
+    """The water fraction, put together from tiles."""
+
+    def __init__(self, grid: GeoBox) -> None:
+        self._grid = grid
+        self._fraction = np.empty(grid.shape, dtype=np.float32)
+        self._lake_pixels = 0.0
+        self._water_pixels = 0.0
+
+    def add(self, top: int, tile: Tile) -> tuple[slice, slice]:
+        rows, cols = tile.water.shape
+        where = (slice(top, top + rows), slice(tile.left, tile.left + cols))
+        self._fraction[where] = tile.water
+        self._lake_pixels += tile.lake_pixels
+        self._water_pixels += float(np.nansum(tile.water, dtype=np.float64))
+        return where
+
+    def array(self, acquisition: Acquisition, taken: Pass) -> xr.DataArray:
+        pixel = (acquisition.axes.resolution / 1000.0) ** 2
+        attrs = {
+            "long_name": "share of the pixel under water",
+            "units": "1",
+            "lake_level_m": acquisition.level,
+            "lake_area_km2": self._lake_pixels * pixel,
+            "water_area_km2": self._water_pixels * pixel,
+            "surveyed_lake_area_km2": lake.area_at(acquisition.level),
+            "area_is": f"planimetric in {CRS}",
+        }
+        fraction = xr.DataArray(
+            self._fraction,
+            dims=("y", "x"),
+            coords=xr_coords(self._grid, dims=("y", "x")),
+            name="water_fraction",
+            attrs=attrs,
+        )
+        fraction.encoding = {"grid_mapping": "spatial_ref"}
+        moment = pd.Timestamp(taken.moment).tz_localize(None).as_unit("ns")
+        return fraction.assign_coords(time=moment.to_datetime64())
+
+
+def _grid(axes: Axes) -> GeoBox:
+    r = axes.resolution
+    left = CENTRE[0] + axes.offset_x + axes.first_col * r
+    top = CENTRE[1] + axes.offset_y - axes.first_row * r
+    return GeoBox((axes.rows, axes.cols), Affine(r, 0.0, left, 0.0, -r, top), CRS)
+
+
+def _window(size: tuple[int, int] | str | None, resolution: float, sensor: str) -> Axes:
+    """Pixels of the scene on the world's lattice, whose origin is 15 m off zero."""
+    offset_x, offset_y = ORIGIN - CENTRE[0], ORIGIN - CENTRE[1]
+    if isinstance(size, str):
+        if size != "full":
+            raise _bad("size", "(rows, cols), 'full' or None", size)
+        left, top, lines, samples = FULL_GRIDS[sensor]
+        return Axes(
+            math.floor((ORIGIN - top) / resolution),
+            math.floor((left - ORIGIN) / resolution),
+            math.ceil(lines * 30 / resolution),
+            math.ceil(samples * 30 / resolution),
+            resolution,
+            offset_x,
+            offset_y,
+        )
+    if size is None:
+        rows, cols = (max(SMALLEST, round(extent / resolution)) for extent in WINDOW)
+    else:
+        rows, cols = _size(size, resolution)
+    first_col = round(-offset_x / resolution) - cols // 2
+    first_row = round(offset_y / resolution) - rows // 2
+    return Axes(first_row, first_col, rows, cols, resolution, offset_x, offset_y)
+
+
+def _size(size: tuple[int, int], resolution: float) -> tuple[int, int]:
+    try:
+        rows, cols = size
+    except (TypeError, ValueError):
+        raise _bad("size", "(rows, cols), 'full' or None", size) from None
+    most = LARGEST / resolution
+    if not all(_is_whole(count) and SMALLEST <= count <= most for count in (rows, cols)):
+        raise _bad(
+            "size",
+            f"two whole numbers from {SMALLEST} to {int(most)} at {resolution:g} m",
+            size,
+            "A whole scene is size='full'.",
+        )
+    return int(rows), int(cols)
+
+
+def _day(value: object) -> date:
+    try:
+        moment = pd.Timestamp(value)  # type: ignore[arg-type]  # whatever the caller passed
+    except (ValueError, TypeError) as error:
+        raise _bad("date", "a day such as '1988-10-22'", value) from error
+    if pd.isna(moment):
+        raise _bad("date", "a day such as '1988-10-22'", value)
+    first = PLATFORMS["landsat-4"].first_day
+    day = moment.date()
+    if day < first:
+        raise _bad("date", f"{first.isoformat()} or later, when Landsat 4 flew", value)
+    return day
+
+
+def _platform(name: str | None, day: date) -> str:
+    if name is None:
+        if day.year >= 2013:
+            return "landsat-8"
+        return "landsat-4" if day < PLATFORMS["landsat-5"].first_day else "landsat-5"
+    try:
+        known = find_sensor(str(name)).platform
+    except StrandlineError:
+        known = str(name)
+    if known not in PLATFORMS:
+        raise _bad("platform", f"one of {', '.join(PLATFORMS)}", name)
+    return known
+
+
+def _level(level: float | None, day: date) -> float:
+    if level is None:
+        return lake.level_on(day)
+    return _within(
+        "level",
+        level,
+        lake.LOWEST,
+        lake.HIGHEST,
+        "metres above the sea",
+        "A level in feet has to be multiplied by 0.3048.",
+    )
+
+
+def _snow_line(snow: bool | float | None, day: date) -> float | None:
+    if snow is False:
+        return None
+    if snow is None or snow is True:
+        # Lowest in February; a wet year has it lower and a dry autumn has none.
+        season = math.cos(2 * math.pi * (day.timetuple().tm_yday - 45) / 365.0)
+        wetness = 0.5 if snow is True else wetness_on(day)
+        line = 2900.0 - 900.0 * season - 400.0 * (wetness - 0.5)
+        return line if snow is True or line < 3300.0 else None
+    return _within("snow", snow, 0.0, 9000.0, "metres above the sea")
+
+
+def _seed(seed: int) -> int:
+    if not _is_whole(seed) or not 0 <= seed < 2**32:
+        raise _bad("seed", "a whole number from 0 to 4294967295", seed)
+    return int(seed)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _within(
+    name: str, value: float, least: float, most: float, unit: str, remedy: str | None = None
+) -> float:
+    # A NaN lies between no two numbers, so it is refused here too.
+    if not _is_number(value) or not least <= value <= most:
+        raise _bad(name, f"{least:g} to {most:g} ({unit})", value, remedy)
+    return float(value)
+
+
+def _bad(name: str, expected: str, got: object, remedy: str | None = None) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name}= cannot be simulated.", expected=expected, got=repr(got), remedy=remedy
+    )
