@@ -2,8 +2,7 @@
 
 References
 ----------
-Lopes, Allander 2009, Water budgets of the Walker River basin and Walker Lake,
-USGS SIR 2009-5155; Lopes, Smith 2007, Bathymetry of Walker Lake, USGS SIR
+Lopes, Smith 2007, Bathymetry of Walker Lake, West-Central Nevada, USGS SIR
 2007-5012: level 3,935.6 ft = 32,190 acres = 1,779,000 acre-feet, 4,120 ft =
 81,360 acres, bottom 3,849.3 ft, greatest length 20.4 km, width 8.85 km.
 """
@@ -53,7 +52,7 @@ AREA_BY_DATE = (
 LOWEST, HIGHEST = 1176.0, 1250.0
 # The shore of 1882; everything below it is old lake bed.
 HIGH_STAND = 1243.6
-# The lowest stand of the years before the first acquisitions of Landsat TM.
+# The lake has not stood higher since Landsat TM watches it; bare bed shows up to here.
 HIGHEST_SINCE_LANDSAT = 1210.5
 
 

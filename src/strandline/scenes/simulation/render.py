@@ -77,6 +77,9 @@ class Acquisition:
                 for left in range(0, self.axes.cols, TILE_COLS)
             ]
 
+        self.land.prepare(
+            self.axes.part(-HALO, self.axes.rows + HALO, -HALO, self.axes.cols + HALO)
+        )
         tops = list(range(0, self.axes.rows, STRIP))
         with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
             # Two strips are under way at a time: the workers stay busy and memory small.

@@ -72,6 +72,11 @@ class Landscape:
         """The whole scene's lattice, made when first needed."""
         return far_lattice(self.seed)
 
+    def prepare(self, axes: Axes) -> None:
+        """Make the scene's lattice if a window needs it, once, before threads ask for it."""
+        if np.abs(axes.x).max() > NEAR_CORE[0] or np.abs(axes.y).max() > NEAR_CORE[1]:
+            _ = self.far
+
     def nearness(self, axes: Axes) -> Float32:
         """1 around the lake, 0 where only the scene's coarse lattice reaches."""
         past = np.maximum(
