@@ -28,6 +28,11 @@ def run(out: Path, files: dict[str, str]) -> None:
         write_record(build_record(config={}, outputs=staging), staging)
 
 
+def interrupted(path: Path, failure: BaseException | type[BaseException]) -> None:
+    path.write_text("half of the n")
+    raise failure
+
+
 def test_a_file_takes_its_place_complete(tmp_path):
     target = tmp_path / "new" / "areas.csv"
     with replacing(target) as partial:
@@ -49,16 +54,15 @@ def test_a_failure_leaves_the_old_file_and_no_trace(tmp_path, failure):
     target = tmp_path / "areas.csv"
     target.write_text("old")
     with pytest.raises(failure), replacing(target) as partial:
-        partial.write_text("half of the n")
-        raise failure
+        interrupted(partial, failure)
     assert target.read_text() == "old"
-    assert os.listdir(tmp_path) == ["areas.csv"]
+    assert [file.name for file in tmp_path.iterdir()] == ["areas.csv"]
 
 
 def test_writing_nothing_is_an_error(tmp_path):
     with pytest.raises(OutputError, match="Nothing was written"), replacing(tmp_path / "a.csv"):
         pass
-    assert os.listdir(tmp_path) == []
+    assert [file.name for file in tmp_path.iterdir()] == []
 
 
 def test_a_folder_in_the_way_is_named(tmp_path):
@@ -102,10 +106,9 @@ def test_a_folder_without_permission_is_named(tmp_path):
 )
 def test_what_the_system_says_becomes_a_remedy(tmp_path, number, says):
     with pytest.raises(OutputError, match=says) as caught, replacing(tmp_path / "a.csv") as partial:
-        partial.write_text("x")
-        raise OSError(number, os.strerror(number))
+        interrupted(partial, OSError(number, os.strerror(number)))
     assert isinstance(caught.value, OSError)
-    assert os.listdir(tmp_path) == []
+    assert [file.name for file in tmp_path.iterdir()] == []
 
 
 def test_the_system_s_words_are_recognised_in_another_library_s_error(tmp_path):
@@ -130,10 +133,9 @@ def test_a_failed_run_leaves_the_older_results_untouched(tmp_path, failure):
     run(out, {"areas.csv": "old"})
     before = {name: (out / name).read_bytes() for name in names(out)}
     with pytest.raises(failure), staged_folder(out) as staging:
-        (staging / "areas.csv").write_text("new")
-        raise failure
+        interrupted(staging / "areas.csv", failure)
     assert {name: (out / name).read_bytes() for name in names(out)} == before
-    assert os.listdir(tmp_path) == ["out"]
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_second_run_replaces_the_first_wholly_and_leaves_foreign_files(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import subprocess
 import sys
 import textwrap
@@ -105,7 +104,7 @@ def test_a_scene_keeps_its_values_bands_and_nan(tmp_path):
     with rasterio.open(tmp_path / "scene.tif", overview_level=0) as overview:
         expected = data.isel(y=slice(100, 102), x=slice(40, 42)).mean(("y", "x")).values
         np.testing.assert_allclose(overview.read()[:, 50, 20], expected, rtol=1e-6)
-    assert os.listdir(tmp_path) == ["scene.tif"]
+    assert [file.name for file in tmp_path.iterdir()] == ["scene.tif"]
 
 
 @pytest.mark.parametrize("make", [scene, lambda: classes("labels")])
@@ -187,7 +186,7 @@ def test_an_error_in_the_computation_stays_what_it_is(tmp_path):
     lazy = data.copy(data=da.map_blocks(broken, data.data, dtype=np.uint8, meta=data.data._meta))
     with pytest.raises(ZeroDivisionError):
         write_cog(lazy, tmp_path / "w.tif")
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")

@@ -16,7 +16,7 @@ from PIL import Image
 from strandline.change import areas, compare
 from strandline.export.record import build_record
 from strandline.prepare import stack_scenes
-from strandline.segment import segment
+from strandline.segmentation import segment
 from strandline.show.charts import signature_chart
 from strandline.show.report import report
 from strandline.testing.lakes import round_lake
@@ -146,6 +146,14 @@ def test_a_long_evidence_table_shows_the_water_first(study):
     page = report(scenes, segmentation, long, masks, change)
     dry = int((~(long["water"] | long["looks_like_water"])).sum())
     assert f"The other {dry} classes" in page
+
+
+def test_water_is_shaded_in_the_evidence_and_wide_pictures_scroll_on_a_phone(study):
+    page = report(*study)
+    water = int(study[2]["water"].sum())
+    assert page.count('<tr class="water">') == water > 0
+    assert '<figure class="wide">' in page
+    assert "class=&" not in page
 
 
 def test_lazy_results_give_the_same_page(study):

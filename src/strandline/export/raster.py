@@ -81,7 +81,7 @@ def write_cog(
     >>> import rasterio
     >>> from odc.geo.geobox import GeoBox
     >>> from odc.geo.xr import wrap_xr
-    >>> grid = GeoBox.from_bbox((300000, 4270000, 300300, 4270300), "EPSG:32611", resolution=30)
+    >>> grid = GeoBox.from_bbox((300000, 4270000, 300300, 4270300), "EPSG:32611", shape=(10, 10))
     >>> mask = wrap_xr(np.ones((10, 10), np.uint8), grid, nodata=255)
     >>> mask.attrs |= {"flag_values": [0, 1], "flag_meanings": "not_water water"}
     >>> with TemporaryDirectory() as folder:

@@ -189,7 +189,7 @@ def picture_bytes(figure: Figure, *, dpi: int = 150, lossy: bool = False) -> tup
             format="png",
             dpi=dpi,
             metadata={"Software": "Strandline"},
-            pil_kwargs={"compress_level": 9},
+            pil_kwargs={"compress_level": 6},
         )
     return stream.getvalue(), "image/png"
 

@@ -84,7 +84,7 @@ def fit_stretch(
     >>> scene = xr.DataArray(values, dims=("band", "y", "x"), coords={"band": ["red"]})
     >>> stretch = fit_stretch([scene], ["red"])
     >>> [round(v, 2) for v in (*stretch.low, *stretch.high)]
-    [0.0, 0.98]
+    [0.01, 0.98]
     """
     values = _pool(scenes, bands)
     if any(v.size == 0 for v in values):

@@ -263,6 +263,9 @@ def _evidence(evidence: pd.DataFrame) -> dict[str, Any]:
     decided = evidence.attrs.get("decided_by")
     text = f"Decided by {decided}. " if decided else ""
     text += "A row per class of like spectra, water shaded."
+    # The decision and its reason first: on a phone the rest is to the right of the screen.
+    first = [n for n in ("cluster", "share", "water", "reason") if n in evidence]
+    evidence = evidence[[*first, *(n for n in evidence.columns if n not in first)]]
     wet = evidence["water"].astype(bool)
     if "looks_like_water" in evidence:
         wet |= evidence["looks_like_water"].astype(bool)
@@ -303,7 +306,8 @@ def _cell(value: Any) -> dict[str, Any]:
     if isinstance(value, (int, np.integer)):
         return {"text": f"{int(value):,}", "is_text": False}
     if isinstance(value, (float, np.floating)):
-        text = "–" if np.isnan(value) else f"{float(value):,.3f}".replace("-", "−")
+        rounded = round(float(value), 3) + 0.0  # no minus before a zero
+        text = "–" if np.isnan(value) else f"{rounded:,.3f}".replace("-", "−")
         return {"text": text, "is_text": False}
     if isinstance(value, pd.Timestamp):
         return {"text": value.date().isoformat(), "is_text": True}
