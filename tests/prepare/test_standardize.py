@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -105,9 +107,7 @@ def test_statistics_do_not_depend_on_chunks_to_the_bit(how, data):
 
 
 def test_a_large_table_is_sampled_the_same_way_however_chunked(monkeypatch):
-    from strandline.prepare import standardize as module
-
-    monkeypatch.setattr(module, "SAMPLE_SIZE", 4000)
+    monkeypatch.setattr(sys.modules[Standardizer.__module__], "SAMPLE_SIZE", 4000)
     table = np.random.default_rng(1).normal(3, 2, size=(50_000, 2))
     whole = Standardizer("band").fit(table)
     lazy = Standardizer("band").fit(da.from_array(table, chunks=(7_001, 1)))

@@ -9,7 +9,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError, InvalidDataError
-from strandline.spectral.sampling import draw_sample
 
 Samples = TypeVar("Samples")
 
@@ -88,6 +87,9 @@ class Standardizer:
         InvalidDataError
             If no sample was observed in all bands, or values are infinite.
         """
+        # Imported here: the engine brings scikit-learn, and not everybody standardises.
+        from strandline.spectral.sampling import draw_sample
+
         drawn = draw_sample(_plain(samples), SAMPLE_SIZE).astype(np.float64)
         if len(drawn) == 0:
             raise InvalidDataError(

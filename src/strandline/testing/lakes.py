@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyproj
 import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
 from strandline.errors import ConfigurationError
-from strandline.prepare.georeference import attach_grid, place
+from strandline.prepare.georeference import attach_grid, crs_of, place
 
 BANDS = ("blue", "green", "red", "nir08", "swir16", "swir22")
 
@@ -191,6 +192,13 @@ def mask_of(values: NDArray[Any], grid: GeoBox, time: str | None = "1988-10-22")
             time=start + np.arange(len(mask)) * np.timedelta64(16, "D").astype("timedelta64[ns]")
         )
     return attach_grid(mask, grid)
+
+
+def lonlat_of(grid: GeoBox, row: int, column: int) -> tuple[float, float]:
+    """Give longitude and latitude (degrees) of the centre of a pixel."""
+    to_lonlat = pyproj.Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True)
+    longitude, latitude = to_lonlat.transform(*place(grid.affine, column + 0.5, row + 0.5))
+    return float(longitude), float(latitude)
 
 
 def lake_area_km2(radius: float) -> float:

@@ -1,0 +1,353 @@
+"""Areas in km², with bounds for what was not observed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from strandline.change.body import water_body
+from strandline.change.compare import (
+    CLASS_OF,
+    GAINED,
+    LOST,
+    NOT_OBSERVED,
+    STABLE_LAND,
+    STABLE_WATER,
+    water_states,
+)
+from strandline.change.pixel_area import PixelAreas, pixel_area, pixel_areas
+from strandline.errors import ConfigurationError
+from strandline.prepare.georeference import grid_of
+
+__all__ = ["areas", "pixel_area"]
+
+TILE = 1024
+"""Areas are summed in tiles of this side, whatever the chunks, so that the bits agree."""
+
+CLASS_NAMES = {
+    STABLE_LAND: "stable land",
+    STABLE_WATER: "stable water",
+    LOST: "lost",
+    GAINED: "gained",
+}
+
+POSSIBLE, SURE = 1, 2
+"""Where a pixel is, with `at`: outside the body of water (0), perhaps in it, surely in it."""
+
+Counts = NDArray[Any]
+Sums = tuple[Counts, Counts]
+"""Number of pixels and area in km², of each combination of region and states."""
+
+
+def areas(mask_or_change: xr.DataArray, at: tuple[float, float] | None = None) -> pd.DataFrame:
+    """Sum up the true area of water, or of each kind of change.
+
+    Each figure comes with bounds: whatever was hidden where nothing was observed, the truth
+    lies between ``least`` and ``most`` (as far as the observed pixels are right).
+
+    Parameters
+    ----------
+    mask_or_change : DataArray of uint8
+        A water mask of shape (y, x) or (time, y, x), or a change map of shape (y, x).
+    at : (float, float), optional
+        Longitude and latitude of a place in the water. Only the body of water that contains
+        it is counted: the pixels that touch, by a side or a corner, and were water on any of
+        the dates. Default: all water.
+
+    Returns
+    -------
+    DataFrame
+        For a mask, one row per ``time``:
+
+        - ``pixels``: number of pixels observed as water;
+        - ``least``, ``best``, ``most``: area of water in km²: observed (the first two), and
+          with all that was not observed;
+        - ``not_observed_km2``: area that was not observed (with `at`: that may belong to the
+          body);
+        - ``observed_share``: share of the area that was observed, 0 to 1 (with `at`: of what
+          may belong to the body).
+
+        For a change map, the rows of index ``class`` are ``stable land``, ``stable water``,
+        ``lost``, ``gained``, ``not observed`` (on one of the dates at least), ``water
+        before``, ``water after`` and ``net change`` (gained less lost), each with ``pixels``,
+        ``least``, ``best`` and ``most``. The bounds use what was seen on one date alone, if
+        the map carries its masks as `compare` leaves them. ``best`` counts what was observed:
+        on both dates for the changes, on that date for ``water before`` and ``after``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the array is neither a water mask nor a change map, or `at` is not on it.
+    WaterError
+        If there is no water at `at`.
+
+    Notes
+    -----
+    The areas are true areas on the ellipsoid (`pixel_area`), in any CRS, summed without
+    rounding in an order that does not depend on chunks or threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from strandline.change.compare import compare
+    >>> from strandline.testing.lakes import lake_grid, mask_of
+    >>> grid = lake_grid((1, 5), resolution=1000.0)
+    >>> before = mask_of(np.array([[1, 1, 1, 0, 255]]), grid)
+    >>> areas(before).round(2).iloc[0].to_dict()
+    {'pixels': 3.0, 'least': 3.0, 'best': 3.0, 'most': 4.0, 'not_observed_km2': 1.0, \
+'observed_share': 0.8}
+    >>> after = mask_of(np.array([[1, 0, 0, 255, 1]]), grid, time="2017-10-22")
+    >>> areas(compare(before, after)).loc[["lost", "gained"]].round(2).values.tolist()
+    [[2.0, 2.0, 2.0, 2.0], [0.0, 0.0, 0.0, 2.0]]
+    """
+    array = mask_or_change
+    if array.dtype != np.uint8 or not {"y", "x"} <= set(array.dims) <= {"time", "y", "x"}:
+        raise ConfigurationError(
+            "Areas need a water mask or a change map.",
+            expected="a uint8 array of dimensions (y, x) or (time, y, x)",
+            got=f"{array.dtype} of dimensions {tuple(map(str, array.dims))}",
+        )
+    if is_change_map(array):
+        return _change_areas(array, at)
+    return _water_areas(array, at)
+
+
+def is_change_map(array: xr.DataArray) -> bool:
+    """Say whether an array is a change map, by its flags or the masks that it carries."""
+    flags = str(array.attrs.get("flag_meanings", "")).split()
+    return "lost" in flags or "water_before" in array.coords
+
+
+# --- water masks ----------------------------------------------------------------
+
+
+def _water_areas(mask: xr.DataArray, at: tuple[float, float] | None) -> pd.DataFrame:
+    dated = mask.transpose("time", "y", "x") if "time" in mask.dims else mask.expand_dims("time")
+    grid = grid_of(mask)
+    areas_of = pixel_areas(grid)
+    dates = [dated.isel(time=number).data for number in range(dated.sizes["time"])]
+    region = _region(dates, grid, at)
+    rows = [_water_row(_summed([date], region, areas_of)) for date in dates]
+    table = pd.DataFrame(rows, index=_times(dated))
+    table.attrs["units"] = "km2"
+    return table
+
+
+def _water_row(sums: Sums) -> dict[str, float]:
+    """Turn the sums per (region, state) into a row with bounds."""
+    pixels, km2 = sums
+    observed = float(km2[SURE, 1])
+    unseen = math.fsum(km2[POSSIBLE:, 2])
+    whole = math.fsum(km2[POSSIBLE:].ravel())
+    return {
+        "pixels": int(pixels[SURE, 1]),
+        "least": observed,
+        "best": observed,
+        "most": math.fsum(km2[POSSIBLE:, 1:].ravel()),
+        "not_observed_km2": unseen,
+        "observed_share": (whole - unseen) / whole if whole > 0 else math.nan,
+    }
+
+
+def _times(dated: xr.DataArray) -> pd.DatetimeIndex:
+    count = dated.sizes["time"]
+    times = dated["time"].values if "time" in dated.coords else np.full(count, "NaT", "M8[ns]")
+    return pd.DatetimeIndex(times.astype("datetime64[ns]"), name="time")
+
+
+# --- change maps ----------------------------------------------------------------
+
+
+def _change_areas(change: xr.DataArray, at: tuple[float, float] | None) -> pd.DataFrame:
+    if "time" in change.dims:
+        raise ConfigurationError(
+            "Areas need one change map at a time.",
+            expected="dimensions (y, x)",
+            got=f"dimensions {tuple(map(str, change.dims))}",
+        )
+    change = change.transpose("y", "x")
+    grid = grid_of(change)
+    dates = []
+    for which, name in enumerate(("water_before", "water_after")):
+        known = [change.data]
+        if name in change.coords:
+            known.append(change.coords[name].transpose("y", "x").data)
+        dates.append(_elementwise(partial(_known_water, which), *known))
+    sums = _summed(dates, _region(dates, grid, at), pixel_areas(grid))
+    table = pd.DataFrame(_change_rows(sums)).set_index("class")
+    table.attrs |= {"units": "km2"} | {
+        key: change.attrs[key] for key in ("before", "after") if key in change.attrs
+    }
+    return table
+
+
+def _known_water(
+    which: int, change: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """Say what is known of the water before (0) or after (1), as values of a water mask.
+
+    Where the map is observed it counts, even against the masks: somebody may have cleaned it
+    since. Elsewhere one of the dates may have been observed.
+    """
+    known: NDArray[np.uint8] = _WATER_OF_CLASS[which][change]
+    if (known == _NO_CLASS).any():
+        strange = sorted(set(np.unique(change).tolist()) - {*CLASS_NAMES, NOT_OBSERVED})
+        raise ConfigurationError(
+            "Values that a change map does not have.",
+            expected="0, 1, 2, 3 and 255",
+            got=", ".join(map(str, strange)),
+        )
+    return known if mask is None else np.where(change == NOT_OBSERVED, mask, known)
+
+
+def _change_rows(sums: Sums) -> Iterator[dict[str, Any]]:
+    """Turn the sums per (region, before, after) into rows with bounds."""
+    pixels, km2 = sums
+    for (before, after), number in CLASS_OF.items():
+        may = _may_be(before)[:, None] & _may_be(after)[None, :]
+        observed = km2[SURE, before, after]
+        most = math.fsum(km2[POSSIBLE:, may].ravel())
+        yield _row(CLASS_NAMES[number], pixels[SURE, before, after], observed, observed, most)
+    unseen = np.ones((3, 3), dtype=bool)
+    unseen[:2, :2] = False
+    hidden = math.fsum(km2[POSSIBLE:, unseen].ravel())
+    yield _row("not observed", pixels[POSSIBLE:, unseen].sum(), hidden, hidden, hidden)
+    for name, axis in (("water before", 1), ("water after", 2)):
+        by_state, count = np.moveaxis(km2, axis, 1), np.moveaxis(pixels, axis, 1)[SURE, 1].sum()
+        observed = math.fsum(by_state[SURE, 1])
+        yield _row(name, count, observed, observed, math.fsum(by_state[POSSIBLE:, 1:].ravel()))
+    yield _net_change(pixels, km2)
+
+
+def _net_change(pixels: Counts, km2: Counts) -> dict[str, Any]:
+    """Bound the water after less the water before, pixel by pixel."""
+    low, high = [], []
+    for before in range(3):
+        for after in range(3):
+            least = (after == 1) - (before != 0)
+            most = (after != 0) - (before == 1)
+            # In the possible part a pixel may also not belong to the body at all.
+            sure, possible = km2[SURE, before, after], km2[POSSIBLE, before, after]
+            low += [least * sure, min(least, 0) * possible]
+            high += [most * sure, max(most, 0) * possible]
+    best = km2[SURE, 0, 1] - km2[SURE, 1, 0]
+    count = pixels[SURE, 0, 1] - pixels[SURE, 1, 0]
+    # A zero shall have no sign.
+    return _row("net change", count, math.fsum(low) + 0.0, best + 0.0, math.fsum(high) + 0.0)
+
+
+def _may_be(state: int) -> NDArray[np.bool_]:
+    """Say which of land, water and not observed may have been in this state."""
+    return np.arange(3) % 2 == 0 if state == 0 else np.arange(3) > 0
+
+
+def _row(name: str, pixels: Any, least: Any, best: Any, most: Any) -> dict[str, Any]:
+    return {
+        "class": name,
+        "pixels": int(pixels),
+        "least": float(least),
+        "best": float(best),
+        "most": float(most),
+    }
+
+
+_NO_CLASS = 9
+_WATER_OF_CLASS = np.full((2, 256), _NO_CLASS, np.uint8)
+_WATER_OF_CLASS[:, NOT_OBSERVED] = NOT_OBSERVED
+for _states, _class in CLASS_OF.items():
+    _WATER_OF_CLASS[:, _class] = _states
+
+
+# --- summing --------------------------------------------------------------------
+
+
+def _region(dates: list[Any], grid: GeoBox, at: tuple[float, float] | None) -> Any:
+    """Say where the water is looked for: everywhere, or in the body of water at a place."""
+    if at is None:
+        return None
+    flags = _elementwise(_water_and_unseen, *dates)
+    flags = np.asarray(flags)
+    body = water_body((flags & 1).astype(bool), (flags & 2).astype(bool), grid, at)
+    return np.where(body.sure, SURE, np.where(body.possible, POSSIBLE, 0)).astype(np.uint8)
+
+
+def _water_and_unseen(*dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Flag water on any date (1), and a date on which nothing was observed (2)."""
+    states = [water_states(date) for date in dates]
+    water = np.any([state == 1 for state in states], axis=0)
+    unseen = np.any([state == 2 for state in states], axis=0)
+    flags: NDArray[np.uint8] = water.astype(np.uint8) + np.uint8(2) * unseen.astype(np.uint8)
+    return flags
+
+
+def _summed(dates: list[Any], region: Any, areas_of: PixelAreas) -> Sums:
+    """Count pixels and sum areas per region (0, POSSIBLE, SURE) and state on each date."""
+    shape = (3,) * (1 + len(dates))
+    if region is None:
+        codes = _elementwise(partial(_codes, np.uint8(SURE)), *dates)
+    else:
+        codes = _elementwise(_codes, region, *dates)
+    parts = _tile_sums(codes, areas_of, math.prod(shape))
+    counts = np.sum([count for count, _ in parts], axis=0)
+    # fsum is exact, so not even the order of the tiles matters.
+    km2 = np.array([math.fsum(column) for column in zip(*(km2 for _, km2 in parts), strict=True)])
+    return counts.reshape(shape), km2.reshape(shape)
+
+
+def _codes(region: Any, *dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Write what is known of a pixel as a number in base 3: region, then state on each date."""
+    code: Any = region
+    for date in dates:
+        code = np.uint8(3) * code + water_states(date)
+    return np.asarray(code)
+
+
+def _tile_sums(codes: Any, areas_of: PixelAreas, count: int) -> list[Sums]:
+    corners = [range(0, size, TILE) for size in codes.shape]
+    if not hasattr(codes, "__dask_graph__"):
+        return [
+            _tile_sum(codes[y : y + TILE, x : x + TILE], areas_of, y, x, count)
+            for y in corners[0]
+            for x in corners[1]
+        ]
+    from dask.base import compute
+    from dask.delayed import delayed
+
+    shared, function = delayed(areas_of), delayed(_tile_sum)
+    blocks = codes.rechunk(TILE).to_delayed()
+    parts = [
+        function(blocks[i, j], shared, y, x, count)
+        for i, y in enumerate(corners[0])
+        for j, x in enumerate(corners[1])
+    ]
+    return list(compute(*parts))  # type: ignore[no-untyped-call]  # Dask is untyped
+
+
+def _tile_sum(
+    codes: NDArray[np.uint8], areas_of: PixelAreas, top: int, left: int, count: int
+) -> Sums:
+    rows, columns = codes.shape
+    km2 = areas_of.block(slice(top, top + rows), slice(left, left + columns))
+    flat = codes.ravel()
+    # Off the Earth there is no area; adding in the order of the pixels fixes the rounding.
+    weights = np.nan_to_num(km2, copy=False, nan=0.0).ravel()
+    return np.bincount(flat, minlength=count), np.bincount(flat, weights, minlength=count)
+
+
+def _elementwise(function: Callable[..., NDArray[np.uint8]], *arrays: Any) -> Any:
+    """Apply a function to blocks that lie on each other; lazily if any array is lazy."""
+    if not any(hasattr(array, "__dask_graph__") for array in arrays):
+        return function(*arrays)
+    import dask.array as da
+
+    lazy = [da.asarray(array).rechunk(TILE) for array in arrays]  # type: ignore[no-untyped-call]  # Dask is untyped
+    meta = np.empty((0, 0), np.uint8)
+    return da.map_blocks(function, *lazy, dtype=np.uint8, meta=meta)  # type: ignore[no-untyped-call]  # Dask is untyped

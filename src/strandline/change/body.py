@@ -1,0 +1,113 @@
+"""Find the one body of water that contains a place."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyproj
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from strandline.errors import ConfigurationError, WaterError
+from strandline.prepare.georeference import crs_of, describe_grid, place
+
+NEAR = 5
+"""Water this many pixels from the place still counts as the water there."""
+
+_NEIGHBOURS = np.ones((3, 3), dtype=bool)  # sides and corners: 8-connectivity
+
+
+class Body(NamedTuple):
+    """The pixels of a body of water: those that surely are, and those that may be.
+
+    Attributes
+    ----------
+    sure : ndarray of bool, shape (y, x)
+        Observed water that is connected with the place through observed water.
+    possible : ndarray of bool, shape (y, x)
+        What is connected with it through observed water and pixels that were not observed.
+    """
+
+    sure: NDArray[np.bool_]
+    possible: NDArray[np.bool_]
+
+
+def water_body(
+    water: NDArray[np.bool_],
+    unseen: NDArray[np.bool_],
+    grid: GeoBox,
+    at: tuple[float, float],
+) -> Body:
+    """Find the body of water at a place.
+
+    Parameters
+    ----------
+    water, unseen : ndarray of bool, shape (y, x)
+        Where water was observed, and where water may have been but was not observed.
+    grid : GeoBox
+        The pixels.
+    at : (float, float)
+        Longitude and latitude in degrees.
+
+    Returns
+    -------
+    Body
+        Whatever the unseen pixels hide, the true body contains ``sure`` and lies within
+        ``possible``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the place is not on the grid.
+    WaterError
+        If no water was observed near it.
+    """
+    from scipy.ndimage import label
+
+    row, column = _nearest(water, grid, at)
+    observed, _ = label(water, structure=_NEIGHBOURS)
+    sure = observed == observed[row, column]
+    perhaps, _ = label(water | unseen, structure=_NEIGHBOURS)
+    return Body(sure, perhaps == perhaps[row, column])
+
+
+def _nearest(water: NDArray[np.bool_], grid: GeoBox, at: tuple[float, float]) -> tuple[int, int]:
+    """Find the water pixel nearest to a place, the first of them in case of a tie."""
+    row, column = _pixel(grid, at)
+    rows, columns = np.nonzero(
+        water[max(row - NEAR, 0) : row + NEAR + 1, max(column - NEAR, 0) : column + NEAR + 1]
+    )
+    rows, columns = rows + max(row - NEAR, 0), columns + max(column - NEAR, 0)
+    distance = (rows - row) ** 2 + (columns - column) ** 2
+    if not (distance <= NEAR**2).any():
+        raise WaterError(
+            f"There is no water at {at[0]:g}, {at[1]:g} (longitude, latitude).",
+            expected=f"observed water within {NEAR} pixels",
+            got="none",
+            remedy="Pass a place in the middle of the water, seen on at least one date.",
+        )
+    nearest = int(np.argmin(distance))
+    return int(rows[nearest]), int(columns[nearest])
+
+
+def _pixel(grid: GeoBox, at: tuple[float, float]) -> tuple[int, int]:
+    try:
+        longitude, latitude = (float(number) for number in at)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            "The place of the water cannot be read.",
+            expected="at=(longitude, latitude) in degrees",
+            got=repr(at),
+        ) from error
+    to_map = pyproj.Transformer.from_crs("EPSG:4326", crs_of(grid), always_xy=True)
+    x, y = place(~grid.affine, *to_map.transform(longitude, latitude))
+    rows, columns = grid.shape
+    if not (0 <= x < columns and 0 <= y < rows):
+        raise ConfigurationError(
+            f"The place {longitude:g}, {latitude:g} is not on the map.",
+            expected=f"longitude and latitude within {describe_grid(grid)}",
+            got=f"column {x:.0f}, row {y:.0f}" if np.isfinite([x, y]).all() else "nowhere",
+            remedy="Longitude comes first.",
+        )
+    return int(y), int(x)

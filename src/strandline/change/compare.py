@@ -1,0 +1,147 @@
+"""Compare the water of two dates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from strandline.errors import ConfigurationError, GridMismatchError
+from strandline.prepare.georeference import attach_grid, describe_grid, grid_of, same_grid
+
+LAND, WATER, NOT_OBSERVED = 0, 1, 255
+"""Values of a water mask."""
+
+STABLE_LAND, STABLE_WATER, LOST, GAINED = 0, 1, 2, 3
+"""Values of a change map, besides 255."""
+
+CLASS_OF = {
+    (LAND, LAND): STABLE_LAND,
+    (WATER, WATER): STABLE_WATER,
+    (WATER, LAND): LOST,
+    (LAND, WATER): GAINED,
+}
+"""Class of a pixel that was seen on both dates, from what it was before and after."""
+
+
+def compare(before: xr.DataArray, after: xr.DataArray) -> xr.DataArray:
+    """Compare two water masks, pixel by pixel.
+
+    Parameters
+    ----------
+    before, after : DataArray of uint8, shape (y, x)
+        Water masks on one grid: 0 not water, 1 water, 255 not observed.
+
+    Returns
+    -------
+    DataArray of uint8, shape (y, x)
+        0 land on both dates, 1 water on both, 2 water lost, 3 water gained, 255 not observed
+        on one date or on both. The attributes ``before`` and ``after`` hold the dates, where
+        the masks have them. The masks themselves stay with it as coordinates
+        ``water_before`` and ``water_after``, from which `areas` derives its bounds. Lazy if
+        a mask is.
+
+    Raises
+    ------
+    GridMismatchError
+        If the masks are on different grids.
+    ConfigurationError
+        If one is no water mask. For a lazy mask, wrong values are found when the result is
+        computed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from strandline.testing.lakes import lake_grid, mask_of
+    >>> grid = lake_grid((1, 5))
+    >>> before = mask_of(np.array([[0, 1, 1, 0, 255]]), grid, time="1988-10-22")
+    >>> after = mask_of(np.array([[0, 1, 0, 1, 1]]), grid, time="2017-10-22")
+    >>> compare(before, after).values.tolist()
+    [[0, 1, 2, 3, 255]]
+    """
+    masks = _checked(before, "before"), _checked(after, "after")
+    grid, other = grid_of(masks[0]), grid_of(masks[1])
+    if not same_grid(grid, other):
+        raise GridMismatchError(
+            "The two water masks are not on one grid.",
+            expected=describe_grid(grid),
+            got=describe_grid(other),
+            remedy="Put the scenes together with stack_scenes, or one mask on the other's "
+            "grid with regrid.",
+        )
+    data = tuple(mask.data for mask in masks)
+    if any(hasattr(values, "__dask_graph__") for values in data):
+        import dask.array as da
+
+        lazy = [da.asarray(values) for values in data]  # type: ignore[no-untyped-call]  # Dask is untyped
+        lazy[1] = lazy[1].rechunk(lazy[0].chunks)
+        data = (lazy[0], lazy[1])
+        values = da.map_blocks(_classes, *data, dtype=np.uint8, meta=np.empty((0, 0), np.uint8))  # type: ignore[no-untyped-call]  # Dask is untyped
+    else:
+        values = _classes(*data)
+    change = xr.DataArray(
+        values,
+        dims=("y", "x"),
+        coords={"water_before": (("y", "x"), data[0]), "water_after": (("y", "x"), data[1])},
+        attrs={
+            "long_name": "change of water",
+            "flag_values": np.array([STABLE_LAND, STABLE_WATER, LOST, GAINED], np.uint8),
+            "flag_meanings": "stable_land stable_water lost gained",
+            **_dates(*masks),
+        },
+    )
+    change.name = "change"
+    change.encoding = {"_FillValue": NOT_OBSERVED}
+    return attach_grid(change, grid)
+
+
+def _checked(mask: xr.DataArray, which: str) -> xr.DataArray:
+    if set(mask.dims) != {"y", "x"} or mask.dtype not in (np.uint8, bool):
+        raise ConfigurationError(
+            f"What was passed as {which}=… is no water mask of one date.",
+            expected="a uint8 array of dimensions (y, x)",
+            got=f"{mask.dtype} of dimensions {tuple(map(str, mask.dims))}",
+            remedy="Pass what water_mask returned, one date of it: mask.isel(time=0).",
+        )
+    return mask.transpose("y", "x").astype(np.uint8)
+
+
+def _classes(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    pair = 3 * water_states(before) + water_states(after)
+    classes: NDArray[np.uint8] = _CLASS_OF_PAIR[pair]
+    return classes
+
+
+def water_states(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn the values of a water mask into 0, 1 and 2 (not observed); refuse any other."""
+    states: NDArray[np.uint8] = _STATE_OF_VALUE[mask]
+    if (states == _NO_STATE).any():
+        strange = sorted({int(value) for value in np.unique(mask)} - {LAND, WATER, NOT_OBSERVED})
+        raise ConfigurationError(
+            "Values that a water mask does not have.",
+            expected="0, 1 and 255",
+            got=", ".join(map(str, strange)),
+            remedy="A label map becomes a water mask by water_mask(segmentation).",
+        )
+    return states
+
+
+def _dates(before: xr.DataArray, after: xr.DataArray) -> dict[str, str]:
+    """Write the dates down where the masks have them."""
+    dates: dict[str, str] = {}
+    for name, mask in (("before", before), ("after", after)):
+        time: Any = mask.coords["time"].values if "time" in mask.coords else np.datetime64("NaT")
+        if not np.isnat(time):
+            dates[name] = str(time.astype("datetime64[D]"))
+    return dates
+
+
+_NO_STATE = 9
+_STATE_OF_VALUE = np.full(256, _NO_STATE, np.uint8)
+_STATE_OF_VALUE[[LAND, WATER, NOT_OBSERVED]] = 0, 1, 2
+
+_CLASS_OF_PAIR = np.full(9, NOT_OBSERVED, np.uint8)
+for (_before, _after), _class in CLASS_OF.items():
+    _CLASS_OF_PAIR[3 * _before + _after] = _class
