@@ -106,7 +106,7 @@ def unpack(
 
 
 def archive_format(data: bytes) -> str:
-    """What the header calls the format of the archive.
+    """Read what the header calls the format of the archive.
 
     Raises
     ------

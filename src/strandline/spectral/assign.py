@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
+
+_COARSE_ITERATIONS = 30
+_FEW_ITERATIONS = 4
+_REFINED_STARTS = 4
+_SAME_ERROR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -79,14 +85,14 @@ def kmeans_centres(
     rng: np.random.Generator,
     *,
     n_init: int = 32,
-    n_refined: int = 6,
     max_iter: int = 100,
     tol: float = 1e-5,
 ) -> NDArray[np.float64]:
     """Centres of the least weighted squared error over many starts.
 
     All starts run together on a coarse version of the points (the landmarks with their
-    mass), which costs next to nothing; the best different ones are refined on the points.
+    mass), which costs next to nothing; the best different ones are refined a little on
+    the points themselves, and the best of these to the end.
 
     Parameters
     ----------
@@ -98,23 +104,23 @@ def kmeans_centres(
     rng : numpy.random.Generator
     n_init : int
         Starts on the coarse points.
-    n_refined : int
-        Starts carried on to all points.
     max_iter : int
+        Iterations of the last refinement.
     tol : float
-        A start ends when its relative improvement falls below this.
+        The relative improvement below which it ends.
 
     Returns
     -------
     ndarray of shape (n_clusters, n_vectors)
     """
     starts = _plus_plus(coarse, coarse_weights, n_clusters, n_init, rng)
-    starts, errors = _lloyd_together(coarse, coarse_weights, starts, max_iter)
+    starts, errors = _lloyd_together(coarse, coarse_weights, starts, _COARSE_ITERATIONS)
     refined = [
-        _lloyd(points, weights, centres, max_iter, tol)
-        for centres in _different(starts, errors, n_refined)
+        _lloyd(points, weights, centres, _FEW_ITERATIONS, tol)
+        for centres in _different(starts, errors, _REFINED_STARTS)
     ]
-    return min(refined, key=lambda outcome: outcome[1])[0]
+    best, _ = min(refined, key=lambda outcome: outcome[1])
+    return _lloyd(points, weights, best, max_iter, tol)[0]
 
 
 def _plus_plus(
@@ -176,7 +182,7 @@ def _different(
     order = np.argsort(errors, kind="stable")
     last = errors[order[0]]
     for number in order:
-        if not kept or errors[number] > last + 1e-9 * abs(last):
+        if not kept or errors[number] > last + _SAME_ERROR * abs(last):
             kept.append(starts[number])
             last = errors[number]
         if len(kept) == count:
@@ -193,25 +199,28 @@ def _lloyd(
 ) -> tuple[NDArray[np.float64], float]:
     """Lloyd's iterations from one start; an empty cluster moves to the worst-served point."""
     n_clusters = len(centres)
-    squares = np.square(points.astype(np.float64)).sum(axis=1)
+    every = np.arange(len(points))
+    spread = float(weights @ np.einsum("ij,ij->i", points, points))
+    wide = points.astype(np.float64)
     error = np.inf
     for _ in range(max_iter):
         rule = LinearRule.nearest(centres, points.dtype)
-        score = points @ rule.weights + rule.bias
+        score = points @ rule.weights
+        score += rule.bias
         labels = score.argmax(axis=1)
-        best = np.take_along_axis(score, labels[:, None], axis=1)[:, 0]
-        distance = weights * np.maximum(squares - 2.0 * best, 0.0)
+        best = score[every, labels]
+        members = scipy.sparse.csr_array((weights, (labels, every)), (n_clusters, len(points)))
         mass = np.bincount(labels, weights, n_clusters)
-        sums = [np.bincount(labels, weights * column, n_clusters) for column in points.T]
         full = mass > 0.0
-        moved = np.stack(sums, axis=1) / np.where(full, mass, 1.0)[:, None]
+        moved = (members @ wide) / np.where(full, mass, 1.0)[:, None]
         centres = np.where(full[:, None], moved, centres)
         if not full.all():
+            distance = weights * (np.einsum("ij,ij->i", points, points) - 2.0 * best)
             farthest = np.argsort(distance, kind="stable")[::-1][: int((~full).sum())]
             centres[~full] = points[farthest]
             error = np.inf
             continue
-        before, error = error, float(distance.sum())
+        before, error = error, spread - 2.0 * float(weights @ best)
         if before - error <= tol * error:
             break
     return centres, error

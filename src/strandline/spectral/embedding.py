@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import scipy.linalg
@@ -14,11 +14,15 @@ from strandline.errors import InvalidDataError
 from strandline.spectral.affinity import GaussianKernel, NeighbourWeights, PairwiseKernel
 from strandline.spectral.tiles import map_tiles, one_blas_thread
 
+_TINY = np.finfo(np.float64).tiny
 _DEGREE_FLOOR = 1e-3
 """A Nyström degree can come out at zero or below; none counts less than this × the mean."""
 
 
-class Spectrum(NamedTuple):
+Map = TypeVar("Map", "NystromMap", "LandmarkMap")
+
+
+class Spectrum(NamedTuple, Generic[Map]):
     """Leading eigenvalues of the normalised graph, descending, and the map that embeds.
 
     Attributes
@@ -28,7 +32,38 @@ class Spectrum(NamedTuple):
     """
 
     eigenvalues: NDArray[np.float64]
-    embed: NystromMap | LandmarkMap
+    embed: Map
+
+
+def soft_cut(eigenvalues: NDArray[np.float64], n_clusters: int) -> NDArray[np.float64]:
+    """Weigh eigenvectors so that none enters or leaves the embedding at a stroke.
+
+    Keeping k eigenvectors and dropping the rest makes the embedding jump when the
+    eigenvalues k and k + 1 change places, as they do between samples of the same image.
+    Here the weight falls smoothly with the gap to one, mu = 1 - lambda: it is
+    1 / (1 + (mu / mu_k)²), so one half at k, and next to nothing after a clear gap.
+
+    Parameters
+    ----------
+    eigenvalues : ndarray of shape (n_vectors,)
+        Descending.
+    n_clusters : int
+        k.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_vectors,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> soft_cut(np.array([1.0, 0.9, 0.8]), 2).round(3).tolist()
+    [1.0, 0.5, 0.2]
+    """
+    gap = np.maximum(1.0 - eigenvalues / eigenvalues[0], 0.0)
+    middle = max(float(gap[min(n_clusters, len(gap)) - 1]), 1e-9)
+    weights: NDArray[np.float64] = 1.0 / (1.0 + np.square(gap / middle))
+    return weights
 
 
 def unit_rows(rows: NDArray[Any]) -> NDArray[Any]:
@@ -42,6 +77,8 @@ def unit_rows(rows: NDArray[Any]) -> NDArray[Any]:
 @dataclass(frozen=True)
 class NystromMap:
     """Embedding of a sample x: the direction of B(x) M + offset.
+
+    The columns of M are eigenvectors of the graph, weighed by `soft_cut`.
 
     Attributes
     ----------
@@ -83,15 +120,35 @@ class LandmarkMap:
         return unit_rows(embedded)
 
 
+@dataclass(frozen=True)
+class JointMap:
+    """The embeddings by several landmark sets side by side: their kernels are averaged.
+
+    What is peculiar to one set of landmarks averages out.
+
+    Attributes
+    ----------
+    maps : tuple of LandmarkMap
+    """
+
+    maps: tuple[LandmarkMap, ...]
+
+    def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
+        """Embed points as unit vectors of shape (n_points, total number of vectors)."""
+        rows = np.hstack([embed(points) for embed in self.maps])
+        rows *= rows.dtype.type(1.0 / np.sqrt(len(self.maps)))
+        return rows
+
+
 def nystrom_spectrum(
     points: NDArray[Any],
     weights: NDArray[np.float64],
     kernel: GaussianKernel | PairwiseKernel,
-    n_vectors: int,
+    n_clusters: int,
     *,
     teleport: float = 0.05,
     n_jobs: int | None = None,
-) -> Spectrum:
+) -> Spectrum[NystromMap]:
     """Eigenvectors of the kernel's normalised graph, exactly orthogonalised.
 
     The graph is the kernel's Nyström approximation W = B A⁻¹ Bᵀ plus a uniform teleport
@@ -104,8 +161,8 @@ def nystrom_spectrum(
     points : ndarray of shape (n_points, n_features)
     weights : ndarray of float64, shape (n_points,)
     kernel : GaussianKernel or PairwiseKernel
-    n_vectors : int
-        Eigenvectors wanted; fewer come if the kernel has a lower rank.
+    n_clusters : int
+        Twice as many eigenvectors are used (see `soft_cut`), if the kernel's rank allows.
     teleport : float
         ρ, relative to the mean degree.
     n_jobs : int or None
@@ -150,10 +207,9 @@ def nystrom_spectrum(
         return (tile.T @ tile).astype(np.float64)
 
     total = _ordered_sum(map_tiles(gram, len(points), n_jobs))
-    n_vectors = min(n_vectors, len(total))
     with one_blas_thread():
-        values, vectors = _leading_eigenpairs(total, n_vectors)
-        vectors = vectors / np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
+        values, vectors = _leading_eigenpairs(total, min(2 * n_clusters, len(total)))
+        vectors *= soft_cut(values, n_clusters) / np.sqrt(np.maximum(values, _TINY))
         matrix = (root @ vectors[:-1]).astype(points.dtype)
     offset = (constant * vectors[-1]).astype(points.dtype)
     return Spectrum(values, NystromMap(kernel, matrix, offset))
@@ -193,10 +249,10 @@ def landmark_spectrum(
     squared: NDArray[Any],
     weights: NDArray[np.float64],
     neighbours: NeighbourWeights,
-    n_vectors: int,
+    n_clusters: int,
     *,
-    teleport: float = 0.0,
-) -> Spectrum:
+    teleport: float = 0.01,
+) -> Spectrum[LandmarkMap]:
     """Eigenvectors of the landmark graph, through which samples are connected.
 
     Samples and landmarks form a bipartite graph with weights B (rows add up to one).
@@ -208,9 +264,12 @@ def landmark_spectrum(
         From `neighbour_distances`.
     weights : ndarray of float64, shape (n_points,)
     neighbours : NeighbourWeights
-    n_vectors : int
+    n_clusters : int
+        Twice as many eigenvectors are used (see `soft_cut`), if there are so many.
     teleport : float
-        Uniform connection between all landmarks, relative to the mean degree.
+        Uniform connection between all landmarks, relative to the mean degree. It takes
+        the reward from cutting off a few outliers; much more of it would also bridge
+        clusters that are long and thin.
 
     Returns
     -------
@@ -231,12 +290,14 @@ def landmark_spectrum(
     )
     W = (B.T @ B).toarray()
     degree = W.sum(axis=1)
-    W += teleport * degree.mean() / n_landmarks
-    degree += teleport * degree.mean()
+    uniform = teleport * float(degree.mean())
+    W += uniform / n_landmarks
+    degree += uniform
     alive = degree > 0.0
     root = np.where(alive, 1.0 / np.sqrt(np.where(alive, degree, 1.0)), 0.0)
-    n_vectors = min(n_vectors, int(alive.sum()))
     with one_blas_thread():
-        eigenvalues, vectors = _leading_eigenpairs(W * root[:, None] * root, n_vectors)
-    rows = (vectors * root[:, None]).astype(squared.dtype)
-    return Spectrum(eigenvalues, LandmarkMap(neighbours, rows))
+        eigenvalues, vectors = _leading_eigenpairs(
+            W * root[:, None] * root, min(2 * n_clusters, n_landmarks)
+        )
+    rows = vectors * root[:, None] * soft_cut(eigenvalues, n_clusters)
+    return Spectrum(eigenvalues, LandmarkMap(neighbours, rows.astype(squared.dtype)))

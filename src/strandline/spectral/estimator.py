@@ -112,7 +112,7 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         affinity: str | Callable[..., Any] = "rbf",
         gamma: float | str | None = None,
         n_components: int | None = None,
-        n_neighbors: int = 8,
+        n_neighbors: int = 5,
         random_state: Any = None,
         n_init: int = 32,
         assign_labels: str = "kmeans",
@@ -249,7 +249,7 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
 
     @property
     def _n_features_out(self) -> int:
-        return len(self.eigenvalues_)
+        return int(self.model_.rule.weights.shape[0])
 
     def _label(self, array: Any) -> Any:
         if is_dask(array):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,9 @@ from strandline.spectral.affinity import (
 )
 from strandline.spectral.assign import LinearRule, canonical_order, kmeans_centres
 from strandline.spectral.embedding import (
+    JointMap,
     LandmarkMap,
     NystromMap,
-    Spectrum,
     landmark_spectrum,
     nystrom_spectrum,
 )
@@ -32,7 +33,11 @@ from strandline.spectral.landmarks import (
     collapse_duplicates,
     nearest_landmark,
 )
-from strandline.spectral.tiles import map_tiles, one_blas_thread
+from strandline.spectral.tiles import map_tiles, one_blas_thread, thread_count
+
+_GRAPHS = 2
+_GAMMA_NEIGHBOURS = 8
+_LANDMARK_STREAM, _KMEANS_STREAM = 1, 2
 
 SAMPLE_ROWS = 1 << 16
 """The model is fitted to at most this many samples; fewer are all used."""
@@ -53,10 +58,6 @@ class Settings:
     max_iter: int
     tol: float
     n_jobs: int | None
-    teleport: float = 0.05
-    locality: float = 0.5
-    gamma_neighbors: int = 8
-    gamma_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,13 @@ class Model:
     Attributes
     ----------
     frame : Frame
-    embed : NystromMap or LandmarkMap
+    embed : NystromMap or JointMap
     rule : LinearRule
     eigenvalues : ndarray of float64, shape (n_vectors,)
     """
 
     frame: Frame
-    embed: NystromMap | LandmarkMap
+    embed: NystromMap | JointMap
     rule: LinearRule
     eigenvalues: NDArray[np.float64]
 
@@ -130,17 +131,27 @@ def fit_model(
         frame = Frame(np.zeros(rows.shape[1]), 1.0, np.dtype(np.float64))
     points = frame(distinct)
     with one_blas_thread():
-        spectrum, landmarks = _spectrum(points, weights, frame, settings)
-        rule = _rule(points, weights, landmarks, spectrum, settings)
-        labels = np.concatenate(
-            list(
-                map_tiles(
-                    lambda part: rule(spectrum.embed(points[part])), len(points), settings.n_jobs
-                )
-            )
+        if settings.affinity == "nearest_neighbors":
+            view = _landmark_graphs(points, weights, settings)
+        else:
+            view = _kernel_graph(points, weights, frame, settings)
+        embedded = np.concatenate(
+            list(map_tiles(lambda part: view.embed(points[part]), len(points), settings.n_jobs))
         )
-    order = canonical_order(distinct, weights, labels, settings.n_clusters)
-    return Model(frame, spectrum.embed, rule.reordered(order), spectrum.eigenvalues)
+        centres = kmeans_centres(
+            embedded,
+            weights,
+            view.embed(view.landmarks),
+            view.mass,
+            n_clusters,
+            np.random.default_rng([settings.seed, _KMEANS_STREAM]),
+            n_init=settings.n_init,
+            max_iter=settings.max_iter,
+            tol=settings.tol,
+        )
+        rule = LinearRule.nearest(centres, embedded.dtype)
+        order = canonical_order(distinct, weights, rule(embedded), n_clusters)
+    return Model(frame, view.embed, rule.reordered(order), view.eigenvalues)
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -148,84 +159,95 @@ def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if np.can_cast(dtype, np.float32) else np.float64)
 
 
-def default_landmarks(n_clusters: int, affinity: str | Callable[..., Any]) -> int:
-    """How many landmarks to use when nobody says."""
-    if affinity == "nearest_neighbors":
-        return max(1000, 50 * n_clusters)
-    return max(256, 48 * n_clusters)
+class _View(NamedTuple):
+    """The graph as seen through landmarks, which with their mass stand for all samples."""
+
+    embed: NystromMap | JointMap
+    eigenvalues: NDArray[np.float64]
+    landmarks: NDArray[Any]
+    mass: NDArray[np.float64]
 
 
-def _spectrum(
-    points: NDArray[Any], weights: NDArray[np.float64], frame: Frame, settings: Settings
-) -> tuple[Spectrum, NDArray[Any]]:
-    n_landmarks = settings.n_landmarks or default_landmarks(settings.n_clusters, settings.affinity)
-    n_landmarks = max(n_landmarks, settings.n_clusters)
-    rng = np.random.default_rng([settings.seed, 1])
-    landmarks = choose_landmarks(points, weights, n_landmarks, rng, n_jobs=settings.n_jobs)
-    if settings.affinity == "nearest_neighbors":
-        width = min(settings.n_neighbors, len(landmarks))
-        nearest, squared = neighbour_distances(points, landmarks, width, settings.n_jobs)
-        typical = weighted_median(np.sqrt(squared).mean(axis=1), weights)
-        neighbours = NeighbourWeights(landmarks, width, typical, settings.locality)
-        spectrum = landmark_spectrum(
-            nearest, squared, weights, neighbours, settings.n_clusters, teleport=settings.teleport
-        )
-        return spectrum, landmarks
-    kernel: GaussianKernel | PairwiseKernel
-    if settings.affinity == "rbf":
-        if settings.gamma is None:
-            gamma = _natural_gamma(points, weights, landmarks, settings)
-        else:
-            gamma = settings.gamma * frame.unit**2
-        kernel = GaussianKernel(landmarks, gamma)
+def _landmark_graphs(
+    points: NDArray[Any], weights: NDArray[np.float64], settings: Settings
+) -> _View:
+    """Average several independent landmark graphs."""
+    n_landmarks = settings.n_landmarks or max(1000, 50 * settings.n_clusters)
+    n_graphs = _GRAPHS if n_landmarks < len(points) else 1  # all would be the same
+
+    def one(number: int) -> _Graph:
+        return _landmark_graph(points, weights, n_landmarks, number, settings)
+
+    threads = min(thread_count(settings.n_jobs), n_graphs)
+    if threads == 1:
+        graphs = [one(number) for number in range(n_graphs)]
     else:
+        with ThreadPoolExecutor(threads) as pool:
+            graphs = list(pool.map(one, range(n_graphs)))
+    shared = min(len(graph.eigenvalues) for graph in graphs)
+    eigenvalues = np.mean([graph.eigenvalues[:shared] for graph in graphs], axis=0)
+    first = graphs[0]
+    maps = tuple(graph.embed for graph in graphs)
+    return _View(JointMap(maps), eigenvalues, first.embed.neighbours.landmarks, first.mass)
+
+
+class _Graph(NamedTuple):
+    embed: LandmarkMap
+    eigenvalues: NDArray[np.float64]
+    mass: NDArray[np.float64]
+
+
+def _landmark_graph(
+    points: NDArray[Any],
+    weights: NDArray[np.float64],
+    n_landmarks: int,
+    number: int,
+    settings: Settings,
+) -> _Graph:
+    rng = np.random.default_rng([settings.seed, _LANDMARK_STREAM, number])
+    landmarks = choose_landmarks(points, weights, n_landmarks, rng, n_jobs=1)
+    width = min(settings.n_neighbors, len(landmarks))
+    nearest, squared = neighbour_distances(points, landmarks, width, 1)
+    typical = weighted_median(np.sqrt(squared).mean(axis=1), weights)
+    neighbours = NeighbourWeights(landmarks, width, typical, 0.0)
+    spectrum = landmark_spectrum(nearest, squared, weights, neighbours, settings.n_clusters)
+    mass = np.bincount(nearest[:, 0], weights, len(landmarks)).astype(np.float64)
+    return _Graph(spectrum.embed, spectrum.eigenvalues, mass)
+
+
+def _kernel_graph(
+    points: NDArray[Any], weights: NDArray[np.float64], frame: Frame, settings: Settings
+) -> _View:
+    """See the graph of a kernel by the Nyström method."""
+    n_landmarks = settings.n_landmarks or max(256, 48 * settings.n_clusters)
+    rng = np.random.default_rng([settings.seed, _LANDMARK_STREAM])
+    landmarks = choose_landmarks(points, weights, n_landmarks, rng, n_jobs=settings.n_jobs)
+    kernel: GaussianKernel | PairwiseKernel
+    if settings.affinity != "rbf":
         kernel = PairwiseKernel(landmarks, settings.affinity, settings.kernel_parameters)
+    elif settings.gamma is not None:
+        kernel = GaussianKernel(landmarks, settings.gamma * frame.unit**2)
+    else:
+        gamma = _natural_gamma(points, weights, landmarks, settings.n_jobs)
+        kernel = GaussianKernel(landmarks, gamma)
     spectrum = nystrom_spectrum(
-        points,
-        weights,
-        kernel,
-        settings.n_clusters,
-        teleport=settings.teleport,
-        n_jobs=settings.n_jobs,
+        points, weights, kernel, settings.n_clusters, n_jobs=settings.n_jobs
     )
-    return spectrum, landmarks
+    nearest, _ = nearest_landmark(points, landmarks, settings.n_jobs)
+    mass = np.bincount(nearest, weights, len(landmarks)).astype(np.float64)
+    return _View(spectrum.embed, spectrum.eigenvalues, landmarks, mass)
 
 
 def _natural_gamma(
     points: NDArray[Any],
     weights: NDArray[np.float64],
     landmarks: NDArray[Any],
-    settings: Settings,
+    n_jobs: int | None,
 ) -> float:
     """Gamma from the typical distance between a sample and the landmarks around it."""
-    width = min(settings.gamma_neighbors, len(landmarks))
-    _, squared = neighbour_distances(points, landmarks, width, settings.n_jobs)
+    width = min(_GAMMA_NEIGHBOURS, len(landmarks))
+    _, squared = neighbour_distances(points, landmarks, width, n_jobs)
     typical = weighted_median(np.sqrt(squared[:, -1]), weights)
     if typical == 0.0:
         typical = float(np.sqrt(squared).mean()) or 1.0
-    return 0.5 / (settings.gamma_factor * typical) ** 2
-
-
-def _rule(
-    points: NDArray[Any],
-    weights: NDArray[np.float64],
-    landmarks: NDArray[Any],
-    spectrum: Spectrum,
-    settings: Settings,
-) -> LinearRule:
-    embedded = np.concatenate(
-        list(map_tiles(lambda part: spectrum.embed(points[part]), len(points), settings.n_jobs))
-    )
-    nearest, _ = nearest_landmark(points, landmarks, settings.n_jobs)
-    centres = kmeans_centres(
-        embedded,
-        weights,
-        spectrum.embed(landmarks),
-        np.bincount(nearest, weights, len(landmarks)).astype(np.float64),
-        settings.n_clusters,
-        np.random.default_rng([settings.seed, 2]),
-        n_init=settings.n_init,
-        max_iter=settings.max_iter,
-        tol=settings.tol,
-    )
-    return LinearRule.nearest(centres, embedded.dtype)
+    return 0.5 / typical**2

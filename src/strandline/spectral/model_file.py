@@ -7,10 +7,6 @@ other members are plain arrays. Nothing in it is pickled.
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +14,9 @@ from numpy.typing import NDArray
 
 from strandline.errors import ModelFileError
 from strandline.spectral.affinity import Frame, GaussianKernel, NeighbourWeights, PairwiseKernel
+from strandline.spectral.archive import pack, unpack
 from strandline.spectral.assign import LinearRule
-from strandline.spectral.embedding import LandmarkMap, NystromMap
+from strandline.spectral.embedding import JointMap, LandmarkMap, NystromMap
 from strandline.spectral.fitting import Model
 
 if TYPE_CHECKING:
@@ -72,14 +69,21 @@ def dump_model(model: SpectralClustering) -> bytes:
         "unit": fitted.frame.unit,
         "dtype": fitted.frame.dtype.name,
     }
-    if isinstance(fitted.embed, LandmarkMap):
-        neighbours = fitted.embed.neighbours
-        arrays |= {"landmarks": neighbours.landmarks, "rows": fitted.embed.rows}
-        header["neighbours"] = {
-            "n_neighbors": neighbours.n_neighbors,
-            "typical": neighbours.typical,
-            "locality": neighbours.locality,
-        }
+    if isinstance(fitted.embed, JointMap):
+        header["graphs"] = []
+        for number, part in enumerate(fitted.embed.maps):
+            neighbours = part.neighbours
+            arrays |= {
+                f"landmarks_{number}": neighbours.landmarks,
+                f"rows_{number}": part.rows,
+            }
+            header["graphs"].append(
+                {
+                    "n_neighbors": neighbours.n_neighbors,
+                    "typical": neighbours.typical,
+                    "locality": neighbours.locality,
+                }
+            )
     else:
         kernel = fitted.embed.kernel
         arrays |= {
@@ -91,24 +95,7 @@ def dump_model(model: SpectralClustering) -> bytes:
             header["gaussian"] = {"gamma": kernel.gamma}
         else:
             header["pairwise"] = {"kernel": kernel.kernel, "parameters": dict(kernel.parameters)}
-    try:
-        text = json.dumps(header, sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ModelFileError(
-            "This model cannot be written to a file.",
-            expected="parameters that are numbers, names or None",
-            got=str(error),
-            remedy="Use an affinity that has a name, and an integer random_state.",
-        ) from error
-    arrays["header"] = np.frombuffer(text.encode(), np.uint8)
-    target = io.BytesIO()
-    # Written member by member: np.savez would stamp the file with the time of day.
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(arrays):
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(arrays[name]), (1, 0), False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
-    return target.getvalue()
+    return pack(arrays, header)
 
 
 def load_model(data: bytes) -> SpectralClustering:
@@ -129,7 +116,7 @@ def load_model(data: bytes) -> SpectralClustering:
     ModelFileError
         If the bytes are damaged, something else, or of another version.
     """
-    arrays, header = _read(data)
+    arrays, header = unpack(data, FORMAT, VERSION)
     try:
         return _rebuild(arrays, header)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -138,37 +125,19 @@ def load_model(data: bytes) -> SpectralClustering:
         ) from error
 
 
-def _read(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        header = json.loads(arrays.pop("header").tobytes())
-    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error,
-            NotImplementedError, AttributeError, RuntimeError) as error:  # fmt: skip
-        raise ModelFileError(
-            "The model file is damaged or is no model file.",
-            expected="an .npz archive with a JSON header",
-            got=f"{len(data)} bytes ({error})",
-        ) from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise ModelFileError("The file holds no Strandline model.", expected=f"format {FORMAT!r}")
-    if header.get("version") != VERSION:
-        raise ModelFileError(
-            "The model file was written by another version.",
-            expected=f"format version {VERSION}",
-            got=str(header.get("version")),
-            remedy="Fit the model again, or read the file with the release that wrote it.",
-        )
-    return arrays, header
-
-
 def _rebuild(arrays: dict[str, NDArray[Any]], header: dict[str, Any]) -> SpectralClustering:
     from strandline.spectral.estimator import SpectralClustering
 
-    embed: NystromMap | LandmarkMap
-    if "neighbours" in header:
-        embed = LandmarkMap(
-            NeighbourWeights(arrays["landmarks"], **header["neighbours"]), arrays["rows"]
+    embed: NystromMap | JointMap
+    if "graphs" in header:
+        embed = JointMap(
+            tuple(
+                LandmarkMap(
+                    NeighbourWeights(arrays[f"landmarks_{number}"], **details),
+                    arrays[f"rows_{number}"],
+                )
+                for number, details in enumerate(header["graphs"])
+            )
         )
     else:
         kernel: GaussianKernel | PairwiseKernel
