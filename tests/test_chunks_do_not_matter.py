@@ -92,3 +92,14 @@ def test_of_areas_over_many_tiles(monkeypatch):
     pd.testing.assert_frame_equal(
         areas(mask.chunk({"y": 37, "x": 13})), areas(mask), check_exact=True
     )
+
+
+def test_of_worker_processes():
+    from distributed import Client
+
+    lazy, masks = SCENE.chunk({"y": 17, "x": 30}), BEFORE.chunk({"y": 9})
+    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None):
+        for name in ("warp", "image", "global"):
+            got = SCENE_FUNCTIONS[name](lazy).values
+            assert got.tobytes() == SCENE_FUNCTIONS[name](SCENE).values.tobytes(), name
+        pd.testing.assert_frame_equal(areas(masks), areas(BEFORE), check_exact=True)

@@ -24,6 +24,8 @@ PLACES = {
     "grads from Paris": lake_grid((30, 40), 0.001, "EPSG:4807", (1.0, 51.0)),
     "polar stereographic": lake_grid((300, 400), 250.0, "EPSG:3413", (-1_000_000, -900_000)),
     "around the pole": lake_grid((40, 40), 250.0, "EPSG:3413", (-5_000, 5_000)),
+    "polar stereographic, 25 km": lake_grid((9, 9), 25_000.0, "EPSG:3413", (-1e6, -9e5)),
+    "utm, 40 km": lake_grid((9, 9), 40_000.0, "EPSG:32611", (240_000, 4_400_000)),
     "web mercator": lake_grid((200, 200), 38.0, "EPSG:3857", (-13_200_000, 8_400_000)),
     "equal area": lake_grid((200, 200), 100.0, "EPSG:3577", (1_500_000, -3_900_000)),
     "feet": lake_grid((200, 200), 100.0, "EPSG:3423", (2_000_000, 14_000_000)),

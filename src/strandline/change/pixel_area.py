@@ -86,8 +86,8 @@ def pixel_area(grid: GeoBox | xr.DataArray, chunks: Any = None) -> xr.DataArray:
     Returns
     -------
     DataArray of float64, shape (y, x)
-        Area in km², with a relative error below 1e-6 for pixels up to 40 km. NaN where the map shows no place on
-        Earth.
+        Area in km², with a relative error below 1e-6 for pixels up to 40 km. NaN where the
+        map shows no place on Earth.
 
     Notes
     -----
