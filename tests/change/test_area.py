@@ -117,7 +117,7 @@ shapes = st.tuples(st.integers(1, 6), st.integers(1, 6))
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 def test_the_truth_lies_within_the_bounds_whatever_was_hidden(data):
     shape = data.draw(shapes)
     truth = [data.draw(arrays.arrays(bool, shape)) for _ in range(2)]
@@ -147,7 +147,7 @@ def test_the_truth_lies_within_the_bounds_whatever_was_hidden(data):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 def test_the_truth_of_one_lake_lies_within_the_bounds_too(data):
     shape = data.draw(shapes)
     truth = [data.draw(arrays.arrays(bool, shape)) for _ in range(2)]
