@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from strandline.scenes import open_catalog as open_catalog
     from strandline.scenes import open_scene as open_scene
     from strandline.scenes import simulate_scene as simulate_scene
-    from strandline.segment import segment as segment
+    from strandline.segmentation import segment as segment
     from strandline.show.report import report as report
     from strandline.spectral import SpectralClustering as SpectralClustering
     from strandline.study import StudyConfig as StudyConfig
@@ -61,7 +61,7 @@ _HOMES = {
     "report": "strandline.show.report",
     "run_study": "strandline.study",
     "save_model": "strandline.export.model",
-    "segment": "strandline.segment",
+    "segment": "strandline.segmentation",
     "simulate_scene": "strandline.scenes",
     "stack_scenes": "strandline.prepare",
     "standardize": "strandline.prepare",

@@ -49,6 +49,10 @@ Bbox = Annotated[
 Resolution = Annotated[
     float | None, typer.Option(metavar="M", help="Pixel size; default: the first scene's.")
 ]
+Resampling = Annotated[
+    str, typer.Option(help="For scenes not on the grid: measured, bilinear, average, …")
+]
+Subclusters = Annotated[int, typer.Option(help="How finely water is decided about, in all.")]
 Crs = Annotated[str | None, typer.Option(help="CRS of the maps, EPSG:…; default: the scene's.")]
 WaterAt = Annotated[
     tuple[float, float] | None,
@@ -176,11 +180,13 @@ def segment(
     source: Annotated[str, typer.Argument(help="The scene: as for `strandline info`.")],
     out: Out = Path("strandline-results"),
     clusters: Clusters = 8,
+    subclusters: Subclusters = 96,
     center: Center = None,
     buffer: Buffer = None,
     bbox: Bbox = None,
     resolution: Resolution = None,
     crs: Crs = None,
+    resampling: Resampling = "measured",
     bands: Bands = None,
     standardize: Standardize = "band",
     seed: Seed = 0,
@@ -205,11 +211,13 @@ def segment(
         [{"source": source, "time": date, **options}],
         out,
         n_clusters=clusters,
+        n_subclusters=subclusters,
         center=center,
         buffer=buffer,
         bbox=bbox,
         resolution=resolution,
         crs=crs,
+        resampling=resampling,
         bands=_words(bands),
         standardize=standardize,
         seed=seed,
@@ -225,11 +233,13 @@ def change(
     after: Annotated[str, typer.Argument(help="The later scene.")],
     out: Out = Path("strandline-results"),
     clusters: Clusters = 8,
+    subclusters: Subclusters = 96,
     center: Center = None,
     buffer: Buffer = None,
     bbox: Bbox = None,
     resolution: Resolution = None,
     crs: Crs = None,
+    resampling: Resampling = "measured",
     bands: Bands = None,
     standardize: Standardize = "band",
     seed: Seed = 0,
@@ -262,11 +272,13 @@ def change(
         ],
         out,
         n_clusters=clusters,
+        n_subclusters=subclusters,
         center=center,
         buffer=buffer,
         bbox=bbox,
         resolution=resolution,
         crs=crs,
+        resampling=resampling,
         bands=_words(bands),
         standardize=standardize,
         seed=seed,

@@ -52,7 +52,8 @@ class StudyConfig(BaseModel):
     crs : str, optional
         Of the common grid. Default: that of the first scene.
     resampling : str
-        For scenes that are not on the grid already.
+        For scenes that are not on the grid already, as for `strandline.regrid`. Default:
+        ``measured``, since mixtures of neighbours would be clustered as spectra of their own.
     bands : list of str, optional
         To cluster by. Default: the reflective bands that all scenes have.
     n_clusters, n_subclusters, standardize, seed
@@ -73,10 +74,10 @@ class StudyConfig(BaseModel):
     bbox: tuple[float, float, float, float] | None = None
     resolution: float | None = Field(default=None, gt=0)
     crs: str | None = None
-    resampling: str = "bilinear"
+    resampling: str = "measured"
     bands: list[str] | None = None
     n_clusters: int = Field(default=8, ge=2, le=254)
-    n_subclusters: int = Field(default=64, ge=2, le=254)
+    n_subclusters: int = Field(default=96, ge=2, le=254)
     standardize: Literal["global", "band", "robust"] = "band"
     seed: int = Field(default=0, ge=0, lt=2**32)
     mask: list[str] | None = None

@@ -74,7 +74,7 @@ def run_study(
     from strandline.export.atomic import staged_folder
     from strandline.export.record import build_record, write_record
     from strandline.results import Results, area_table
-    from strandline.segment import segment
+    from strandline.segmentation import segment
     from strandline.water import find_water, water_mask
 
     if not isinstance(config, StudyConfig):

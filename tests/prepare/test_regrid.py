@@ -258,3 +258,15 @@ def test_a_real_lake_keeps_its_area_when_warped_to_degrees(real_data):
     from strandline.change.area import areas
 
     assert areas(got).best.iloc[0] == pytest.approx(areas(mask).best.iloc[0], rel=0.01)
+
+
+def test_measured_keeps_spectra_as_they_are_and_averages_only_into_larger_pixels():
+    scene = round_lake(shape=(40, 40))
+    shifted = GeoBox((38, 38), Affine(30, 0, 350_052, 0, -30, 4_289_985), "EPSG:32611")
+    values = regrid(scene, shifted, "measured").values
+    np.testing.assert_array_equal(values, regrid(scene, shifted, "nearest").values)
+    assert np.isin(values, scene.values).all()
+    coarse = GeoBox((10, 10), Affine(90, 0, 350_052, 0, -90, 4_289_985), "EPSG:32611")
+    np.testing.assert_array_equal(
+        regrid(scene, coarse, "measured").values, regrid(scene, coarse, "bilinear").values
+    )

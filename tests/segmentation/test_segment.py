@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from strandline.errors import ConfigurationError, InvalidDataError, MissingBandError
-from strandline.segment import SegmentationModel, segment
+from strandline.segmentation import SegmentationModel, segment
 from strandline.spectral import SpectralClustering
 from strandline.testing.checks import check_map
 from strandline.testing.lakes import lake_fraction, lake_grid, round_lake

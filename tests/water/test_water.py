@@ -8,7 +8,7 @@ import xarray as xr
 from pyproj import Transformer
 
 from strandline.errors import GridError, WaterError
-from strandline.segment import segment
+from strandline.segmentation import segment
 from strandline.testing.checks import check_map
 from strandline.testing.lakes import lake_fraction, lake_grid, round_lake, scene_of
 from strandline.water import find_water, water_mask
@@ -35,10 +35,10 @@ def landscape(*classes: str, size: int = 40) -> xr.DataArray:
     return scene_of(values, lake_grid((size, size * len(classes))), bands=BANDS)
 
 
-def lonlat(east: float) -> tuple[float, float]:
-    """A point so many metres east of the middle of `lake_grid`."""
+def lonlat(east: float = 0.0, north: float = 0.0) -> tuple[float, float]:
+    """A point so many metres from the middle of `lake_grid`."""
     affine = lake_grid().affine
-    x, y = affine.c + 30 * 40 + east, affine.f - 30 * 30
+    x, y = affine.c + 30 * 40 + east, affine.f - 30 * 30 + north
     return Transformer.from_crs(32611, 4326, always_xy=True).transform(x, y)
 
 
@@ -49,7 +49,7 @@ def lake() -> xr.Dataset:
 
 @pytest.fixture(scope="module")
 def middle() -> tuple[float, float]:
-    return lonlat(east=0.0)
+    return lonlat()
 
 
 def test_indices_follow_their_papers_to_the_digit():
@@ -77,15 +77,28 @@ def test_mask_keeps_the_contract_and_covers_the_lake(lake):
     assert ((mask.values == 1) == (truth > 0.5)).mean() > 0.99
 
 
-def test_water_found_by_itself_by_point_and_by_label_agree(lake, middle):
-    found = find_water(lake)
+def test_a_point_in_the_lake_confirms_the_signatures(lake, middle):
     pointed = find_water(lake, at=middle)
-    label = int(lake["labels"].values[30, 40])
-    named = find_water(lake, labels=label)
-    assert found.attrs["verdict"] == pointed.attrs["verdict"] == "water"
-    assert pointed.attrs["clusters"] == named.attrs["clusters"] == [label]
-    assert label in found.attrs["clusters"]
-    np.testing.assert_array_equal(water_mask(lake, pointed), water_mask(lake, label))
+    assert pointed["water"].equals(find_water(lake)["water"])
+    assert "confirmed at the point" in pointed.attrs["decided_by"]
+
+
+def test_a_point_that_looks_dry_overrules_the_signatures(lake):
+    label = int(lake["labels"].values[50, 10])  # a meadow that the user knows to be a marsh
+    place = lonlat(east=-900.0, north=-600.0)
+    pointed = find_water(lake, at=place)
+    assert pointed.attrs["clusters"] == [label]
+    assert "against the signatures" in pointed.attrs["decided_by"]
+    assert pointed.loc[pointed["water"], "reason"].str.startswith("cluster at").all()
+
+
+def test_clusters_named_by_the_user_are_water_as_a_whole(lake):
+    named = find_water(lake, labels=[0, 2])
+    assert named.attrs["clusters"] == [0, 2]
+    np.testing.assert_array_equal(
+        water_mask(lake, named).values == 1, np.isin(lake["labels"].values, [0, 2])
+    )
+    np.testing.assert_array_equal(water_mask(lake, named), water_mask(lake, [0, 2]))
 
 
 def test_evidence_says_why(lake):

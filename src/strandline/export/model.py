@@ -9,8 +9,8 @@ import xarray as xr
 
 from strandline.errors import ModelFileError, SourceNotFoundError
 from strandline.export.atomic import replacing
-from strandline.segment.model import FORMAT as SEGMENTATION_FORMAT
-from strandline.segment.model import SegmentationModel
+from strandline.segmentation.model import FORMAT as SEGMENTATION_FORMAT
+from strandline.segmentation.model import SegmentationModel
 from strandline.spectral import SpectralClustering, dump_model
 from strandline.spectral import load_model as load_clusterer
 from strandline.spectral.archive import archive_format

@@ -22,6 +22,9 @@ from strandline.prepare.warp import KERNEL_RADIUS, Warp, source_pixels, warped_d
 NOT_OBSERVED = 255
 """What label maps, masks and change maps hold where nothing was observed."""
 
+MEASURED_UP_TO = 1.5
+"""Source pixels per target pixel up to which ``measured`` takes the nearest."""
+
 
 def regrid(
     scene: xr.DataArray, grid: GeoBox | xr.DataArray, resampling: str = "bilinear"
@@ -48,7 +51,10 @@ def regrid(
         The target, or a scene whose grid is the target.
     resampling : str
         For values: ``bilinear`` (default), ``nearest``, ``cubic``, ``cubic_spline``,
-        ``lanczos``, ``average``, ``min``, ``max``, ``med``, ``q1``, ``q3``, ``mode``.
+        ``lanczos``, ``average``, ``min``, ``max``, ``med``, ``q1``, ``q3``, ``mode``. Or
+        ``measured``, for spectra that are to be classified: ``nearest``, so that each is one
+        that was measured and no mixture of neighbours, unless target pixels are larger than
+        1.5 source pixels and have to be averages: ``bilinear``.
         Between two classes there is nothing, so for a map of classes ``bilinear`` means
         ``nearest``, or ``mode`` (the most frequent) where target pixels are larger than two
         source pixels; only ``nearest`` and ``mode`` can be asked for besides.
@@ -124,10 +130,13 @@ def is_class_map(array: xr.DataArray) -> bool:
 
 
 def _method(scene: xr.DataArray, source: GeoBox, target: GeoBox, resampling: str) -> str:
+    if resampling == "measured":
+        averaged = is_class_map(scene) or max(source_pixels(source, target)) > MEASURED_UP_TO
+        resampling = "bilinear" if averaged else "nearest"
     if resampling not in KERNEL_RADIUS:
         raise ConfigurationError(
             "Resampling method is not known.",
-            expected="one of " + ", ".join(KERNEL_RADIUS),
+            expected="one of " + ", ".join([*KERNEL_RADIUS, "measured"]),
             got=repr(resampling),
         )
     if not is_class_map(scene):

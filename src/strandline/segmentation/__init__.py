@@ -5,7 +5,7 @@ detail is needed, `signatures.py` sums up what clusters look like, and `model.py
 all that labels depend on, to be applied to new scenes or written to a file.
 """
 
-from strandline.segment.model import SegmentationModel
-from strandline.segment.segment import segment
+from strandline.segmentation.model import SegmentationModel
+from strandline.segmentation.segment import segment
 
 __all__ = ["SegmentationModel", "segment"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from strandline.errors import MissingBandError, ModelFileError
 from strandline.prepare.samples import to_image, to_samples
 from strandline.prepare.standardize import Standardizer
-from strandline.segment.subclusters import Subclusters
+from strandline.segmentation.subclusters import Subclusters
 from strandline.spectral import SpectralClustering, dump_model, load_model
 from strandline.spectral.archive import pack, unpack
 from strandline.spectral.sampling import is_dask

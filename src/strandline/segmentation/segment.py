@@ -13,9 +13,9 @@ from strandline.errors import ConfigurationError, InvalidDataError, MissingBandE
 from strandline.prepare.samples import to_samples
 from strandline.prepare.stack import stack_scenes
 from strandline.prepare.standardize import Standardizer
-from strandline.segment.model import NOT_OBSERVED, SegmentationModel
-from strandline.segment.signatures import Signatures, signatures
-from strandline.segment.subclusters import divide
+from strandline.segmentation.model import NOT_OBSERVED, SegmentationModel
+from strandline.segmentation.signatures import Signatures, signatures
+from strandline.segmentation.subclusters import divide
 from strandline.spectral import SpectralClustering, draw_sample
 from strandline.spectral.sampling import is_dask
 
@@ -33,7 +33,7 @@ def segment(
     bands: Sequence[str] | None = None,
     standardize: str = "band",
     random_state: int = 0,
-    n_subclusters: int = 64,
+    n_subclusters: int = 96,
     clusterer: SpectralClustering | None = None,
 ) -> xr.Dataset:
     """Cluster the pixels of one scene, or of several dates together, by their spectra.
