@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 app = typer.Typer(
     name="strandline",
@@ -28,58 +28,121 @@ app = typer.Typer(
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 
+AREA, CLUSTERING, WATER, SOURCE = "Area and grid", "Clustering", "Water", "How to read the source"
+
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")]
-Clusters = Annotated[int, typer.Option("--clusters", "-k", help="Number of clusters.")]
-Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
-Bands = Annotated[
-    str | None, typer.Option(help="Bands to cluster by, with commas: green,nir08,swir16.")
+Clusters = Annotated[
+    int, typer.Option("--clusters", "-k", help="Number of clusters.", rich_help_panel=CLUSTERING)
 ]
-Standardize = Annotated[str, typer.Option(help="How bands are scaled: global, band or robust.")]
+Subclusters = Annotated[
+    int, typer.Option(help="How finely water is decided about, in all.", rich_help_panel=WATER)
+]
+Seed = Annotated[int, typer.Option(help="Seed of all random choices.", rich_help_panel=CLUSTERING)]
+Bands = Annotated[
+    str | None,
+    typer.Option(
+        help="Bands to cluster by, with commas: green,nir08,swir16.", rich_help_panel=CLUSTERING
+    ),
+]
+Standardize = Annotated[
+    str,
+    typer.Option(help="How bands are scaled: global, band or robust.", rich_help_panel=CLUSTERING),
+]
 Center = Annotated[
     tuple[float, float] | None,
-    typer.Option(metavar="LON LAT", help="Centre of the area, degrees; needs --buffer."),
+    typer.Option(
+        metavar="LON LAT",
+        help="Centre of the area, degrees; needs --buffer.",
+        rich_help_panel=AREA,
+    ),
 ]
 Buffer = Annotated[
-    float | None, typer.Option(metavar="M", help="Half the side of the area, metres.")
+    float | None,
+    typer.Option(metavar="M", help="Half the side of the area, metres.", rich_help_panel=AREA),
 ]
 Bbox = Annotated[
     tuple[float, float, float, float] | None,
-    typer.Option(metavar="W S E N", help="The area as bounds, degrees, instead of a centre."),
+    typer.Option(
+        metavar="W S E N",
+        help="The area as bounds, degrees, instead of a centre.",
+        rich_help_panel=AREA,
+    ),
 ]
 Resolution = Annotated[
-    float | None, typer.Option(metavar="M", help="Pixel size; default: the first scene's.")
+    float | None,
+    typer.Option(metavar="M", help="Pixel size; default: the first scene's.", rich_help_panel=AREA),
+]
+Crs = Annotated[
+    str | None,
+    typer.Option(help="CRS of the maps, EPSG:…; default: the scene's.", rich_help_panel=AREA),
 ]
 Resampling = Annotated[
-    str, typer.Option(help="For scenes not on the grid: measured, bilinear, average, …")
+    str,
+    typer.Option(
+        help="For scenes not on the grid: measured (nearest, unless pixels get larger), "
+        "bilinear, average, …",
+        rich_help_panel=AREA,
+    ),
 ]
-Subclusters = Annotated[int, typer.Option(help="How finely water is decided about, in all.")]
-Crs = Annotated[str | None, typer.Option(help="CRS of the maps, EPSG:…; default: the scene's.")]
 WaterAt = Annotated[
     tuple[float, float] | None,
-    typer.Option(metavar="LON LAT", help="A point in the water; default: water is found."),
+    typer.Option(
+        metavar="LON LAT",
+        help="A point in the water, whose lake is measured apart; default: water is found.",
+        rich_help_panel=WATER,
+    ),
 ]
 WaterLabels = Annotated[
-    str | None, typer.Option(help="Clusters that are water, with commas; default: found.")
+    str | None,
+    typer.Option(
+        help="Clusters that are water, with commas; default: found.", rich_help_panel=WATER
+    ),
 ]
 Mask = Annotated[
     str | None,
     typer.Option(
         help="Reasons for which a pixel counts as not observed, with commas: fill, cloud, "
-        "dilated_cloud, cirrus, cloud_shadow, snow, saturated; or none."
+        "dilated_cloud, cirrus, cloud_shadow, snow, saturated; or none. Default: all but snow.",
+        rich_help_panel=SOURCE,
     ),
 ]
-Platform = Annotated[str | None, typer.Option(help="Platform, if the source does not say it.")]
-Scale = Annotated[float | None, typer.Option(help="Reflectance per digital number.")]
-Offset = Annotated[float | None, typer.Option(help="Reflectance of digital number 0.")]
-Nodata = Annotated[float | None, typer.Option(help="Digital number of missing pixels.")]
+Platform = Annotated[
+    str | None,
+    typer.Option(help="Platform, if the source does not say it.", rich_help_panel=SOURCE),
+]
+Scale = Annotated[
+    float | None, typer.Option(help="Reflectance per digital number.", rich_help_panel=SOURCE)
+]
+Offset = Annotated[
+    float | None, typer.Option(help="Reflectance of digital number 0.", rich_help_panel=SOURCE)
+]
+Nodata = Annotated[
+    float | None, typer.Option(help="Digital number of missing pixels.", rich_help_panel=SOURCE)
+]
 BandNames = Annotated[
-    str | None, typer.Option(help="Names of the file's bands in order, with commas.")
+    str | None,
+    typer.Option(help="Names of the file's bands in order, with commas.", rich_help_panel=SOURCE),
 ]
-Digital = Annotated[
-    bool, typer.Option("--digital-numbers", help="Do not turn digital numbers into reflectance.")
+DigitalNumbers = Annotated[
+    bool,
+    typer.Option(
+        "--digital-numbers",
+        help="Do not turn digital numbers into reflectance.",
+        rich_help_panel=SOURCE,
+    ),
 ]
-SourceCrs = Annotated[str | None, typer.Option(help="CRS of scenes that do not say their own.")]
-Anonymous = Annotated[bool, typer.Option("--anonymous", help="Read S3 without credentials.")]
+SourceCrs = Annotated[
+    str | None,
+    typer.Option(help="CRS of scenes that do not say their own.", rich_help_panel=SOURCE),
+]
+Anonymous = Annotated[
+    bool,
+    typer.Option("--anonymous", help="Read S3 without credentials.", rich_help_panel=SOURCE),
+]
+Date = Annotated[
+    str | None,
+    typer.Option(help="Date, if the source does not say it.", rich_help_panel=SOURCE),
+]
 
 
 def main() -> None:
@@ -88,11 +151,6 @@ def main() -> None:
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     try:
         app(arguments, prog_name="strandline")
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        _complain("Interrupted. Nothing half-finished was left behind.")
-        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output (`| head`) has gone; that is no error of ours.
         sys.stderr.close()
@@ -157,7 +215,7 @@ def info(
     statistics: Annotated[
         bool, typer.Option("--statistics", help="Read the pixels too: range and share observed.")
     ] = False,
-    digital: Digital = False,
+    digital_numbers: DigitalNumbers = False,
     scale: Scale = None,
     offset: Offset = None,
     nodata: Nodata = None,
@@ -169,10 +227,7 @@ def info(
     """Say what a source is: platform, date, size, bands; or what a catalogue holds."""
     from strandline.description import describe_source
 
-    options = _scene_options(
-        digital, scale, offset, nodata, band_names, platform, source_crs, anonymous
-    )
-    typer.echo(describe_source(source, options, statistics=statistics))
+    typer.echo(describe_source(source, _scene_options(locals()), statistics=statistics))
 
 
 @app.command()
@@ -193,8 +248,8 @@ def segment(
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
     mask: Mask = None,
-    date: Annotated[str | None, typer.Option(help="Date, if the source does not say it.")] = None,
-    digital: Digital = False,
+    date: Date = None,
+    digital_numbers: DigitalNumbers = False,
     scale: Scale = None,
     offset: Offset = None,
     nodata: Nodata = None,
@@ -204,27 +259,7 @@ def segment(
     anonymous: Anonymous = False,
 ) -> None:
     """Cluster one scene by its spectra and map its water."""
-    options = _scene_options(
-        digital, scale, offset, nodata, band_names, platform, source_crs, anonymous
-    )
-    _study(
-        [{"source": source, "time": date, **options}],
-        out,
-        n_clusters=clusters,
-        n_subclusters=subclusters,
-        center=center,
-        buffer=buffer,
-        bbox=bbox,
-        resolution=resolution,
-        crs=crs,
-        resampling=resampling,
-        bands=_words(bands),
-        standardize=standardize,
-        seed=seed,
-        water_at=water_at,
-        water_labels=_labels(water_labels),
-        mask=_reasons(mask),
-    )
+    _study([(source, date)], locals())
 
 
 @app.command()
@@ -246,13 +281,9 @@ def change(
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
     mask: Mask = None,
-    date_before: Annotated[
-        str | None, typer.Option(help="Date of BEFORE, if it does not say it.")
-    ] = None,
-    date_after: Annotated[
-        str | None, typer.Option(help="Date of AFTER, if it does not say it.")
-    ] = None,
-    digital: Digital = False,
+    date_before: Date = None,
+    date_after: Date = None,
+    digital_numbers: DigitalNumbers = False,
     scale: Scale = None,
     offset: Offset = None,
     nodata: Nodata = None,
@@ -262,30 +293,7 @@ def change(
     anonymous: Anonymous = False,
 ) -> None:
     """Map where water was lost and gained between two scenes."""
-    options = _scene_options(
-        digital, scale, offset, nodata, band_names, platform, source_crs, anonymous
-    )
-    _study(
-        [
-            {"source": before, "time": date_before, **options},
-            {"source": after, "time": date_after, **options},
-        ],
-        out,
-        n_clusters=clusters,
-        n_subclusters=subclusters,
-        center=center,
-        buffer=buffer,
-        bbox=bbox,
-        resolution=resolution,
-        crs=crs,
-        resampling=resampling,
-        bands=_words(bands),
-        standardize=standardize,
-        seed=seed,
-        water_at=water_at,
-        water_labels=_labels(water_labels),
-        mask=_reasons(mask),
-    )
+    _study([(before, date_before), (after, date_after)], locals())
 
 
 @app.command()
@@ -306,18 +314,34 @@ def replay(
         _say_results(out)
 
 
-def _study(scenes: list[dict[str, Any]], out: Path, **settings: Any) -> None:
-    """Run a study with progress on the screen, and say what came out."""
+# Parameters of a study that the command line takes over as they are, and under another name.
+_SAME_NAME = (
+    *("center", "buffer", "bbox", "resolution", "crs", "resampling"),
+    *("standardize", "seed", "water_at"),
+)
+_OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}
+
+
+def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) -> None:
+    """Run a study of one or two sources with their dates, and say what came out."""
     from strandline.configuration import StudyConfig
     from strandline.results import read_summary
     from strandline.study import run_study
 
-    given = {name: value for name, value in settings.items() if value is not None}
-    config = StudyConfig.parse({"scenes": [_without_none(scene) for scene in scenes], **given})
+    options = _scene_options(given)
+    scenes = [_without_none({"source": source, "time": date, **options}) for source, date in dated]
+    settings = {name: given[name] for name in _SAME_NAME}
+    settings |= {name: given[option] for option, name in _OTHER_NAME.items()}
+    settings |= {
+        "bands": _words(given["bands"]),
+        "mask": [] if given["mask"] == "none" else _words(given["mask"]),
+        "water_labels": _labels(given["water_labels"]),
+    }
+    config = StudyConfig.parse({"scenes": scenes, **_without_none(settings)})
     with _progress() as progress:
-        run_study(config, out, progress=progress)
-    typer.echo(read_summary(out))
-    _say_results(out)
+        run_study(config, given["out"], progress=progress)
+    typer.echo(read_summary(given["out"]))
+    _say_results(given["out"])
 
 
 def _say_results(out: Path) -> None:
@@ -327,27 +351,15 @@ def _say_results(out: Path) -> None:
     typer.echo(f"All results are in {out}; record.json repeats them (strandline replay).")
 
 
-def _scene_options(
-    digital: bool,
-    scale: float | None,
-    offset: float | None,
-    nodata: float | None,
-    band_names: str | None,
-    platform: str | None,
-    source_crs: str | None,
-    anonymous: bool,
-) -> dict[str, Any]:
-    """Options of `open_scene`, those that were given."""
+def _scene_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect the options of `open_scene` that were given."""
     return _without_none(
         {
-            "reflectance": False if digital else None,
-            "scale": scale,
-            "offset": offset,
-            "nodata": nodata,
-            "band_names": _words(band_names),
-            "platform": platform,
-            "crs": source_crs,
-            "storage_options": {"anon": True} if anonymous else None,
+            "reflectance": False if given["digital_numbers"] else None,
+            "band_names": _words(given["band_names"]),
+            "crs": given["source_crs"],
+            "storage_options": {"anon": True} if given["anonymous"] else None,
+            **{name: given[name] for name in ("scale", "offset", "nodata", "platform")},
         }
     )
 
@@ -358,10 +370,6 @@ def _without_none(options: dict[str, Any]) -> dict[str, Any]:
 
 def _words(text: str | None) -> list[str] | None:
     return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _reasons(text: str | None) -> list[str] | None:
-    return [] if text == "none" else _words(text)
 
 
 def _labels(text: str | None) -> list[int] | None:
@@ -382,10 +390,15 @@ def _progress() -> Iterator[Callable[[str], None]]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda stage: typer.echo(f"{stage} …", err=True)
-        return
-    from strandline.progress import stage_bars
+    try:
+        if not console.is_terminal:
+            yield lambda stage: typer.echo(f"{stage} …", err=True)
+            return
+        from strandline.progress import stage_bars
 
-    with stage_bars(console) as begin:
-        yield begin
+        with stage_bars(console) as begin:
+            yield begin
+    except KeyboardInterrupt:
+        # Caught here, since Typer's own handling says nothing and differs between versions.
+        _complain("Interrupted. Nothing half-finished was left behind.")
+        raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -1,0 +1,195 @@
+"""The command line as a person uses it: results, messages, exit codes, interruptions."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+import strandline as sl
+from strandline.export.raster import write_cog
+from strandline.testing.lakes import round_lake
+
+LAKE = ("-118.7081", "38.6942")
+
+
+def strandline(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "strandline", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=240)
+
+
+@pytest.fixture(scope="module")
+def products(tmp_path_factory) -> list[str]:
+    folder = tmp_path_factory.mktemp("products")
+    return [
+        sl.simulate_scene(date, size=(160, 120), resolution=240, path=folder)[0].attrs["source"]
+        for date in ("1988-10-22", "2017-10-22")
+    ]
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory) -> Path:
+    """A plain GeoTIFF of reflectance without a date."""
+    path = tmp_path_factory.mktemp("picture") / "lake.tif"
+    write_cog(round_lake(radius=500, time=None), path)
+    return path
+
+
+def test_change_maps_two_products_and_names_its_files(products, tmp_path):
+    run = strandline(
+        *("change", *products, "--center", *LAKE, "--buffer", "15000", "--clusters", "4"),
+        *("--resolution", "300", "--crs", "EPSG:32611", "--water-at", *LAKE, "--out", "results"),
+        cwd=tmp_path,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Body of water at (-118.708, 38.6942)" in run.stdout
+    assert "results/change.png" in run.stdout
+    assert "results/report.html" in run.stdout
+    with rasterio.open(tmp_path / "results" / "change.tif") as file:
+        assert file.res == (300, 300)
+        assert file.shape == (101, 101)  # 30 km, snapped outward to whole pixels
+        lost, gained = ((file.read(1) == value).sum() for value in (2, 3))
+    assert lost > 10 * gained
+    for stage in ("opening the scenes", "clustering the spectra", "writing maps"):
+        assert stage in run.stderr
+
+
+def test_segment_then_replay(products, tmp_path):
+    run = strandline("segment", products[0], "-k", "3", "-o", "out", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    again = strandline("replay", "out/record.json", "--out", "again", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "same, byte for byte" in again.stdout
+    assert (tmp_path / "again" / "water.png").exists()
+
+
+def test_replay_says_which_input_changed(picture, tmp_path):
+    copy = tmp_path / "scene.tif"
+    copy.write_bytes(picture.read_bytes())
+    assert strandline("segment", copy, "-k", "3", "-o", tmp_path / "out").returncode == 0
+    copy.write_bytes(copy.read_bytes() + b"\0")
+    run = strandline("replay", tmp_path / "out")
+    assert run.returncode == 2
+    assert "scene.tif" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_info_describes_a_product_and_its_statistics(products):
+    run = strandline("info", products[1], "--statistics")
+    assert run.returncode == 0
+    assert "landsat-8, oli" in run.stdout
+    assert "160 rows × 120 columns" in run.stdout
+    assert "EPSG:32611" in run.stdout
+    band = next(line for line in run.stdout.splitlines() if line.startswith("green"))
+    assert band.endswith("100.0%")
+
+
+def test_info_lists_a_catalogue(tmp_path):
+    catalog = tmp_path / "catalog.yml"
+    catalog.write_text(
+        "sources:\n  one_band:\n    description: One band\n    driver: rasterio\n"
+        "    args:\n      urlpath: 'B{{ band }}.tif'\n"
+        "    parameters:\n      band: {type: int, default: 3}\n"
+    )
+    run = strandline("info", catalog)
+    assert run.returncode == 0
+    assert "one_band" in run.stdout
+    assert "parameters: band" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["info", "nothing.tif"], "There is no file 'nothing.tif'"),
+        (["segment", "nothing.tif"], "There is no file 'nothing.tif'"),
+        (["segment", "x.tif", "-k", "1"], "n_clusters"),
+        (["segment", "x.tif", "--center", *LAKE], "center and buffer go together"),
+        (["segment", "x.tif", "--water-labels", "a,b"], "cluster numbers"),
+        (["segment", "x.tif", "--clusters", "many"], "--clusters"),
+        (["segment", "x.tif", "--standardize", "wild"], "standardize"),
+        (["change", "x.tif"], "Missing argument"),
+        (["replay", "nothing.json"], "nothing.json"),
+        (["demo", "--resolution", "-3"], "resolution"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_errors_are_one_message_and_exit_code_2(arguments, said, tmp_path):
+    run = strandline(*arguments, cwd=tmp_path)
+    assert run.returncode == 2, run.stderr
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lake_outside_the_map_says_so_in_words(picture, tmp_path):
+    run = strandline("segment", picture, "-k", "3", "--water-at", "0", "0", "-o", tmp_path / "out")
+    assert run.returncode == 2
+    assert "outside the map" in run.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(tmp_path):
+    run = strandline("info", "nothing.tif", "--debug", cwd=tmp_path)
+    assert "Traceback" in run.stderr
+    assert run.returncode != 0
+
+
+def test_interrupted_demo_leaves_no_results_that_look_whole(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "strandline", "demo", "--resolution", "90", "--out", "demo"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "clustering" in line:
+            break
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 130
+    assert "Interrupted" in rest
+    assert "Traceback" not in rest
+    left = {path.name for path in (tmp_path / "demo").iterdir()}
+    assert left == {"scenes"}  # the simulated products were complete by then
+
+
+def test_single_scene_results_match_the_library(picture, tmp_path):
+    run = strandline("segment", picture, "-k", "3", "-o", tmp_path / "out")
+    assert run.returncode == 0, run.stderr
+    mask = sl.water_mask(sl.segment(sl.open_scene(picture), 3))
+    with rasterio.open(tmp_path / "out" / "water.tif") as file:
+        np.testing.assert_array_equal(file.read(1), mask.values)
+    record = json.loads((tmp_path / "out" / "record.json").read_text())
+    assert record["inputs"][0]["path"] == str(picture)
+
+
+def test_help_answers_without_loading_the_libraries():
+    code = (
+        "import sys; sys.argv = ['strandline', 'change', '--help']\n"
+        "from strandline.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "heavy = {'numpy', 'pandas', 'xarray', 'dask', 'sklearn', 'rasterio', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert run.stdout.rstrip().endswith("[]"), run.stdout[-200:] + run.stderr
+    assert "--water-at" in run.stdout
+
+
+def test_installed_command_is_there():
+    command = Path(sys.executable).with_name("strandline")
+    run = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=60)
+    assert run.stdout.strip() == f"strandline {sl.__version__}"
