@@ -9,6 +9,7 @@ from pyproj import Transformer
 
 from strandline.errors import GridError, WaterError
 from strandline.segmentation import segment
+from strandline.segmentation.model import SegmentationModel
 from strandline.testing.checks import check_map
 from strandline.testing.lakes import lake_fraction, lake_grid, round_lake, scene_of
 from strandline.water import find_water, water_mask
@@ -196,3 +197,12 @@ def test_point_that_was_never_observed_is_refused(middle):
     scene[:, 25:35, 30:50] = np.nan
     with pytest.raises(WaterError, match="Nothing was observed"):
         find_water(segment(scene, n_clusters=3), at=middle)
+
+
+def test_what_a_model_predicts_is_masked_by_the_evidence_it_was_fitted_with(lake):
+    later = SegmentationModel.of(lake).predict(round_lake(radius=400, seed=3))
+    mask = water_mask(later, find_water(lake))
+    check_map(mask, "mask", lazy=False)
+    assert ((mask.values == 1) == (lake_fraction(lake_grid(), 400) > 0.5)).mean() > 0.99
+    with pytest.raises(WaterError, match="carries no signatures"):
+        water_mask(later)

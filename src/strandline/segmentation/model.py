@@ -89,7 +89,8 @@ class SegmentationModel:
         -------
         Dataset
             ``labels`` and ``subclusters``, uint8, of shape (y, x) or (time, y, x), 255 where
-            not observed. Lazy if the scene is.
+            not observed. Lazy if the scene is. `strandline.water_mask` turns it into a mask
+            by the evidence of the segmentation that the model comes from.
 
         Raises
         ------
@@ -120,7 +121,10 @@ class SegmentationModel:
             name: to_image(classes[:, number], like=scene)
             for number, name in enumerate(("labels", "subclusters"))
         }
-        return xr.Dataset(maps)
+        return xr.Dataset(maps).assign_coords(
+            cluster=np.arange(self.n_clusters),
+            subcluster=np.arange(len(self.subclusters.cluster)),
+        )
 
     def to_bytes(self) -> bytes:
         """Write the model in an open format (see `strandline.spectral.archive`)."""

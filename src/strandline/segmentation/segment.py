@@ -110,11 +110,7 @@ def segment(
             subcluster_share=("subcluster", _share(by_subcluster)),
             subcluster_cluster=("subcluster", model.subclusters.cluster),
         )
-        .assign_coords(
-            cluster=np.arange(model.n_clusters),
-            subcluster=np.arange(n_subclusters),
-            band=list(model.bands),
-        )
+        .assign_coords(band=list(model.bands))
         .assign_attrs(
             model=model.to_text(),
             n_clusters=model.n_clusters,

@@ -79,8 +79,9 @@ def find_water(
     Raises
     ------
     WaterError
-        Both `at` and `labels`; unknown labels; nothing observed at the point; or bands that
-        say nothing about water when it has to be found by itself.
+        Both `at` and `labels`; unknown labels; nothing observed at the point; a Dataset
+        without signatures; or bands that say nothing about water when it has to be found by
+        itself.
     GridError
         If the point lies outside the map.
 
@@ -137,6 +138,14 @@ def find_water(
 
 def _signature_evidence(segmentation: xr.Dataset) -> pd.DataFrame:
     """Tabulate what each subcluster's mean spectrum says, before any decision."""
+    if "subcluster_mean" not in segmentation:
+        raise WaterError(
+            "The Dataset carries no signatures.",
+            expected="a segmentation as segment(…) returns it",
+            got=f"variables {', '.join(map(str, segmentation.data_vars)) or 'none'}",
+            remedy="For what a model predicted, pass water_mask the evidence of the segmentation "
+            "that the model comes from.",
+        )
     spectra = segmentation["subcluster_mean"]
     table = pd.DataFrame(
         {

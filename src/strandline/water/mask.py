@@ -23,10 +23,11 @@ def water_mask(
     Parameters
     ----------
     segmentation : Dataset
-        From `strandline.segment`.
+        From `strandline.segment`, or what its model predicts for another scene.
     water : DataFrame, int or iterable of int, optional
         The decision of `find_water`, or labels of clusters that are water. Default: let
-        `find_water` decide by itself.
+        `find_water` decide by itself. What a model predicts has no signatures to decide by:
+        pass the decision about the segmentation that the model comes from.
 
     Returns
     -------
@@ -61,8 +62,8 @@ def water_mask(
     mask.attrs = {
         "long_name": "water",
         "_FillValue": np.uint8(NOT_OBSERVED),
-        "flag_values": np.array([LAND, WATER, NOT_OBSERVED], np.uint8),
-        "flag_meanings": "not_water water not_observed",
+        "flag_values": np.array([LAND, WATER], np.uint8),
+        "flag_meanings": "not_water water",
         "verdict": decision.attrs.get("verdict", ""),
         "decided_by": decision.attrs.get("decided_by", ""),
     }
