@@ -71,11 +71,14 @@ def _describe_catalog(path: str) -> str:
 
 
 def _facts(scene: xr.DataArray) -> list[str]:
-    from strandline.prepare.georeference import describe_crs, grid_of
+    from pyproj import Transformer
+
+    from strandline.prepare.georeference import crs_of, describe_crs, grid_of
 
     grid = grid_of(scene)
     rows, columns = grid.shape
-    west, south, east, north = grid.extent.to_crs("EPSG:4326").boundingbox.bbox
+    to_degrees = Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True)
+    west, south, east, north = to_degrees.transform_bounds(*grid.boundingbox.bbox)
     attrs = scene.attrs
     sensor = ", ".join(str(attrs[key]) for key in ("platform", "instrument") if key in attrs)
     time = str(scene["time"].values.astype("datetime64[s]")) if "time" in scene.coords else ""
