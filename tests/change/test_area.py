@@ -17,7 +17,7 @@ from scipy.ndimage import label
 from strandline.change.area import areas
 from strandline.change.compare import compare
 from strandline.change.pixel_area import pixel_area
-from strandline.errors import ConfigurationError, WaterError
+from strandline.errors import ConfigurationError, GridError, WaterError
 from strandline.prepare.georeference import grid_of
 from strandline.prepare.grid import make_grid
 from strandline.prepare.resample import regrid
@@ -207,9 +207,9 @@ def test_the_nearest_water_counts_where_the_place_itself_is_dry():
     assert areas(mask, at=lonlat(mask, 4, 9)).pixels.iloc[0] == 1
     with pytest.raises(WaterError, match=r"There is no water at .* within 5 pixels"):
         areas(mask, at=lonlat(mask, 4, 11))
-    with pytest.raises(ConfigurationError, match=r"not on the map.*Longitude comes first"):
+    with pytest.raises(GridError, match=r"outside the map.*Longitude comes first"):
         areas(mask, at=(10, 10))
-    with pytest.raises(ConfigurationError, match="longitude, latitude"):
+    with pytest.raises(GridError, match="longitude, latitude"):
         areas(mask, at="here")
 
 

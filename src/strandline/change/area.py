@@ -85,7 +85,9 @@ def areas(mask_or_change: xr.DataArray, at: tuple[float, float] | None = None) -
     Raises
     ------
     ConfigurationError
-        If the array is neither a water mask nor a change map, or `at` is not on it.
+        If the array is neither a water mask nor a change map.
+    GridError
+        If `at` is no place on the map.
     WaterError
         If there is no water at `at`.
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import pyproj
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from strandline.errors import ConfigurationError, WaterError
-from strandline.prepare.georeference import crs_of, describe_grid, place
+from strandline.errors import WaterError
+from strandline.prepare.georeference import pixel_at
 
 NEAR = 5
 """Water this many pixels from the place still counts as the water there."""
@@ -58,7 +57,7 @@ def water_body(
 
     Raises
     ------
-    ConfigurationError
+    GridError
         If the place is not on the grid.
     WaterError
         If no water was observed near it.
@@ -74,7 +73,7 @@ def water_body(
 
 def _nearest(water: NDArray[np.bool_], grid: GeoBox, at: tuple[float, float]) -> tuple[int, int]:
     """Find the water pixel nearest to a place, the first of them in case of a tie."""
-    row, column = _pixel(grid, at)
+    row, column = pixel_at(grid, at)
     rows, columns = np.nonzero(
         water[max(row - NEAR, 0) : row + NEAR + 1, max(column - NEAR, 0) : column + NEAR + 1]
     )
@@ -89,25 +88,3 @@ def _nearest(water: NDArray[np.bool_], grid: GeoBox, at: tuple[float, float]) ->
         )
     nearest = int(np.argmin(distance))
     return int(rows[nearest]), int(columns[nearest])
-
-
-def _pixel(grid: GeoBox, at: tuple[float, float]) -> tuple[int, int]:
-    try:
-        longitude, latitude = (float(number) for number in at)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(
-            "The place of the water cannot be read.",
-            expected="at=(longitude, latitude) in degrees",
-            got=repr(at),
-        ) from error
-    to_map = pyproj.Transformer.from_crs("EPSG:4326", crs_of(grid), always_xy=True)
-    x, y = place(~grid.affine, *to_map.transform(longitude, latitude))
-    rows, columns = grid.shape
-    if not (0 <= x < columns and 0 <= y < rows):
-        raise ConfigurationError(
-            f"The place {longitude:g}, {latitude:g} is not on the map.",
-            expected=f"longitude and latitude within {describe_grid(grid)}",
-            got=f"column {x:.0f}, row {y:.0f}" if np.isfinite([x, y]).all() else "nowhere",
-            remedy="Longitude comes first.",
-        )
-    return int(y), int(x)

@@ -87,13 +87,13 @@ def compare(before: xr.DataArray, after: xr.DataArray) -> xr.DataArray:
         coords={"water_before": (("y", "x"), data[0]), "water_after": (("y", "x"), data[1])},
         attrs={
             "long_name": "change of water",
+            "_FillValue": np.uint8(NOT_OBSERVED),
             "flag_values": np.array([STABLE_LAND, STABLE_WATER, LOST, GAINED], np.uint8),
             "flag_meanings": "stable_land stable_water lost gained",
             **_dates(*masks),
         },
     )
     change.name = "change"
-    change.encoding = {"_FillValue": NOT_OBSERVED}
     return attach_grid(change, grid)
 
 

@@ -204,7 +204,14 @@ def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
     GridError
         If the point is no place on Earth, or lies outside the grid.
     """
-    longitude, latitude = (float(number) for number in point)
+    try:
+        longitude, latitude = (float(number) for number in point)
+    except (TypeError, ValueError) as error:
+        raise GridError(
+            "The point cannot be read.",
+            expected="(longitude, latitude) in degrees",
+            got=repr(point),
+        ) from error
     if not (-180 <= longitude <= 360 and -90 <= latitude <= 90):
         raise GridError(
             "The point is no place on Earth.",

@@ -179,8 +179,8 @@ def mask_of(values: NDArray[Any], grid: GeoBox, time: str | None = "1988-10-22")
         dims=dims,
         attrs={
             "_FillValue": np.uint8(255),
-            "flag_values": np.array([0, 1, 255], dtype=np.uint8),
-            "flag_meanings": "not_water water not_observed",
+            "flag_values": np.array([0, 1], dtype=np.uint8),
+            "flag_meanings": "not_water water",
         },
         name="water",
     )
