@@ -64,6 +64,13 @@ class StudyConfig(BaseModel):
         Longitude and latitude of a point in the water.
     water_labels : list of int, optional
         Clusters that are water. Default for both: water is found by itself.
+
+    Examples
+    --------
+    >>> scenes = [{"source": "before.tar"}, {"source": "after.tar"}]
+    >>> config = StudyConfig.parse({"scenes": scenes, "n_clusters": 6})
+    >>> " ".join(config.command())
+    'strandline change before.tar after.tar --clusters 6'
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -78,6 +78,16 @@ def load_model(path: str | os.PathLike[str]) -> SegmentationModel | SpectralClus
         If there is no such file.
     ModelFileError
         If it is damaged, something else, or of another version.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> X = np.array([[0.0, 0.1], [0.1, 0.0], [0.9, 1.0], [1.0, 0.9]])
+    >>> with TemporaryDirectory() as folder:
+    ...     path = save_model(SpectralClustering(n_clusters=2).fit(X), folder + "/engine.npz")
+    ...     load_model(path).predict(np.array([[0.05, 0.05], [0.95, 0.95]]))
+    array([0, 1], dtype=int32)
     """
     try:
         data = Path(path).read_bytes()

@@ -19,7 +19,7 @@ def write_picture(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 15
     Parameters
     ----------
     figure : Figure
-        From `strandline.plot`.
+        From `strandline.show`.
     path : path-like
         The file, ``.png``.
     dpi : int

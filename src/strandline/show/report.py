@@ -67,6 +67,17 @@ def report(
     -------
     str
         HTML.
+
+    Examples
+    --------
+    >>> import strandline as sl
+    >>> from strandline.testing.lakes import round_lake
+    >>> scene = round_lake(radius=300)
+    >>> segmentation = sl.segment(scene, n_clusters=3)
+    >>> evidence = sl.find_water(segmentation)
+    >>> page = report(scene, segmentation, evidence, sl.water_mask(segmentation, evidence))
+    >>> "<html" in page, "<img" in page
+    (True, True)
     """
     from jinja2 import Environment, PackageLoader
 
