@@ -34,6 +34,7 @@ ORDER = (
     "demo",
     "app",
     "cli",
+    "__main__",
 )
 ENGINE_MAY = {"errors", "spectral"}
 CONDUCTORS = {"results", "description", "study", "demo", "app", "cli"}

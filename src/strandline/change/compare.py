@@ -132,7 +132,7 @@ def _dates(before: xr.DataArray, after: xr.DataArray) -> dict[str, str]:
     """Write the dates down where the masks have them."""
     dates: dict[str, str] = {}
     for name, mask in (("before", before), ("after", after)):
-        time: Any = mask.coords["time"].values if "time" in mask.coords else np.datetime64("NaT")
+        time: Any = mask.coords["time"].values if "time" in mask.coords else np.datetime64("NaT", "ns")
         if not np.isnat(time):
             dates[name] = str(time.astype("datetime64[D]"))
     return dates
