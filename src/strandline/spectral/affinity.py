@@ -164,13 +164,14 @@ class NeighbourWeights:
     n_neighbors: int
     typical: float
     locality: float
-    _half_norms: NDArray[Any] = field(init=False, repr=False, compare=False)
-    _transposed: NDArray[Any] = field(init=False, repr=False, compare=False)
+    _right: NDArray[Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         z = self.landmarks
-        object.__setattr__(self, "_half_norms", 0.5 * np.einsum("ij,ij->i", z, z))
-        object.__setattr__(self, "_transposed", np.ascontiguousarray(z.T))
+        right = np.empty((z.shape[1] + 1, len(z)), z.dtype)
+        right[:-1] = z.T
+        right[-1] = -0.5 * np.einsum("ij,ij->i", z, z)
+        object.__setattr__(self, "_right", right)
 
     def __call__(self, points: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Nearest landmarks' indices and weights, each of shape (n_points, n_neighbors)."""
@@ -179,8 +180,9 @@ class NeighbourWeights:
 
     def search(self, points: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Find the nearest landmarks: their indices and squared distances, nearest first."""
-        score = points @ self._transposed
-        score -= self._half_norms
+        left = np.ones((len(points), points.shape[1] + 1), points.dtype)
+        left[:, :-1] = points
+        score = left @ self._right  # x·z - |z|²/2, largest where the distance is least
         every = np.arange(len(points))
         nearest = np.empty((len(points), self.n_neighbors), np.int64)
         best = np.empty((len(points), self.n_neighbors), points.dtype)

@@ -41,7 +41,7 @@ def soft_cut(eigenvalues: NDArray[np.float64], n_clusters: int) -> NDArray[np.fl
     Keeping k eigenvectors and dropping the rest makes the embedding jump when the
     eigenvalues k and k + 1 change places, as they do between samples of the same image.
     Here the weight falls smoothly with the gap to one, mu = 1 - lambda: it is
-    1 / (1 + (mu / mu_k)²), so one half at k, and next to nothing after a clear gap.
+    1 / (1 + 2 (mu / mu_k)²), so one third at k, and next to nothing after a clear gap.
 
     Parameters
     ----------
@@ -58,11 +58,11 @@ def soft_cut(eigenvalues: NDArray[np.float64], n_clusters: int) -> NDArray[np.fl
     --------
     >>> import numpy as np
     >>> soft_cut(np.array([1.0, 0.9, 0.8]), 2).round(3).tolist()
-    [1.0, 0.5, 0.2]
+    [1.0, 0.333, 0.111]
     """
     gap = np.maximum(1.0 - eigenvalues / eigenvalues[0], 0.0)
-    middle = max(float(gap[min(n_clusters, len(gap)) - 1]), 1e-9)
-    weights: NDArray[np.float64] = 1.0 / (1.0 + np.square(gap / middle))
+    last = max(float(gap[min(n_clusters, len(gap)) - 1]), 1e-9)
+    weights: NDArray[np.float64] = 1.0 / (1.0 + 2.0 * np.square(gap / last))
     return weights
 
 
@@ -228,7 +228,7 @@ def _leading_eigenpairs(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Largest eigenvalues, descending, and their eigenvectors with a definite sign."""
     n = len(matrix)
-    values, vectors = scipy.linalg.eigh(matrix, subset_by_index=(n - count, n - 1))
+    values, vectors = scipy.linalg.eigh(matrix, subset_by_index=(n - count, n - 1), driver="evx")
     values, vectors = values[::-1], vectors[:, ::-1]
     largest = np.abs(vectors).argmax(axis=0)
     return values, vectors * np.where(vectors[largest, np.arange(count)] < 0.0, -1.0, 1.0)

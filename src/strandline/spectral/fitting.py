@@ -35,7 +35,7 @@ from strandline.spectral.landmarks import (
 )
 from strandline.spectral.tiles import map_tiles, one_blas_thread, thread_count
 
-_GRAPHS = 2
+_GRAPHS = 4
 _GAMMA_NEIGHBOURS = 8
 _LANDMARK_STREAM, _KMEANS_STREAM = 1, 2
 
@@ -233,7 +233,7 @@ def _kernel_graph(
     spectrum = nystrom_spectrum(
         points, weights, kernel, settings.n_clusters, n_jobs=settings.n_jobs
     )
-    nearest, _ = nearest_landmark(points, landmarks, settings.n_jobs)
+    nearest = nearest_landmark(points, landmarks, settings.n_jobs)
     mass = np.bincount(nearest, weights, len(landmarks)).astype(np.float64)
     return _View(spectrum.embed, spectrum.eigenvalues, landmarks, mass)
 

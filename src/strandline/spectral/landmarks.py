@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from strandline.spectral.sampling import mixed_bits
 from strandline.spectral.tiles import map_tiles
 
-_SEEDING_ROUNDS = 16
+_SEEDING_ROUNDS = 8
 _POOL_PER_LANDMARK = 10
 
 
@@ -84,7 +84,7 @@ def choose_landmarks(
     n_landmarks: int,
     rng: np.random.Generator,
     *,
-    n_iterations: int = 10,
+    n_iterations: int = 6,
     n_jobs: int | None = None,
 ) -> NDArray[Any]:
     """Place landmarks by weighted k-means.
@@ -125,7 +125,7 @@ def choose_landmarks(
     pool, pool_weights = points[chosen], weights[chosen]
     landmarks = points[seeds]
     for _ in range(n_iterations):
-        nearest, _ = nearest_landmark(pool, landmarks, n_jobs)
+        nearest = nearest_landmark(pool, landmarks, n_jobs)
         landmarks = _cell_means(pool, pool_weights, nearest, landmarks)
     return landmarks
 
@@ -147,9 +147,26 @@ def _spread_seeds(
         chance[seeds] = 0.0
         new = _draw_distinct(chance, goal - len(seeds), rng)
         seeds = np.concatenate([seeds, new])
-        _, distance = nearest_landmark(points, points[new], n_jobs)
+        distance = _distance_to(points, points[new], n_jobs)
         closest = distance if round_ == 0 else np.minimum(closest, distance)
     return np.sort(seeds)
+
+
+def _distance_to(
+    points: NDArray[Any], seeds: NDArray[Any], n_jobs: int | None
+) -> NDArray[np.float64]:
+    """Squared distance from each point to the nearest of a few seeds."""
+    half_norms = 0.5 * np.einsum("ij,ij->i", seeds, seeds)
+    transposed = np.ascontiguousarray(seeds.T)
+
+    def work(part: slice) -> NDArray[np.float64]:
+        tile = points[part]
+        best = (tile @ transposed - half_norms).max(axis=1)
+        distance = np.einsum("ij,ij->i", tile, tile) - 2.0 * best
+        squared: NDArray[np.float64] = np.maximum(distance, 0.0).astype(np.float64)
+        return squared
+
+    return np.concatenate(list(map_tiles(work, len(points), n_jobs)))
 
 
 def _draw_distinct(
@@ -169,22 +186,18 @@ def _draw_distinct(
 
 def nearest_landmark(
     points: NDArray[Any], landmarks: NDArray[Any], n_jobs: int | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Index of, and squared distance to, the landmark nearest to each point."""
+) -> NDArray[np.int64]:
+    """Index of the landmark nearest to each point."""
     half_norms = 0.5 * np.einsum("ij,ij->i", landmarks, landmarks)
     transposed = np.ascontiguousarray(landmarks.T)
 
-    def work(part: slice) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        tile = points[part]
-        score = tile @ transposed
+    def work(part: slice) -> NDArray[np.int64]:
+        score = points[part] @ transposed
         score -= half_norms
-        nearest = score.argmax(axis=1)
-        best = np.take_along_axis(score, nearest[:, None], axis=1)[:, 0]
-        distance = np.einsum("ij,ij->i", tile, tile) - 2.0 * best
-        return nearest, np.maximum(distance, 0.0).astype(np.float64)
+        nearest: NDArray[np.int64] = score.argmax(axis=1)
+        return nearest
 
-    nearest, distance = zip(*map_tiles(work, len(points), n_jobs), strict=True)
-    return np.concatenate(nearest), np.concatenate(distance)
+    return np.concatenate(list(map_tiles(work, len(points), n_jobs)))
 
 
 def _cell_means(
