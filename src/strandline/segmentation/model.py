@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import MissingBandError, ModelFileError
-from strandline.prepare.samples import to_image, to_samples
+from strandline.prepare.samples import OF_VALUES
 from strandline.prepare.standardize import Standardizer
 from strandline.segmentation.subclusters import Subclusters
 from strandline.spectral import SpectralClustering, dump_model, load_model
@@ -106,24 +106,42 @@ class SegmentationModel:
                 got=", ".join(present),
             )
         scene = scene.sel(band=list(self.bands))
-        samples = to_samples(scene).data
-        if is_dask(samples):
-            classes = samples.rechunk({1: -1}).map_blocks(
-                _classify_block,
-                model=self,
-                dtype=np.uint8,
-                chunks=(samples.chunks[0], (2,)),
-                meta=np.empty((0, 0), np.uint8),
-            )
+        scene = scene.transpose(*(["time"] if "time" in scene.dims else []), "band", "y", "x")
+        if is_dask(scene.data):
+            classes = self.classify_blocks(scene.data)
         else:
-            classes = self.classify(samples)
+            classes = _classify_window(scene.data, self)
         maps = {
-            name: to_image(classes[:, number], like=scene)
+            name: _as_map(classes[..., number, :, :], scene)
             for number, name in enumerate(("labels", "subclusters"))
         }
         return xr.Dataset(maps).assign_coords(
             cluster=np.arange(self.n_clusters),
             subcluster=np.arange(len(self.subclusters.cluster)),
+        )
+
+    def classify_blocks(self, data: Any) -> Any:
+        """Label a Dask array of spectra block by block, lazily.
+
+        Parameters
+        ----------
+        data : dask.array.Array of shape (…, band, y, x)
+            Reflectance of the bands of the model.
+
+        Returns
+        -------
+        dask.array.Array of uint8, shape (…, 2, y, x)
+            Cluster and subcluster, in the chunks of the data.
+        """
+        axis = data.ndim - 3
+        data = data.rechunk({axis: -1})
+        return data.map_blocks(
+            _classify_window,
+            model=self,
+            n_jobs=1,
+            dtype=np.uint8,
+            chunks=(*data.chunks[:axis], (2,), *data.chunks[axis + 1 :]),
+            meta=np.empty((0,) * data.ndim, np.uint8),
         )
 
     def to_bytes(self) -> bytes:
@@ -209,5 +227,18 @@ class SegmentationModel:
         return cls.from_bytes(data)
 
 
-def _classify_block(block: NDArray[Any], model: SegmentationModel) -> NDArray[np.uint8]:
-    return model.classify(block, n_jobs=1)
+def _classify_window(
+    block: NDArray[Any], model: SegmentationModel, n_jobs: int | None = None
+) -> NDArray[np.uint8]:
+    """Label spectra of shape (…, band, y, x); gives (…, 2, y, x)."""
+    upright = np.moveaxis(block, -3, -1)
+    classes = model.classify(upright.reshape(-1, block.shape[-3]), n_jobs)
+    return np.moveaxis(classes.reshape(*upright.shape[:-1], 2), -1, -3)
+
+
+def _as_map(values: Any, scene: xr.DataArray) -> xr.DataArray:
+    """Dress classes in the place and time of the scene, (…, band, y, x), that they are of."""
+    dims = [dim for dim in scene.dims if dim != "band"]
+    coords = {name: coord for name, coord in scene.coords.items() if "band" not in coord.dims}
+    attrs = {key: value for key, value in scene.attrs.items() if key not in OF_VALUES}
+    return xr.DataArray(values, dims=dims, coords=coords, attrs=attrs)

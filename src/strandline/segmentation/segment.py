@@ -10,13 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError, InvalidDataError, MissingBandError
-from strandline.prepare.samples import to_samples
 from strandline.prepare.stack import stack_scenes
 from strandline.prepare.standardize import Standardizer
 from strandline.segmentation.model import NOT_OBSERVED, SegmentationModel
+from strandline.segmentation.sampling import draw_pixels
 from strandline.segmentation.signatures import Signatures, signatures
 from strandline.segmentation.subclusters import divide
-from strandline.spectral import SpectralClustering, draw_sample
+from strandline.spectral import SpectralClustering
 from strandline.spectral.sampling import is_dask
 
 SAMPLE_PIXELS = 1 << 20
@@ -89,34 +89,97 @@ def segment(
     (('y', 'x'), ('cluster', 'band'))
     """
     scene = _one_array(scenes)
+    fitted = fit_segmentation(
+        scene,
+        n_clusters,
+        bands=bands,
+        standardize=standardize,
+        random_state=random_state,
+        n_subclusters=n_subclusters,
+        clusterer=clusterer,
+    )
+    maps = SegmentationModel.of(fitted).predict(scene)
+    return complete_segmentation(fitted, maps)
+
+
+def fit_segmentation(
+    scenes: xr.DataArray | Iterable[xr.DataArray],
+    n_clusters: int = 8,
+    *,
+    bands: Sequence[str] | None = None,
+    standardize: str = "band",
+    random_state: int = 0,
+    n_subclusters: int = 96,
+    clusterer: SpectralClustering | None = None,
+) -> xr.Dataset:
+    """Fit the model of a segmentation, and leave the maps for later.
+
+    Parameters
+    ----------
+    scenes, n_clusters, bands, standardize, random_state, n_subclusters, clusterer
+        As for `segment`.
+
+    Returns
+    -------
+    Dataset
+        What `segment` returns but for the maps and ``pixels``: a few kilobytes.
+        `complete_segmentation` puts in the maps that its model predicts.
+
+    Raises
+    ------
+    ConfigurationError, MissingBandError, InvalidDataError
+        As `segment`.
+    """
+    scene = _one_array(scenes)
     scene = scene.sel(band=_chosen_bands(scene, bands))
     engine = _engine(clusterer, n_clusters, random_state)
     _check_counts(int(engine.n_clusters), n_subclusters)
-
     rows = _sample(scene, int(engine.n_clusters))
     model, classes = _fit(rows, scene, engine, standardize, n_subclusters)
-    result = model.predict(scene)
-    _describe_maps(result, model)
-    n_subclusters = len(model.subclusters.cluster)
     by_cluster = signatures(rows, classes[:, 0], model.n_clusters)
-    by_subcluster = signatures(rows, classes[:, 1], n_subclusters)
-    units = str(scene.attrs.get("units", "unknown"))
+    by_subcluster = signatures(rows, classes[:, 1], len(model.subclusters.cluster))
+    units = {"units": str(scene.attrs.get("units", "unknown"))}
+    return xr.Dataset(
+        {
+            "signature_mean": (("cluster", "band"), by_cluster.mean, units),
+            "signature_std": (("cluster", "band"), by_cluster.std, units),
+            "subcluster_mean": (("subcluster", "band"), by_subcluster.mean, units),
+            "subcluster_share": ("subcluster", _share(by_subcluster)),
+            "subcluster_cluster": ("subcluster", model.subclusters.cluster),
+        },
+        coords={"band": list(model.bands)},
+        attrs={
+            "model": model.to_text(),
+            "n_clusters": model.n_clusters,
+            "standardize": standardize,
+            "random_state": 0 if engine.random_state is None else int(engine.random_state),
+        },
+    )
+
+
+def complete_segmentation(fitted: xr.Dataset, maps: xr.Dataset) -> xr.Dataset:
+    """Put fit and maps together to what `segment` returns.
+
+    Parameters
+    ----------
+    fitted : Dataset
+        From `fit_segmentation`.
+    maps : Dataset
+        ``labels`` and ``subclusters``, from the model's `SegmentationModel.predict`.
+
+    Returns
+    -------
+    Dataset
+    """
+    n_clusters = fitted.sizes["cluster"]
+    described = maps.copy()
+    _describe_maps(described, n_clusters, fitted.sizes["subcluster"])
+    pixels = ("cluster", _count(maps["labels"].data, n_clusters))
     return (
-        result.assign(
-            signature_mean=(("cluster", "band"), by_cluster.mean, {"units": units}),
-            signature_std=(("cluster", "band"), by_cluster.std, {"units": units}),
-            pixels=("cluster", _count(result["labels"].data, model.n_clusters)),
-            subcluster_mean=(("subcluster", "band"), by_subcluster.mean, {"units": units}),
-            subcluster_share=("subcluster", _share(by_subcluster)),
-            subcluster_cluster=("subcluster", model.subclusters.cluster),
-        )
-        .assign_coords(band=list(model.bands))
-        .assign_attrs(
-            model=model.to_text(),
-            n_clusters=model.n_clusters,
-            standardize=standardize,
-            random_state=0 if engine.random_state is None else int(engine.random_state),
-        )
+        described.assign(fitted.data_vars)
+        .assign(pixels=pixels)
+        .assign_coords(fitted.coords)
+        .assign_attrs(fitted.attrs)
     )
 
 
@@ -183,7 +246,7 @@ def _check_counts(n_clusters: int, n_subclusters: int) -> None:
 
 def _sample(scene: xr.DataArray, n_clusters: int) -> NDArray[Any]:
     """Spectra to fit the model to, in float32: all observed pixels, or 2**20 of them."""
-    rows = draw_sample(to_samples(scene).data, SAMPLE_PIXELS).astype(np.float32, copy=False)
+    rows = draw_pixels(scene, SAMPLE_PIXELS).astype(np.float32, copy=False)
     if len(rows) < n_clusters:
         raise InvalidDataError(
             "Too few pixels were observed in all bands.",
@@ -229,9 +292,9 @@ def _darkest_first(
     return order
 
 
-def _describe_maps(result: xr.Dataset, model: SegmentationModel) -> None:
+def _describe_maps(result: xr.Dataset, n_clusters: int, n_subclusters: int) -> None:
     """Give the maps the attributes by which CF and GDAL readers know classes."""
-    counts = {"labels": model.n_clusters, "subclusters": len(model.subclusters.cluster)}
+    counts = {"labels": n_clusters, "subclusters": n_subclusters}
     for name, count in counts.items():
         kind = name.rstrip("s")
         result[name].attrs = {
@@ -248,9 +311,22 @@ def _count(labels: Any, n_clusters: int) -> Any:
     """Pixels of each cluster, lazily for lazy labels."""
     if is_dask(labels):
         import dask.array
+        from dask.delayed import delayed
 
-        return dask.array.bincount(labels.ravel(), minlength=256)[:n_clusters]
-    return np.bincount(labels.ravel(), minlength=256)[:n_clusters]
+        count = delayed(_histogram, pure=True)
+        parts = [count(block) for block in labels.to_delayed().ravel()]
+        total = delayed(sum, pure=True)(parts)
+        counts = dask.array.from_delayed(total, (256,), np.int64)  # type: ignore[no-untyped-call]  # Dask is untyped
+        return counts[:n_clusters]
+    return _histogram(labels)[:n_clusters]
+
+
+def _histogram(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Pixels of each value; row by row, as counting widens bytes to integers of eight."""
+    counts = np.zeros(256, np.int64)
+    for row in labels.reshape(-1, labels.shape[-1]):
+        counts += np.bincount(row, minlength=256)
+    return counts
 
 
 def _share(classes: Signatures) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ offset keeps sensor noise around zero from counting as a difference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,15 @@ class Subclusters:
     centres: NDArray[np.float32]
     cluster: NDArray[np.uint8]
     offset: float
+    _transposed: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+    _bias: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare what every tile needs: minus infinity bars centres of other clusters."""
+        half_norm = 0.5 * np.square(self.centres).sum(axis=1)
+        own = np.arange(int(self.cluster.max()) + 1)[:, None] == self.cluster
+        object.__setattr__(self, "_transposed", np.ascontiguousarray(self.centres.T))
+        object.__setattr__(self, "_bias", np.where(own, -half_norm, -np.inf).astype(np.float32))
 
     def nearest(self, rows: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.intp]:
         """Find each row's nearest centre among those of its own cluster.
@@ -60,9 +69,8 @@ class Subclusters:
         ndarray of shape (n,)
             Subcluster numbers.
         """
-        score = _logarithms(rows, self.offset) @ np.ascontiguousarray(self.centres.T)
-        score -= 0.5 * np.square(self.centres).sum(axis=1)
-        score[labels[:, None] != self.cluster] = -np.inf
+        score = _logarithms(rows, self.offset) @ self._transposed
+        score += self._bias.take(labels, axis=0)
         nearest: NDArray[np.intp] = score.argmax(axis=1)
         return nearest
 
