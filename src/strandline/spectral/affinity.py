@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from strandline.errors import ConfigurationError, InvalidDataError
-from strandline.spectral.tiles import map_tiles
+from strandline.spectral.tiles import map_tiles, whole_lanes
 
 _FARTHEST = 1e6
 """Features are cut here, in units of the data's own spread: beyond it all is "far"."""
@@ -84,7 +84,7 @@ class GaussianKernel:
         z = self.landmarks.astype(np.float64) * np.sqrt(2.0 * self.gamma)
         ones = np.ones((len(z), 1))
         right = np.hstack([z, -0.5 * np.square(z).sum(axis=1, keepdims=True), -ones])
-        object.__setattr__(self, "_right", np.ascontiguousarray(right.T, self.landmarks.dtype))
+        object.__setattr__(self, "_right", whole_lanes(right.T.astype(self.landmarks.dtype)))
 
     def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
         """Affinities of shape (n_points, n_landmarks), by one matrix product and one exp."""
@@ -96,7 +96,7 @@ class GaussianKernel:
         exponent: NDArray[Any] = left @ self._right
         np.minimum(exponent, 0.0, out=exponent)
         np.exp(exponent, out=exponent)
-        return exponent
+        return exponent[:, : len(self.landmarks)]
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,18 @@ class PairwiseKernel:
 
     def __call__(self, points: NDArray[Any]) -> NDArray[np.float64]:
         """Affinities of shape (n_points, n_landmarks)."""
+        count = len(self.landmarks)
+        landmarks = whole_lanes(self.landmarks, axis=0)
+        landmarks[count:] = self.landmarks[0]
+        expected = (len(points), len(landmarks))
         if callable(self.kernel):
-            values = np.asarray(
-                self.kernel(points, self.landmarks, **self.parameters), dtype=np.float64
-            )
+            values = np.asarray(self.kernel(points, landmarks, **self.parameters), np.float64)
         else:
             from sklearn.metrics.pairwise import pairwise_kernels
 
             values = pairwise_kernels(
-                points.astype(np.float64), self.landmarks, metric=self.kernel, **self.parameters
+                points.astype(np.float64), landmarks, metric=self.kernel, **self.parameters
             )
-        expected = (len(points), len(self.landmarks))
         if values.shape != expected:
             raise ConfigurationError(
                 "The affinity function returned an array of the wrong shape.",
@@ -139,7 +140,7 @@ class PairwiseKernel:
                 "The affinity function returned NaN or infinity.",
                 remedy="Standardise the samples, or change the kernel's parameters.",
             )
-        return np.asarray(values, dtype=np.float64)
+        return np.asarray(values[:, :count], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class NeighbourWeights:
         right = np.empty((z.shape[1] + 1, len(z)), z.dtype)
         right[:-1] = z.T
         right[-1] = -0.5 * np.einsum("ij,ij->i", z, z)
-        object.__setattr__(self, "_right", right)
+        object.__setattr__(self, "_right", whole_lanes(right))
 
     def __call__(self, points: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Nearest landmarks' indices and weights, each of shape (n_points, n_neighbors)."""
@@ -182,7 +183,8 @@ class NeighbourWeights:
         """Find the nearest landmarks: their indices and squared distances, nearest first."""
         left = np.ones((len(points), points.shape[1] + 1), points.dtype)
         left[:, :-1] = points
-        score = left @ self._right  # x·z - |z|²/2, largest where the distance is least
+        # x·z - |z|²/2 is largest where the distance is least.
+        score = (left @ self._right)[:, : len(self.landmarks)]
         every = np.arange(len(points))
         nearest = np.empty((len(points), self.n_neighbors), np.int64)
         best = np.empty((len(points), self.n_neighbors), points.dtype)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
+
+from strandline.spectral.tiles import whole_lanes
 
 _COARSE_ITERATIONS = 30
 _FEW_ITERATIONS = 4
@@ -30,6 +32,10 @@ class LinearRule:
 
     weights: NDArray[Any]
     bias: NDArray[Any]
+    _wide: NDArray[Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_wide", whole_lanes(self.weights))
 
     @classmethod
     def nearest(cls, centres: NDArray[Any], dtype: np.dtype[Any]) -> LinearRule:
@@ -39,7 +45,7 @@ class LinearRule:
 
     def __call__(self, embedded: NDArray[Any]) -> NDArray[np.int32]:
         """Labels of embedded samples, shape (n_points,)."""
-        scores: NDArray[Any] = embedded @ self.weights
+        scores: NDArray[Any] = (embedded @ self._wide)[:, : len(self.bias)]
         scores += self.bias
         labels: NDArray[np.int32] = scores.argmax(axis=1).astype(np.int32)
         return labels

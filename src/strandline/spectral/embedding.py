@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from strandline.errors import InvalidDataError
 from strandline.spectral.affinity import GaussianKernel, NeighbourWeights, PairwiseKernel
-from strandline.spectral.tiles import map_tiles, one_blas_thread
+from strandline.spectral.tiles import map_tiles, one_blas_thread, whole_lanes
 
-_TINY = np.finfo(np.float64).tiny
+_NO_EIGENVALUE = 1e-12
+"""Eigenvalues below this, relative to the first, are rounding errors."""
+
 _DEGREE_FLOOR = 1e-3
 """A Nyström degree can come out at zero or below; none counts less than this × the mean."""
 
@@ -90,10 +92,14 @@ class NystromMap:
     kernel: GaussianKernel | PairwiseKernel
     matrix: NDArray[Any]
     offset: NDArray[Any]
+    _wide: NDArray[Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_wide", whole_lanes(self.matrix))
 
     def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
         """Embed points as unit vectors of shape (n_points, n_vectors)."""
-        rows = self.kernel(points) @ self.matrix
+        rows = (self.kernel(points) @ self._wide)[:, : len(self.offset)]
         rows += self.offset
         return unit_rows(rows)
 
@@ -113,8 +119,11 @@ class LandmarkMap:
 
     def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
         """Embed points as unit vectors of shape (n_points, n_vectors)."""
-        nearest, weights = self.neighbours(points)
-        embedded = np.zeros((len(points), self.rows.shape[1]), self.rows.dtype)
+        return self.average(*self.neighbours(points))
+
+    def average(self, nearest: NDArray[np.int64], weights: NDArray[Any]) -> NDArray[Any]:
+        """Embed points whose nearest landmarks and weights are known already."""
+        embedded = np.zeros((len(nearest), self.rows.shape[1]), self.rows.dtype)
         for j in range(nearest.shape[1]):
             embedded += weights[:, j, None] * self.rows[nearest[:, j]]
         return unit_rows(embedded)
@@ -135,8 +144,12 @@ class JointMap:
 
     def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
         """Embed points as unit vectors of shape (n_points, total number of vectors)."""
-        rows = np.hstack([embed(points) for embed in self.maps])
-        rows *= rows.dtype.type(1.0 / np.sqrt(len(self.maps)))
+        return self.side_by_side([embed(points) for embed in self.maps])
+
+    def side_by_side(self, parts: list[NDArray[Any]]) -> NDArray[Any]:
+        """Join what the single maps gave, keeping rows at length one."""
+        rows = np.hstack(parts)
+        rows *= rows.dtype.type(1.0 / np.sqrt(len(parts)))
         return rows
 
 
@@ -209,7 +222,10 @@ def nystrom_spectrum(
     total = _ordered_sum(map_tiles(gram, len(points), n_jobs))
     with one_blas_thread():
         values, vectors = _leading_eigenpairs(total, min(2 * n_clusters, len(total)))
-        vectors *= soft_cut(values, n_clusters) / np.sqrt(np.maximum(values, _TINY))
+        present = values > _NO_EIGENVALUE * values[0]
+        scale = np.zeros_like(values)
+        scale[present] = 1.0 / np.sqrt(values[present])
+        vectors *= soft_cut(values, n_clusters) * scale
         matrix = (root @ vectors[:-1]).astype(points.dtype)
     offset = (constant * vectors[-1]).astype(points.dtype)
     return Spectrum(values, NystromMap(kernel, matrix, offset))

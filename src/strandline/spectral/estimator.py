@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -17,14 +16,13 @@ from sklearn.base import (
     TransformerMixin,
 )
 
-from strandline.errors import ConfigurationError, IgnoredParameterWarning, InvalidDataError
-from strandline.spectral.fitting import SAMPLE_ROWS, Model, Settings, fit_model, working_dtype
+from strandline.errors import ConfigurationError, InvalidDataError
+from strandline.spectral.fitting import SAMPLE_ROWS, Model, fit_model, working_dtype
+from strandline.spectral.parameters import checked_settings, checked_weight
 from strandline.spectral.sampling import draw_indexed_sample, is_dask, plain_array
 from strandline.spectral.tiles import NOT_LABELLED, map_rows
 
 _validation: Any = sklearn.utils.validation  # scikit-learn has no types
-_KMEANS_PARAMETERS = {"n_init", "max_iter", "tol"}
-_warned: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -165,10 +163,10 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         ConfigurationError
             A parameter that cannot work.
         """
-        settings = self._settings()
+        settings = checked_settings(self)
         array = self._checked(X, reset=True)
         if sample_weight is not None:
-            sample_weight = _checked_weight(sample_weight, array)
+            sample_weight = checked_weight(sample_weight, array)
         sample = draw_indexed_sample(array, SAMPLE_ROWS, settings.seed)
         if settings.n_landmarks is not None and settings.n_landmarks > array.shape[0]:
             raise ConfigurationError(
@@ -299,59 +297,6 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
             )
         return array.astype(np.uint8) if array.dtype == bool else array
 
-    def _settings(self) -> Settings:
-        """Check the parameters, all before any work is done."""
-        for name in ("n_clusters", "n_neighbors", "n_init"):
-            _check_count(name, getattr(self, name))
-        if self.n_components is not None:
-            _check_count("n_components", self.n_components)
-        if self.assign_labels != "kmeans":
-            raise ConfigurationError(
-                "Unknown way to assign labels.", expected="'kmeans'", got=repr(self.assign_labels)
-            )
-        gamma = _checked_gamma(self.gamma)
-        kmeans = dict(self.kmeans_params or {})
-        for name in sorted(set(kmeans) - _KMEANS_PARAMETERS):
-            _warn_ignored(f"kmeans_params[{name!r}]")
-        if gamma is not None and self.affinity == "nearest_neighbors":
-            _warn_ignored("gamma (with affinity='nearest_neighbors')")
-        if self.persist_embedding:
-            _warn_ignored("persist_embedding")
-        n_init = kmeans.get("n_init", self.n_init)
-        max_iter = kmeans.get("max_iter", 100)
-        _check_count("kmeans_params['n_init']", n_init)
-        _check_count("kmeans_params['max_iter']", max_iter)
-        return Settings(
-            n_clusters=int(self.n_clusters),
-            affinity=_checked_affinity(self.affinity),
-            gamma=gamma,
-            n_landmarks=None if self.n_components is None else int(self.n_components),
-            n_neighbors=int(self.n_neighbors),
-            kernel_parameters=self._kernel_parameters(gamma),
-            seed=_seed(self.random_state),
-            n_init=int(n_init),
-            max_iter=int(max_iter),
-            tol=float(kmeans.get("tol", 1e-5)),
-            n_jobs=self.n_jobs,
-        )
-
-    def _kernel_parameters(self, gamma: float | None) -> dict[str, Any]:
-        from sklearn.metrics.pairwise import KERNEL_PARAMS
-
-        given = dict(self.kernel_params or {})
-        if callable(self.affinity):
-            return given
-        usual = {"gamma": gamma, "degree": self.degree, "coef0": self.coef0}
-        allowed = KERNEL_PARAMS.get(self.affinity, ())
-        unknown = sorted(set(given) - set(allowed))
-        if unknown:
-            raise ConfigurationError(
-                f"kernel_params has names that the affinity {self.affinity!r} does not know.",
-                expected=", ".join(sorted(allowed)) or "no parameters",
-                got=", ".join(unknown),
-            )
-        return {name: value for name, value in usual.items() if name in allowed} | given
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[no-untyped-call]
         tags.input_tags.allow_nan = True
@@ -368,80 +313,3 @@ def _embed_block(block: NDArray[Any], model: Model) -> NDArray[Any]:
     shape = (len(block), model.rule.weights.shape[0])
     out = np.full(shape, np.nan, working_dtype(block.dtype))
     return map_rows(model.embedding, block, out, n_jobs=1)
-
-
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigurationError(
-            f"{name} has to be a positive integer.", expected="1, 2, 3, …", got=repr(value)
-        )
-
-
-def _checked_affinity(affinity: Any) -> str | Callable[..., Any]:
-    if callable(affinity):
-        return affinity  # type: ignore[no-any-return]  # any callable will do
-    from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
-
-    names = sorted({"nearest_neighbors", *PAIRWISE_KERNEL_FUNCTIONS} - {"precomputed"})
-    if affinity not in names:
-        raise ConfigurationError(
-            "Unknown affinity.", expected=f"a function or one of {names}", got=repr(affinity)
-        )
-    return str(affinity)
-
-
-def _checked_gamma(gamma: Any) -> float | None:
-    if gamma is None or (isinstance(gamma, str) and gamma == "auto"):
-        return None
-    number = isinstance(gamma, int | float | np.number) and not isinstance(gamma, bool)
-    if not (number and 0.0 < gamma < np.inf):
-        raise ConfigurationError(
-            "gamma has to be positive.", expected="a number > 0, 'auto' or None", got=repr(gamma)
-        )
-    return float(gamma)
-
-
-def _checked_weight(weight: Any, array: Any) -> NDArray[np.float64]:
-    values = weight.compute() if is_dask(plain_array(weight)) else weight
-    if not is_dask(array):
-        values = _validation._check_sample_weight(
-            values, array, dtype=np.float64, ensure_non_negative=True
-        )
-    checked = np.asarray(values, dtype=np.float64)
-    if checked.shape != (array.shape[0],):
-        raise InvalidDataError(
-            "sample_weight does not match the samples.",
-            expected=f"shape ({array.shape[0]},)",
-            got=f"shape {checked.shape}",
-        )
-    if not np.isfinite(checked).all() or (checked < 0.0).any():
-        raise InvalidDataError("sample_weight has to be finite and not negative.")
-    return checked
-
-
-def _seed(random_state: Any) -> int:
-    if random_state is None:
-        return 0
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31))
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31))
-    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
-        return int(random_state) % 2**32
-    raise ConfigurationError(
-        "random_state is of an unknown kind.",
-        expected="an integer, a RandomState, a Generator or None",
-        got=repr(random_state),
-    )
-
-
-def _warn_ignored(name: str) -> None:
-    """Say once per process that a parameter has no effect."""
-    if name in _warned:
-        return
-    _warned.add(name)
-    warnings.warn(
-        f"{name} is accepted for compatibility and has no effect.",
-        IgnoredParameterWarning,
-        stacklevel=4,
-    )

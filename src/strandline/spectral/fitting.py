@@ -135,11 +135,8 @@ def fit_model(
             view = _landmark_graphs(points, weights, settings)
         else:
             view = _kernel_graph(points, weights, frame, settings)
-        embedded = np.concatenate(
-            list(map_tiles(lambda part: view.embed(points[part]), len(points), settings.n_jobs))
-        )
         centres = kmeans_centres(
-            embedded,
+            view.embedded,
             weights,
             view.embed(view.landmarks),
             view.mass,
@@ -149,8 +146,8 @@ def fit_model(
             max_iter=settings.max_iter,
             tol=settings.tol,
         )
-        rule = LinearRule.nearest(centres, embedded.dtype)
-        order = canonical_order(distinct, weights, rule(embedded), n_clusters)
+        rule = LinearRule.nearest(centres, view.embedded.dtype)
+        order = canonical_order(distinct, weights, rule(view.embedded), n_clusters)
     return Model(frame, view.embed, rule.reordered(order), view.eigenvalues)
 
 
@@ -163,6 +160,7 @@ class _View(NamedTuple):
     """The graph as seen through landmarks, which with their mass stand for all samples."""
 
     embed: NystromMap | JointMap
+    embedded: NDArray[Any]
     eigenvalues: NDArray[np.float64]
     landmarks: NDArray[Any]
     mass: NDArray[np.float64]
@@ -187,12 +185,14 @@ def _landmark_graphs(
     shared = min(len(graph.eigenvalues) for graph in graphs)
     eigenvalues = np.mean([graph.eigenvalues[:shared] for graph in graphs], axis=0)
     first = graphs[0]
-    maps = tuple(graph.embed for graph in graphs)
-    return _View(JointMap(maps), eigenvalues, first.embed.neighbours.landmarks, first.mass)
+    joint = JointMap(tuple(graph.embed for graph in graphs))
+    embedded = joint.side_by_side([graph.embedded for graph in graphs])
+    return _View(joint, embedded, eigenvalues, first.embed.neighbours.landmarks, first.mass)
 
 
 class _Graph(NamedTuple):
     embed: LandmarkMap
+    embedded: NDArray[Any]
     eigenvalues: NDArray[np.float64]
     mass: NDArray[np.float64]
 
@@ -212,7 +212,8 @@ def _landmark_graph(
     neighbours = NeighbourWeights(landmarks, width, typical, 0.0)
     spectrum = landmark_spectrum(nearest, squared, weights, neighbours, settings.n_clusters)
     mass = np.bincount(nearest[:, 0], weights, len(landmarks)).astype(np.float64)
-    return _Graph(spectrum.embed, spectrum.eigenvalues, mass)
+    embedded = spectrum.embed.average(nearest, neighbours.weigh(squared))
+    return _Graph(spectrum.embed, embedded, spectrum.eigenvalues, mass)
 
 
 def _kernel_graph(
@@ -235,7 +236,9 @@ def _kernel_graph(
     )
     nearest = nearest_landmark(points, landmarks, settings.n_jobs)
     mass = np.bincount(nearest, weights, len(landmarks)).astype(np.float64)
-    return _View(spectrum.embed, spectrum.eigenvalues, landmarks, mass)
+    parts = map_tiles(lambda part: spectrum.embed(points[part]), len(points), settings.n_jobs)
+    embedded = np.concatenate(list(parts))
+    return _View(spectrum.embed, embedded, spectrum.eigenvalues, landmarks, mass)
 
 
 def _natural_gamma(

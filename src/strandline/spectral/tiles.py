@@ -28,6 +28,10 @@ Result = TypeVar("Result")
 TILE_ROWS = 1024
 """Rows per tile: a multiple of every BLAS micro-kernel, small enough for the L2 cache."""
 
+_LANES = 16
+"""Columns of a matrix product come in multiples of this: kernels for odd edges may round
+the same row differently at different places of a tile."""
+
 NOT_LABELLED = -1
 """The label of a sample that has a NaN among its features."""
 
@@ -70,6 +74,19 @@ def one_blas_thread() -> Iterator[None]:
         yield
     finally:
         _one_blas_thread.leave()
+
+
+def whole_lanes(matrix: NDArray[Any], axis: int = 1) -> NDArray[Any]:
+    """Fill up with zeros to a whole number of lanes, for the right side of a product.
+
+    Examples
+    --------
+    >>> whole_lanes(np.ones((2, 17))).shape
+    (2, 32)
+    """
+    missing = -matrix.shape[axis] % _LANES
+    widths = [(0, missing if i == axis else 0) for i in range(matrix.ndim)]
+    return np.ascontiguousarray(np.pad(matrix, widths))
 
 
 def thread_count(n_jobs: int | None) -> int:

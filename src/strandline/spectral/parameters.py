@@ -1,0 +1,155 @@
+"""Check what a user gave to the estimator, and say clearly what is wrong with it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sklearn.utils.validation
+from numpy.typing import NDArray
+
+from strandline.errors import ConfigurationError, IgnoredParameterWarning, InvalidDataError
+from strandline.spectral.fitting import Settings
+from strandline.spectral.sampling import is_dask, plain_array
+
+if TYPE_CHECKING:
+    from strandline.spectral.estimator import SpectralClustering
+
+_validation: Any = sklearn.utils.validation  # scikit-learn has no types
+_KMEANS_PARAMETERS = {"n_init", "max_iter", "tol"}
+_warned: set[str] = set()
+
+
+def checked_settings(estimator: SpectralClustering) -> Settings:
+    """Check an estimator's parameters, all before any work is done."""
+    for name in ("n_clusters", "n_neighbors", "n_init"):
+        _check_count(name, getattr(estimator, name))
+    if estimator.n_components is not None:
+        _check_count("n_components", estimator.n_components)
+    if estimator.assign_labels != "kmeans":
+        raise ConfigurationError(
+            "Unknown way to assign labels.", expected="'kmeans'", got=repr(estimator.assign_labels)
+        )
+    gamma = _checked_gamma(estimator.gamma)
+    kmeans = dict(estimator.kmeans_params or {})
+    for name in sorted(set(kmeans) - _KMEANS_PARAMETERS):
+        _warn_ignored(f"kmeans_params[{name!r}]")
+    if gamma is not None and estimator.affinity == "nearest_neighbors":
+        _warn_ignored("gamma (with affinity='nearest_neighbors')")
+    if estimator.persist_embedding:
+        _warn_ignored("persist_embedding")
+    n_init = kmeans.get("n_init", estimator.n_init)
+    max_iter = kmeans.get("max_iter", 100)
+    _check_count("kmeans_params['n_init']", n_init)
+    _check_count("kmeans_params['max_iter']", max_iter)
+    return Settings(
+        n_clusters=int(estimator.n_clusters),
+        affinity=_checked_affinity(estimator.affinity),
+        gamma=gamma,
+        n_landmarks=None if estimator.n_components is None else int(estimator.n_components),
+        n_neighbors=int(estimator.n_neighbors),
+        kernel_parameters=_kernel_parameters(estimator, gamma),
+        seed=_seed(estimator.random_state),
+        n_init=int(n_init),
+        max_iter=int(max_iter),
+        tol=float(kmeans.get("tol", 1e-5)),
+        n_jobs=estimator.n_jobs,
+    )
+
+
+def _kernel_parameters(estimator: SpectralClustering, gamma: float | None) -> dict[str, Any]:
+    from sklearn.metrics.pairwise import KERNEL_PARAMS
+
+    given = dict(estimator.kernel_params or {})
+    if callable(estimator.affinity):
+        return given
+    usual = {"gamma": gamma, "degree": estimator.degree, "coef0": estimator.coef0}
+    allowed = KERNEL_PARAMS.get(estimator.affinity, ())
+    unknown = sorted(set(given) - set(allowed))
+    if unknown:
+        raise ConfigurationError(
+            f"kernel_params has names that the affinity {estimator.affinity!r} does not know.",
+            expected=", ".join(sorted(allowed)) or "no parameters",
+            got=", ".join(unknown),
+        )
+    return {name: value for name, value in usual.items() if name in allowed} | given
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigurationError(
+            f"{name} has to be a positive integer.", expected="1, 2, 3, …", got=repr(value)
+        )
+
+
+def _checked_affinity(affinity: Any) -> str | Callable[..., Any]:
+    if callable(affinity):
+        return affinity  # type: ignore[no-any-return]  # any callable will do
+    from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
+
+    names = sorted({"nearest_neighbors", *PAIRWISE_KERNEL_FUNCTIONS} - {"precomputed"})
+    if affinity not in names:
+        raise ConfigurationError(
+            "Unknown affinity.", expected=f"a function or one of {names}", got=repr(affinity)
+        )
+    return str(affinity)
+
+
+def _checked_gamma(gamma: Any) -> float | None:
+    if gamma is None or (isinstance(gamma, str) and gamma == "auto"):
+        return None
+    number = isinstance(gamma, int | float | np.number) and not isinstance(gamma, bool)
+    if not (number and 0.0 < gamma < np.inf):
+        raise ConfigurationError(
+            "gamma has to be positive.", expected="a number > 0, 'auto' or None", got=repr(gamma)
+        )
+    return float(gamma)
+
+
+def checked_weight(weight: Any, array: Any) -> NDArray[np.float64]:
+    """Check that weights match the samples and are finite and not negative."""
+    values = weight.compute() if is_dask(plain_array(weight)) else weight
+    if not is_dask(array):
+        values = _validation._check_sample_weight(
+            values, array, dtype=np.float64, ensure_non_negative=True
+        )
+    checked = np.asarray(values, dtype=np.float64)
+    if checked.shape != (array.shape[0],):
+        raise InvalidDataError(
+            "sample_weight does not match the samples.",
+            expected=f"shape ({array.shape[0]},)",
+            got=f"shape {checked.shape}",
+        )
+    if not np.isfinite(checked).all() or (checked < 0.0).any():
+        raise InvalidDataError("sample_weight has to be finite and not negative.")
+    return checked
+
+
+def _seed(random_state: Any) -> int:
+    if random_state is None:
+        return 0
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
+        return int(random_state) % 2**32
+    raise ConfigurationError(
+        "random_state is of an unknown kind.",
+        expected="an integer, a RandomState, a Generator or None",
+        got=repr(random_state),
+    )
+
+
+def _warn_ignored(name: str) -> None:
+    """Say once per process that a parameter has no effect."""
+    if name in _warned:
+        return
+    _warned.add(name)
+    warnings.warn(
+        f"{name} is accepted for compatibility and has no effect.",
+        IgnoredParameterWarning,
+        stacklevel=4,
+    )

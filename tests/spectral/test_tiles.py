@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from strandline.errors import ConfigurationError
+from strandline.spectral.tiles import (
+    TILE_ROWS,
+    map_rows,
+    map_tiles,
+    one_blas_thread,
+    thread_count,
+    whole_lanes,
+)
+
+
+def blas_threads() -> set[int]:
+    """Threads of the BLAS libraries of NumPy and SciPy (others may come with GDAL)."""
+    return {
+        library["num_threads"]
+        for library in threadpool_info()
+        if library["user_api"] == "blas" and "scipy_openblas" in library["filepath"]
+    }
+
+
+def test_tiles_cover_every_row_once_and_come_in_order():
+    slices = list(map_tiles(lambda part: part, 3 * TILE_ROWS + 5, n_jobs=2))
+    assert [s.start for s in slices] == [0, TILE_ROWS, 2 * TILE_ROWS, 3 * TILE_ROWS]
+    assert slices[-1].stop == 3 * TILE_ROWS + 5
+
+
+def test_blas_limit_is_given_back_when_threads_overlap():
+    before = blas_threads()
+
+    def work(_: int) -> set[int]:
+        with one_blas_thread():
+            return blas_threads()
+
+    with ThreadPoolExecutor(4) as pool:
+        inside = list(pool.map(work, range(40)))
+    assert all(threads == {1} for threads in inside)
+    assert blas_threads() == before
+
+
+def test_rows_with_nan_keep_what_the_result_holds_for_them():
+    rows = np.arange(10.0).reshape(5, 2)
+    rows[2, 1] = np.nan
+    out = map_rows(lambda tile: tile.sum(axis=1), rows, np.full(5, -9.0))
+    assert out.tolist() == [1.0, 5.0, -9.0, 13.0, 17.0]
+
+
+def test_every_tile_has_the_same_shape():
+    shapes = []
+    map_rows(
+        lambda tile: shapes.append(tile.shape) or tile[:, 0],
+        np.zeros((TILE_ROWS + 3, 2)),
+        np.zeros(TILE_ROWS + 3),
+        n_jobs=1,
+    )
+    assert shapes == [(TILE_ROWS, 2)] * 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("columns", [1, 3, 16, 250, 333, 1000, 1301])
+def test_the_bits_of_a_row_do_not_depend_on_its_place_in_the_tile(dtype, columns):
+    # Without whole lanes, 333 columns of float64 give different last bits on AVX-512.
+    rng = np.random.default_rng(0)
+    for features in (1, 6, 7, 36, 100):
+        row = rng.normal(size=features).astype(dtype)
+        matrix = whole_lanes(rng.normal(size=(features, columns)).astype(dtype))
+        with one_blas_thread():
+            result = np.exp(np.tile(row, (TILE_ROWS, 1)) @ matrix)
+        assert (result == result[0]).all()
+
+
+def test_jobs_follow_scikit_learns_convention():
+    assert thread_count(3) == 3
+    assert thread_count(None) == thread_count(-1) >= 1
+    with pytest.raises(ConfigurationError, match="n_jobs"):
+        thread_count(0)
