@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import scipy.linalg  # noqa: F401  (loads SciPy's BLAS before the controller looks for it)
+import threadpoolctl
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from strandline.errors import ConfigurationError, InvalidDataError
 
@@ -37,8 +37,18 @@ NOT_LABELLED = -1
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()  # type: ignore[no-untyped-call]
+def _controller() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()  # type: ignore[no-untyped-call]
+
+
+def _take_control() -> None:
+    """Let the current thread set OpenBLAS's limit.
+
+    Recent threadpoolctl obeys only the first thread that set it, and ignores others silently.
+    """
+    controller: Any = getattr(threadpoolctl, "OpenBLASController", None)
+    if hasattr(controller, "clear_controlling_thread"):
+        controller.clear_controlling_thread(force=True)
 
 
 class _OneBlasThread:
@@ -52,6 +62,7 @@ class _OneBlasThread:
     def enter(self) -> None:
         with self._lock:
             if self._users == 0:
+                _take_control()
                 self._limit = _controller().limit(limits=1, user_api="blas")
             self._users += 1
 
@@ -59,8 +70,10 @@ class _OneBlasThread:
         with self._lock:
             self._users -= 1
             if self._users == 0:
+                _take_control()  # the first one in was perhaps another thread
                 self._limit.restore_original_limits()
                 self._limit = None
+                _take_control()  # the last one out leaves it to whoever comes next
 
 
 _one_blas_thread = _OneBlasThread()
