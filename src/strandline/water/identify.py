@@ -1,14 +1,12 @@
 """Decide which classes of a segmentation are water, and say why.
 
 Water is dark in the shortwave infrared where soil, rock and leaves are not: MNDWI above
-zero is the first test. Snow, ice and many clouds pass it too, but they are bright in the
-near infrared, where water is dark whatever it carries: that is the second. Both look at
-the signatures of subclusters, so that a lake is found with its margin, whatever else its
-cluster holds.
-
-Snow between trees or in shade is darker, and passes both. It gives itself away by its
-slope: as bright in red as in green, and brighter still in the near infrared, where water
-falls off and plants in water stay darker in red than in green.
+zero is the first test. Three kinds of ground pass it too, and are told by their shape:
+snow, ice and cloud are white, as bright in red and near infrared as in green, while water
+falls off from green to red and on, however turbid; leaves in shallow water are water only as
+long as the near infrared does not outshine green by far; and snow between trees or in shade
+is level from green to red and rises to the near infrared. All look at the signatures of
+subclusters, so that a lake is found with its margin, whatever else its cluster holds.
 """
 
 from __future__ import annotations
@@ -28,16 +26,17 @@ from strandline.water.indices import awei_nsh, awei_sh, mndwi, ndwi
 BRIGHT_NIR = 0.11
 """Near-infrared reflectance above which a wet-looking spectrum may be snow (Hall et al. 1995)."""
 
-FLAT_NIR_TO_RED = 0.8
-"""Snow and cloud reflect the near infrared about as well as red; turbid water far less."""
+WHITE_NIR_TO_RED = 0.8
+WHITE_RED_TO_GREEN = 0.8
+"""Snow and cloud reflect red and near infrared about as well as green; turbid water far less."""
+
+LEAFY_NIR_TO_GREEN = 1.5
+"""Where the near infrared outshines green by more, there are more leaves than water."""
 
 RISING_NIR = 0.08
-"""Near-infrared reflectance above which a rising spectrum may be snow among trees."""
-
 RISING_NIR_TO_RED = 1.2
-LEVEL_RED_TO_GREEN = 0.95
-"""Slopes of that spectrum, chosen on Landsat scenes of the Sierra Nevada and of lakes with
-plants; on six scenes with reference they cost at most 0.006 of F1."""
+RISING_RED_TO_GREEN = 0.95
+"""Snow among trees: dimmer than snow, level from green to red, then rising."""
 
 NOT_OBSERVED = 255
 
@@ -170,21 +169,36 @@ def _judge(table: pd.DataFrame, *, is_reflectance: bool) -> tuple[NDArray[np.boo
         return np.zeros(len(table), bool), ["no band that tells water from land"] * len(table)
     wetness = table[name].to_numpy()
     wet = wetness > 0
-    bright = rising = np.zeros(len(table), bool)
-    if is_reflectance and {"green", "red", "nir08"} <= set(table.columns):
-        green, red, nir = (table[band].to_numpy() for band in ("green", "red", "nir08"))
-        bright = (nir > BRIGHT_NIR) & (nir > FLAT_NIR_TO_RED * red)
-        rising = (nir > RISING_NIR) & (nir > RISING_NIR_TO_RED * red)
-        rising &= red > LEVEL_RED_TO_GREEN * green
-    reasons = []
-    for number in range(len(table)):
-        text = f"{name.upper()} {wetness[number]:+.2f}: " + ("wet" if wet[number] else "dry")
-        if wet[number] and bright[number]:
-            text += f", but NIR {nir[number]:.2f}: bright as snow, ice or cloud"
-        elif wet[number] and rising[number]:
-            text += f", but rising to NIR {nir[number]:.2f}: like snow among trees or in shade"
-        reasons.append(text)
-    return wet & ~bright & ~rising, reasons
+    resembles = _what_it_resembles(table) if is_reflectance else [""] * len(table)
+    reasons = [
+        f"{name.upper()} {value:+.2f}: "
+        + ("wet" if is_wet else "dry")
+        + (f", but {other}" if is_wet and other else "")
+        for value, is_wet, other in zip(wetness, wet, resembles, strict=True)
+    ]
+    return wet & np.array([other == "" for other in resembles]), reasons
+
+
+def _what_it_resembles(table: pd.DataFrame) -> list[str]:
+    """Name what else than water a wet-looking signature may be; empty where nothing speaks."""
+    if not {"green", "red", "nir08"} <= set(table.columns):
+        return [""] * len(table)
+    green, red, nir = (table[band].to_numpy() for band in ("green", "red", "nir08"))
+    bright = nir > BRIGHT_NIR
+    white = bright & (nir > WHITE_NIR_TO_RED * red) & (red > WHITE_RED_TO_GREEN * green)
+    leafy = bright & (nir > LEAFY_NIR_TO_GREEN * green)
+    rising = (nir > RISING_NIR) & (nir > RISING_NIR_TO_RED * red)
+    rising &= red > RISING_RED_TO_GREEN * green
+    return [
+        f"white, NIR {nir[number]:.2f}: like snow, ice or cloud"
+        if white[number]
+        else f"rising to NIR {nir[number]:.2f}: like snow among trees or in shade"
+        if rising[number]
+        else f"NIR {nir[number]:.2f} outshines green: like leaves"
+        if leafy[number]
+        else ""
+        for number in range(len(table))
+    ]
 
 
 def _subcluster_at(segmentation: xr.Dataset, point: tuple[float, float]) -> int:
