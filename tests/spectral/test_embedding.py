@@ -43,7 +43,9 @@ def test_kernel_eigenvectors_are_the_dense_ones_when_every_sample_is_a_landmark(
 
 def test_landmark_graph_is_the_dense_bipartite_graph_when_every_sample_is_a_landmark(samples):
     n, k, width = len(samples), 3, 5
-    model = SpectralClustering(k, n_components=n, n_neighbors=width).fit(samples)
+    model = SpectralClustering(
+        k, affinity="nearest_neighbors", n_components=n, n_neighbors=width
+    ).fit(samples)
 
     distance = euclidean_distances(samples)
     np.fill_diagonal(distance, 0.0)

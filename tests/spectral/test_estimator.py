@@ -35,7 +35,7 @@ def blobs() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.filterwarnings("ignore::strandline.errors.FewerClustersWarning")
 @parametrize_with_checks(
-    [SpectralClustering(), SpectralClustering(affinity="rbf")],
+    [SpectralClustering(), SpectralClustering(affinity="nearest_neighbors")],
 )
 def test_scikit_learns_estimator_contract(estimator, check):
     check(estimator)
@@ -212,7 +212,11 @@ def test_one_dimensional_and_complex_input_is_refused(blobs):
 def test_keywords_without_effect_warn_once_per_process(blobs, monkeypatch):
     monkeypatch.setattr(parameters, "_warned", set())
     model = SpectralClustering(
-        2, gamma=0.5, persist_embedding=True, kmeans_params={"init_max_iter": 5, "max_iter": 50}
+        2,
+        affinity="nearest_neighbors",
+        gamma=0.5,
+        persist_embedding=True,
+        kmeans_params={"init_max_iter": 5, "max_iter": 50},
     )
     with pytest.warns(IgnoredParameterWarning) as caught:
         model.fit(blobs[0])
@@ -287,7 +291,7 @@ def test_an_isolated_point_does_not_turn_the_answer_into_nan(blobs):
     X, truth = blobs
     far = np.concatenate([X, [[1e4, 1e4, 1e4, 1e4]]])
     for model in (
-        SpectralClustering(3),
+        SpectralClustering(3, affinity="nearest_neighbors"),
         SpectralClustering(3, affinity="rbf"),
         SpectralClustering(3, affinity="rbf", gamma=1e9, n_components=20),
         SpectralClustering(3, affinity="rbf", gamma=1e-12),
