@@ -29,6 +29,8 @@ ORDER = (
     "show",
     "export",
     "results",
+    "workers",
+    "streaming",
     "description",
     "study",
     "demo",
@@ -37,7 +39,7 @@ ORDER = (
     "__main__",
 )
 ENGINE_MAY = {"errors", "spectral"}
-CONDUCTORS = {"results", "description", "study", "demo", "app", "cli"}
+CONDUCTORS = {"results", "workers", "streaming", "description", "study", "demo", "app", "cli"}
 """They lead through the stages and hand paths on; the stages read and write."""
 
 DISK_AND_NETWORK = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 app = typer.Typer(
     name="strandline",
@@ -139,6 +139,13 @@ Anonymous = Annotated[
     bool,
     typer.Option("--anonymous", help="Read S3 without credentials.", rich_help_panel=SOURCE),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TCP://HOST:PORT",
+        help="A Dask scheduler whose workers do the work; default: the threads of this machine.",
+    ),
+]
 Date = Annotated[
     str | None,
     typer.Option(help="Date, if the source does not say it.", rich_help_panel=SOURCE),
@@ -166,7 +173,7 @@ def main() -> None:
                 "This is a fault of Strandline; run again with --debug and report what it says."
             )
             sys.exit(1)
-        _complain(f"Error: {error}")
+        _complain(" ".join([f"Error: {error}", *getattr(error, "__notes__", [])]))
         sys.exit(EXIT_ERROR)
 
 
@@ -204,7 +211,9 @@ def demo(
     from strandline.demo import run_demo
 
     with _progress() as progress:
-        demonstration = run_demo(out, resolution=resolution, seed=seed, progress=progress)
+        demonstration = run_demo(
+            out, resolution=resolution, seed=seed, progress=progress["progress"]
+        )
     typer.echo(demonstration.summary())
     _say_results(out)
 
@@ -257,6 +266,7 @@ def segment(
     platform: Platform = None,
     source_crs: SourceCrs = None,
     anonymous: Anonymous = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Cluster one scene by its spectra and map its water."""
     _study([(source, date)], locals())
@@ -291,6 +301,7 @@ def change(
     platform: Platform = None,
     source_crs: SourceCrs = None,
     anonymous: Anonymous = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Map where water was lost and gained between two scenes."""
     _study([(before, date_before), (after, date_after)], locals())
@@ -303,12 +314,13 @@ def replay(
         Path | None,
         typer.Option("--out", "-o", help="Folder for the new results; default: compare only."),
     ] = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Repeat a run from its record and check that every byte is the same."""
     from strandline.study import replay_study
 
     with _progress() as progress:
-        count = replay_study(record, out, progress=progress)
+        count = replay_study(record, out, scheduler=scheduler, **progress)
     typer.echo(f"All {count} results are the same, byte for byte.")
     if out is not None:
         _say_results(out)
@@ -339,7 +351,7 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
     }
     config = StudyConfig.parse({"scenes": scenes, **_without_none(settings)})
     with _progress() as progress:
-        run_study(config, given["out"], progress=progress)
+        run_study(config, given["out"], scheduler=given["scheduler"], **progress)
     typer.echo(read_summary(given["out"]))
     _say_results(given["out"])
 
@@ -385,20 +397,21 @@ def _labels(text: str | None) -> list[int] | None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Show each stage with a bar of its tasks; plain lines where there is no terminal."""
+def _progress() -> Iterator[dict[str, Any]]:
+    """Show each stage with a bar of its tasks or tiles; plain lines where there is no terminal."""
     from rich.console import Console
 
     console = Console(stderr=True)
     try:
         if not console.is_terminal:
-            yield lambda stage: typer.echo(f"{stage} …", err=True)
+            yield {"progress": lambda stage: typer.echo(f"{stage} …", err=True)}
             return
         from strandline.progress import stage_bars
 
-        with stage_bars(console) as begin:
-            yield begin
-    except KeyboardInterrupt:
+        with stage_bars(console) as bars:
+            yield {"progress": bars.begin, "on_tile": bars.count}
+    except KeyboardInterrupt as interruption:
         # Caught here, since Typer's own handling says nothing and differs between versions.
-        _complain("Interrupted. Nothing half-finished was left behind.")
+        kept = getattr(interruption, "__notes__", ["Nothing half-finished was left behind."])
+        _complain(" ".join(["Interrupted.", *kept]))
         raise typer.Exit(EXIT_INTERRUPTED) from None

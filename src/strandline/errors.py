@@ -157,6 +157,13 @@ class RecordError(StrandlineError, ValueError):
     """A record cannot be replayed, or its replay gave other bytes."""
 
 
+# --- workers ---------------------------------------------------------------
+
+
+class SchedulerError(StrandlineError, ConnectionError):
+    """A Dask scheduler cannot be reached, or its workers cannot do the work."""
+
+
 # --- warnings --------------------------------------------------------------
 
 

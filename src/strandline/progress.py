@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 
 @contextmanager
-def stage_bars(console: Console) -> Iterator[Callable[[str], None]]:
+def stage_bars(console: Console) -> Iterator[StageBars]:
     """Draw a bar per stage.
 
     Parameters
@@ -22,21 +22,23 @@ def stage_bars(console: Console) -> Iterator[Callable[[str], None]]:
 
     Yields
     ------
-    callable
-        To be called with the name of each stage when it begins.
+    StageBars
+        Its `begin` is to be called with the name of each stage, its `count` with finished
+        tiles.
     """
     columns = (
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
+        TextColumn("{task.fields[tiles]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as bars, _TaskCounter(bars) as counter:
-        yield counter.begin
-        counter.finish()
+    with Progress(*columns, console=console) as bars, StageBars(bars) as stages:
+        yield stages
+        stages.finish()
 
 
-class _TaskCounter(Callback):
+class StageBars(Callback):
     """Move the current stage's bar on with every task of Dask's local schedulers."""
 
     def __init__(self, bars: Progress) -> None:
@@ -45,23 +47,32 @@ class _TaskCounter(Callback):
         )
         self._bars = bars
         self._stage: Any = None
+        self._by_tiles = False
 
     def begin(self, stage: str) -> None:
         """Complete the current stage's bar and start the next one's."""
         self.finish()
-        self._stage = self._bars.add_task(stage, total=None)
+        self._by_tiles = False
+        self._stage = self._bars.add_task(stage, total=None, tiles="")
+
+    def count(self, finished: int, total: int) -> None:
+        """Fill the current stage's bar by tiles, from now on."""
+        self._by_tiles = True
+        if self._stage is not None:
+            tiles = f"{finished}/{total} tiles"
+            self._bars.update(self._stage, completed=finished, total=total, tiles=tiles)
 
     def finish(self) -> None:
         """Complete the current stage's bar."""
         if self._stage is not None:
-            self._bars.update(self._stage, total=1, completed=1)
+            self._bars.update(self._stage, total=1, completed=1, tiles="")
 
     def _plan(self, dsk: Any, state: Any) -> None:
-        if self._stage is not None:
+        if self._stage is not None and not self._by_tiles:
             self._bars.update(
                 self._stage, total=len(state["waiting"]) + len(state["ready"]), completed=0
             )
 
     def _count(self, key: Any, result: Any, dsk: Any, state: Any, worker: Any) -> None:
-        if self._stage is not None:
+        if self._stage is not None and not self._by_tiles:
             self._bars.advance(self._stage)

@@ -33,7 +33,7 @@ class Results:
     config : StudyConfig
         What was asked for.
     scenes : DataArray of shape (time, band, y, x)
-        The acquisitions on the common grid.
+        The acquisitions on the common grid, as `views_of` thinned them out for pictures.
     segmentation : Dataset
         From `strandline.segment`.
     evidence : DataFrame
@@ -114,6 +114,13 @@ class Results:
             first, last = dates_of(self.scenes)[0], dates_of(self.scenes)[-1]
             over = self.scenes[-1]
             yield "change", maps.change_map(self.change, over=over, dates=(first, last))
+
+
+def views_of(scenes: xr.DataArray) -> xr.DataArray:
+    """Thin out scenes for the pictures, all bands and dates in one go, and keep them in memory."""
+    from strandline.show.display import reduce_scenes
+
+    return reduce_scenes(scenes)
 
 
 def dates_of(scenes: xr.DataArray) -> list[str]:

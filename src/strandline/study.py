@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -21,22 +22,35 @@ if TYPE_CHECKING:
     import xarray as xr
     from odc.geo.geobox import GeoBox
 
+    from strandline.export.work import WorkFolder
+
 __all__ = ["StudyConfig", "replay_study", "run_study", "study_grid"]
 
 Progress = Callable[[str], None]
 """Is called with a stage's name when it begins."""
 
-IN_MEMORY_BYTES = 4 << 30
-"""Scenes on the common grid up to this size are read once and kept; larger ones stay lazy."""
+TileCount = Callable[[int, int], None]
+"""Is called with how many tiles are labelled, and how many there are."""
+
+IN_MEMORY_BYTES = 1 << 28
+"""Scenes on the common grid up to this size are read once and kept; larger ones are streamed."""
 
 
 def run_study(
     config: StudyConfig | dict[str, Any],
     out: str | os.PathLike[str],
     *,
+    scheduler: str | None = None,
     progress: Progress | None = None,
+    on_tile: TileCount | None = None,
 ) -> Path:
     """Run a study and leave its results in a folder.
+
+    Scenes larger than `IN_MEMORY_BYTES` are never in memory as a whole: they are labelled
+    tile by tile. So are all scenes where an active `distributed.Client` or a `scheduler`
+    does the work. If such a run is interrupted, what it had finished stays in a hidden
+    folder beside the results, and the same call goes on from there. The results are the
+    same to the byte, whoever made them.
 
     Parameters
     ----------
@@ -44,8 +58,13 @@ def run_study(
         What to do.
     out : path-like
         Folder for the results. It appears, or changes, only when all of them are complete.
+    scheduler : str, optional
+        Address of a Dask scheduler, ``tcp://host:port``, whose workers do the work; they have
+        to reach the sources of the scenes.
     progress : callable, optional
         Called with the name of each stage when it begins.
+    on_tile : callable, optional
+        Called with the number of finished tiles, and of all, while scenes are labelled.
 
     Returns
     -------
@@ -57,7 +76,9 @@ def run_study(
     ConfigurationError
         If the configuration cannot work.
     SceneError, GridError, WaterError, OutputError
-        From the stages; nothing is left behind then.
+        From the stages; nothing is left behind then but finished tiles.
+    SchedulerError
+        If the scheduler does not answer, has no workers, or is lost.
 
     Examples
     --------
@@ -71,42 +92,46 @@ def run_study(
     ['areas.csv', 'evidence.csv', 'signatures.csv']
     """
     from strandline.change import compare
-    from strandline.export.atomic import staged_folder
+    from strandline.export.atomic import check_folder, staged_folder
     from strandline.export.record import build_record, write_record
-    from strandline.results import Results, area_table
-    from strandline.segmentation import segment
+    from strandline.export.work import work_folder
+    from strandline.results import Results, area_table, views_of
     from strandline.water import find_water, water_mask
+    from strandline.workers import only_here, workers
 
     if not isinstance(config, StudyConfig):
         config = StudyConfig.parse(config)
+    config = config.anchored()
+    check_folder(out)
     clock = _Clock(progress)
-    with staged_folder(out) as folder:
+    with workers(scheduler) as client:
         with clock("opening the scenes"):
             opened = [_open(source, config) for source in config.scenes]
             record = _record_of_inputs(config)
-        with clock("reading onto one grid"):
-            grid = study_grid(config, opened[0])
-            scenes = _in_memory(_together(opened, grid, config.resampling))
-        with clock("clustering the spectra"):
-            segmentation = segment(
-                scenes,
-                config.n_clusters,
-                bands=config.bands,
-                standardize=config.standardize,
-                random_state=config.seed,
-                n_subclusters=config.n_subclusters,
-            ).compute()
-        with clock("finding the water"):
-            evidence = find_water(segmentation, at=config.water_at, labels=config.water_labels)
-            water = water_mask(segmentation, evidence)
-        with clock("comparing the dates"):
-            change = compare(water[0], water[1]) if len(config.scenes) == 2 else None
-            areas = area_table(water, change, config.water_at)
-        with clock("writing maps, pictures and the report"):
-            results = Results(config, scenes, segmentation, evidence, water, change, areas)
-            results.write(folder, build_record(**record))
-        complete = build_record(**record, outputs=folder, timings=clock.seconds)
-        write_record(complete, folder)
+        with work_folder(out, _key(build_record(**record))) as work:
+            with clock("reading onto one grid"):
+                grid = study_grid(config, opened[0])
+                scenes, dates = _together(opened, grid, config.resampling)
+                if client is None:
+                    scenes = _in_memory(scenes)
+            with clock("clustering the spectra"):
+                segmentation = _segment(scenes, dates, config, work, client, on_tile)
+            with clock("thinning out for the pictures"):
+                views = views_of(scenes)
+            with only_here(client), staged_folder(out) as folder:
+                with clock("finding the water"):
+                    evidence = find_water(
+                        segmentation, at=config.water_at, labels=config.water_labels
+                    )
+                    water = water_mask(segmentation, evidence)
+                with clock("comparing the dates"):
+                    change = compare(water[0], water[1]) if len(config.scenes) == 2 else None
+                    areas = area_table(water, change, config.water_at)
+                with clock("writing maps, pictures and the report"):
+                    results = Results(config, views, segmentation, evidence, water, change, areas)
+                    results.write(folder, build_record(**record))
+                complete = build_record(**record, outputs=folder, timings=clock.seconds)
+                write_record(complete, folder)
     return Path(out)
 
 
@@ -114,7 +139,9 @@ def replay_study(
     record: str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,
     *,
+    scheduler: str | None = None,
     progress: Progress | None = None,
+    on_tile: TileCount | None = None,
 ) -> int:
     """Repeat a study from its record, and check that the results are the same bytes.
 
@@ -124,7 +151,7 @@ def replay_study(
         ``record.json`` of an earlier run, or its folder.
     out : path-like, optional
         Folder for the new results. Default: they are compared and thrown away.
-    progress : callable, optional
+    scheduler, progress, on_tile : optional
         As for `run_study`.
 
     Returns
@@ -153,7 +180,11 @@ def replay_study(
     config = StudyConfig.parse(earlier["config"])
     with TemporaryDirectory(prefix="strandline-replay-") as scratch:
         folder = run_study(
-            config, Path(scratch) / "results" if out is None else out, progress=progress
+            config,
+            Path(scratch) / "results" if out is None else out,
+            scheduler=scheduler,
+            progress=progress,
+            on_tile=on_tile,
         )
         different = compare_outputs(earlier, folder)
     if different:
@@ -229,19 +260,52 @@ def _open(source: SceneSource, config: StudyConfig) -> xr.DataArray:
     return open_scene(source.source, **options)
 
 
-def _together(opened: list[xr.DataArray], grid: GeoBox, resampling: str) -> xr.DataArray:
-    """Put the scenes on one grid; a lone scene needs no date."""
+def _together(
+    opened: list[xr.DataArray], grid: GeoBox, resampling: str
+) -> tuple[xr.DataArray, list[xr.DataArray]]:
+    """Put the scenes on one grid: all dates as one, and each by itself in its own chunks."""
     from strandline.prepare import regrid, stack_scenes
 
-    if len(opened) == 1 and "time" not in opened[0].coords:
-        platform = str(opened[0].attrs.get("platform", "unknown"))
-        dated = regrid(opened[0], grid, resampling=resampling).expand_dims("time")
-        return dated.assign_coords(platform=("time", [platform]))
-    return stack_scenes(opened, grid, resampling=resampling)
+    dates = [regrid(scene, grid, resampling=resampling) for scene in opened]
+    if len(dates) == 1 and "time" not in dates[0].coords:  # a lone scene needs no date
+        platform = str(dates[0].attrs.get("platform", "unknown"))
+        together = dates[0].expand_dims("time")
+        return together.assign_coords(platform=("time", [platform])), dates
+    return stack_scenes(dates, grid, resampling=resampling), dates
 
 
 def _in_memory(scenes: xr.DataArray) -> xr.DataArray:
     return scenes.compute() if scenes.nbytes <= IN_MEMORY_BYTES else scenes
+
+
+def _segment(
+    scenes: xr.DataArray,
+    dates: list[xr.DataArray],
+    config: StudyConfig,
+    work: WorkFolder,
+    client: Any,
+    on_tile: TileCount | None,
+) -> xr.Dataset:
+    """Segment in memory what is there, and tile by tile what is not."""
+    from strandline.segmentation.segment import fit_segmentation, segment
+    from strandline.streaming import stream_segmentation
+
+    parameters: dict[str, Any] = {
+        "n_clusters": config.n_clusters,
+        "bands": config.bands,
+        "standardize": config.standardize,
+        "random_state": config.seed,
+        "n_subclusters": config.n_subclusters,
+    }
+    if scenes.chunks is None:
+        return segment(scenes, **parameters)
+    fit = partial(fit_segmentation, **parameters)
+    return stream_segmentation(scenes, dates, fit, work, client=client, on_tile=on_tile)
+
+
+def _key(record: dict[str, Any]) -> dict[str, Any]:
+    """Take from a record what finished tiles depend on."""
+    return {name: record[name] for name in ("config", "inputs", "strandline", "packages")}
 
 
 def _record_of_inputs(config: StudyConfig) -> dict[str, Any]:

@@ -136,6 +136,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             _move([p.name for p in partial.iterdir()], partial, target.parent, last=target.name)
 
 
+def check_folder(out: str | os.PathLike[str]) -> None:
+    """Refuse a folder for results early, if it is plain that it cannot be written.
+
+    Raises
+    ------
+    OutputError
+        If ``out`` is a file, or nobody may write there.
+    """
+    target = Path(out)
+    with _reporting(target):
+        existing = next(path for path in (target, *target.absolute().parents) if path.exists())
+        if not existing.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(existing))
+        if not os.access(existing, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(existing))
+
+
 @contextlib.contextmanager
 def staged_folder(out: str | os.PathLike[str]) -> Iterator[Path]:
     """Write a whole set of results, and let it appear in ``out`` only when it is complete.

@@ -10,7 +10,7 @@ import pandas as pd
 import pyproj
 import xarray as xr
 
-from strandline.show.display import data_extent
+from strandline.show.display import data_extent, stripes
 from strandline.show.furniture import Place
 from strandline.show.palettes import palette_for
 
@@ -53,7 +53,8 @@ def grid_text(data: xr.DataArray) -> str:
     if place.crs is None:
         return "no coordinate system"
     code = place.crs.to_epsg()
-    size = abs(place.pixel[0])
+    # What was thinned out for a picture tells the size that its pixels had before.
+    size = float(data.attrs.get("pixel_size", abs(place.pixel[0])))
     unit = "°" if place.crs.is_geographic else " m"
     pixels = f"{size:.3g}{unit} pixels" if size < 1000 else f"{size / 1000:.3g} km pixels"
     return " · ".join(filter(None, (pixels, f"EPSG:{code}" if code else place.crs.name)))
@@ -176,7 +177,12 @@ def stored_values(classes: xr.DataArray) -> set[int]:
 
 
 def _counts(classes: xr.DataArray) -> np.ndarray:
-    return np.bincount(np.asarray(classes).ravel(), minlength=256)
+    """Pixels of each value, stripe by stripe: counting widens bytes to integers of eight."""
+    counts = np.zeros(256, dtype=np.int64)
+    for stripe in stripes(classes):
+        for row in np.asarray(stripe):
+            counts += np.bincount(row, minlength=256)
+    return counts
 
 
 def percent_text(share: float) -> str:

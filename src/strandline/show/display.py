@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ MAX_PIXELS = 1200
 """Longest side of a displayed image; a printed picture resolves no more."""
 
 _STRETCH_SAMPLE = 400  # longest side of what the percentiles are taken from
+
+_STRIPE_PIXELS = 1 << 22  # of a map that is looked through piece by piece
 
 _WATER_COLOUR = 0.20  # what dark water may differ between bands, as a part of the whole span
 
@@ -136,15 +138,59 @@ def reduce_values(layer: xr.DataArray, max_pixels: int = MAX_PIXELS) -> np.ndarr
     array([[1.]], dtype=float32)
     """
     step = _step(layer.shape, max_pixels)
+    return np.asarray(layer if step == 1 else _averaged(layer, step), dtype=np.float32)
+
+
+def reduce_scenes(scenes: xr.DataArray, max_pixels: int = MAX_PIXELS) -> xr.DataArray:
+    """Average scenes down to what pictures show, reading a lazy one once.
+
+    Parameters
+    ----------
+    scenes : DataArray
+        Dims (time, band, y, x) or (band, y, x); NaN where not observed.
+    max_pixels : int
+        Longest side of the result.
+
+    Returns
+    -------
+    DataArray
+        In memory, with the coordinates of the larger pixels; the attribute ``pixel_size``
+        says how large they were. The scenes themselves if they are small enough.
+
+    Examples
+    --------
+    >>> scene = xr.DataArray(np.ones((1, 4, 4)), dims=("band", "y", "x"))
+    >>> reduce_scenes(scene, 2).sizes["x"]
+    2
+    """
+    step = _step(scenes.shape, max_pixels)
     if step == 1:
-        return np.asarray(layer, dtype=np.float32)
-    y, x = layer.dims
-    values = layer.astype(np.float32)
+        return scenes.compute()
+    pixel_size = abs(_edge_and_step(scenes, scenes.dims[-1])[1])
+    if scenes.chunks is None:  # layer by layer, or its copies would take more than the scenes
+        scenes = scenes.chunk(dict.fromkeys(scenes.dims[:-2], 1))
+    reduced = _averaged(scenes, step).compute()
+    extent = image_extent(scenes, max_pixels)
+    for dim, first, last in (
+        (scenes.dims[-2], extent.top, extent.bottom),
+        (scenes.dims[-1], extent.left, extent.right),
+    ):
+        if dim in scenes.coords:
+            count = reduced.sizes[dim]
+            centres = first + (last - first) * (np.arange(count) + 0.5) / count
+            reduced = reduced.assign_coords({dim: (dim, centres, scenes[dim].attrs)})
+    return reduced.assign_attrs({**scenes.attrs, "pixel_size": pixel_size})
+
+
+def _averaged(values: xr.DataArray, step: int) -> xr.DataArray:
+    """Mean of the observed values of each block; NaN where there are none."""
+    y, x = values.dims[-2:]
+    values = values.astype(np.float32)
     seen = values.notnull()
     blocks = {y: step, x: step}
     total = values.where(seen, 0).coarsen(blocks, boundary="pad").sum()
     count = seen.astype(np.float32).coarsen(blocks, boundary="pad").sum()
-    return np.asarray((total / count.where(count > 0)).astype(np.float32))
+    return (total / count.where(count > 0)).astype(np.float32)
 
 
 def reduce_classes(classes: xr.DataArray, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -168,10 +214,35 @@ def reduce_classes(classes: xr.DataArray, max_pixels: int = MAX_PIXELS) -> np.nd
     >>> reduce_classes(classes, 1)
     array([[3]], dtype=uint8)
     """
-    values = np.asarray(classes, dtype=np.uint8)
-    step = _step(values.shape, max_pixels)
+    step = _step(classes.shape, max_pixels)
     if step == 1:
-        return values
+        return np.asarray(classes, dtype=np.uint8)
+    parts = [_commonest(np.asarray(part, dtype=np.uint8), step) for part in stripes(classes, step)]
+    return np.concatenate(parts)
+
+
+def stripes(classes: xr.DataArray, multiple: int = 1) -> Iterator[xr.DataArray]:
+    """Cut a map, (y, x), into stripes of at most some four million pixels, from the top.
+
+    Parameters
+    ----------
+    classes : DataArray
+        In memory or lazy.
+    multiple : int
+        Of this many rows each stripe has a multiple; the last one may have fewer.
+
+    Yields
+    ------
+    DataArray
+    """
+    rows, columns = classes.shape
+    height = max(1, _STRIPE_PIXELS // max(1, columns * multiple)) * multiple
+    for top in range(0, rows, height):
+        yield classes[top : top + height]
+
+
+def _commonest(values: np.ndarray, step: int) -> np.ndarray:
+    """Give each block its commonest class."""
     rows, columns = (-(-n // step) for n in values.shape)
     padding = ((0, rows * step - values.shape[0]), (0, columns * step - values.shape[1]))
     # The last block repeats the edge, so that its own pixels decide.

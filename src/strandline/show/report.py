@@ -133,7 +133,8 @@ def _summary(
         for i, d in enumerate(dated)
     ]
     count = "One scene" if len(dated) == 1 else f"{len(dated)} scenes"
-    rows, columns = dated[0].shape[-2:]
+    # The scenes may have been thinned out for the pictures.
+    rows, columns = segmentation.get("labels", dated[0]).shape[-2:]
     clusters = segmentation.sizes.get("cluster", 0)
     pixels = int(np.asarray(segmentation["pixels"]).sum())
     joint = "" if len(dated) == 1 else ", one model for all dates, so that a cluster means the same"

@@ -1,0 +1,205 @@
+"""Scenes bigger than memory: labelled tile by tile, resumed where an interruption came.
+
+The fit reads the scenes once and keeps a sample. Then every tile of every date is read,
+labelled and packed by whoever is free, here or on a worker; only maps of classes come
+back, a byte per pixel before packing, and each finished tile is kept on disk at once. The
+maps are the same to the byte as those made in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from strandline.errors import ModelFileError, OutputError
+from strandline.export.work import WorkFolder, decode_tile, encode_tile
+from strandline.segmentation.fitted import dump_fitted, load_fitted
+from strandline.segmentation.model import SegmentationModel
+from strandline.segmentation.segment import complete_segmentation
+from strandline.workers import finish_tiles
+
+MAPS_IN_MEMORY = 1 << 28
+"""Finished maps up to this size (bytes) are held in memory, larger ones stay on disk."""
+
+TILE_SIDE = 2048
+"""Tiles are the chunks of the scenes, cut where they are larger than this."""
+
+WORK_BYTES = 1 << 30
+"""What the tiles in work may take together; it limits the threads."""
+
+_COPIES = 4  # a tile is there as stored numbers, reflectance, masked, and as samples
+
+_FIT = "fit"
+
+TileCount = Callable[[int, int], None]
+"""Is called with how many tiles are finished, and how many there are."""
+
+
+class _Place(NamedTuple):
+    """Where a tile lies: its name, first row and column, and size."""
+
+    name: str
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def stream_segmentation(
+    scenes: xr.DataArray,
+    dates: Sequence[xr.DataArray],
+    fit: Callable[[xr.DataArray], xr.Dataset],
+    work: WorkFolder,
+    *,
+    client: Any = None,
+    on_tile: TileCount | None = None,
+) -> xr.Dataset:
+    """Segment scenes tile by tile.
+
+    Parameters
+    ----------
+    scenes : DataArray of shape (time, band, y, x)
+        All dates, lazy.
+    dates : sequence of DataArray of shape (band, y, x)
+        The same dates one by one, each in chunks of its own: those of its source, so that
+        no part of it is read twice.
+    fit : callable
+        Takes the scenes and gives what `strandline.segmentation.fit_segmentation` does.
+    work : WorkFolder
+        Where finished tiles are kept, or found from an earlier run.
+    client : distributed.Client, optional
+        Whose workers do the work; None: threads of this process.
+    on_tile : callable, optional
+        Called with the number of finished tiles and of all tiles.
+
+    Returns
+    -------
+    Dataset
+        As from `strandline.segment`, its maps lazy. They are on this machine: compute with
+        Dask's threads.
+    """
+    fitted = _fitted(scenes, fit, work)
+    model = SegmentationModel.of(fitted)
+    plans = [_plan(number, date, model) for number, date in enumerate(dates)]
+    total = sum(map(len, plans))
+    tiles = {
+        place.name: tile
+        for plan in plans
+        for place, tile in plan.items()
+        if work.kept(place.name) is None
+    }
+    finished = total - len(tiles)
+    tell = on_tile or _say_nothing
+    tell(finished, total)
+
+    def done(name: str, data: bytes) -> None:
+        nonlocal finished
+        work.keep(name, data)
+        finished += 1
+        tell(finished, total)
+
+    if tiles:
+        largest = max(place.height * place.width for plan in plans for place in plan)
+        tile_bytes = largest * len(model.bands) * scenes.dtype.itemsize * _COPIES
+        finish_tiles(tiles, done, client, _threads(tile_bytes))
+    maps = model.predict(scenes)
+    classes = _maps(work, [list(plan) for plan in plans], (scenes.sizes["y"], scenes.sizes["x"]))
+    for number, name in enumerate(("labels", "subclusters")):
+        maps[name] = maps[name].copy(data=classes[:, number])
+    return complete_segmentation(fitted, maps)
+
+
+def _fitted(
+    scenes: xr.DataArray, fit: Callable[[xr.DataArray], xr.Dataset], work: WorkFolder
+) -> xr.Dataset:
+    data = work.kept(_FIT)
+    if data is not None:
+        try:
+            return load_fitted(data)
+        except ModelFileError:
+            pass  # by a version that wrote it otherwise: fit anew
+    fitted = fit(scenes)
+    work.keep(_FIT, dump_fitted(fitted))
+    return fitted
+
+
+def _plan(number: int, date: xr.DataArray, model: SegmentationModel) -> dict[_Place, Any]:
+    """Lay the tiles of a date, and say how each is computed."""
+    from dask.delayed import delayed
+
+    data = date.sel(band=list(model.bands)).transpose("band", "y", "x").data
+    heights, widths = _cut(data.chunks[1]), _cut(data.chunks[2])
+    blocks = model.classify_blocks(data.rechunk({1: heights, 2: widths})).to_delayed()[0]
+    pack = delayed(encode_tile, pure=True)
+    tiles = {}
+    for i, height in enumerate(heights):
+        for j, width in enumerate(widths):
+            top, left = sum(heights[:i]), sum(widths[:j])
+            name = f"tile-{number}-{top}-{left}-{height}x{width}"
+            tiles[_Place(name, top, left, height, width)] = pack(blocks[i, j])
+    return tiles
+
+
+def _cut(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    cut: list[int] = []
+    for size in sizes:
+        whole, rest = divmod(size, TILE_SIDE)
+        cut += [TILE_SIDE] * whole + ([rest] if rest else [])
+    return tuple(cut)
+
+
+def _threads(tile_bytes: int) -> int:
+    """How many tiles may be in work at a time."""
+    from strandline.spectral.tiles import thread_count
+
+    return max(1, min(thread_count(None), WORK_BYTES // max(tile_bytes, 1)))
+
+
+def _say_nothing(finished: int, total: int) -> None:
+    """Stand in for a caller who does not want to know."""
+
+
+# --- the finished maps ----------------------------------------------------------
+
+
+def _maps(work: WorkFolder, dates: Sequence[Sequence[_Place]], plane: tuple[int, int]) -> Any:
+    """Give all classes as a Dask array of shape (time, 2, y, x)."""
+    import dask.array as da
+
+    if len(dates) * 2 * plane[0] * plane[1] > MAPS_IN_MEMORY:
+        return da.stack([_on_disk(work, places) for places in dates])  # type: ignore[no-untyped-call]  # Dask is untyped
+    whole = np.empty((len(dates), 2, *plane), np.uint8)
+    for number, places in enumerate(dates):
+        for place in places:
+            rows = slice(place.top, place.top + place.height)
+            columns = slice(place.left, place.left + place.width)
+            whole[number, :, rows, columns] = _read(work, place)
+    # In chunks all the same, so that what follows needs no large copies of it.
+    return da.from_array(whole, chunks=(1, 1, TILE_SIDE, TILE_SIDE), name=False)  # type: ignore[no-untyped-call]  # Dask is untyped
+
+
+def _on_disk(work: WorkFolder, places: Sequence[_Place]) -> Any:
+    import dask.array as da
+    from dask.delayed import delayed
+
+    read = delayed(partial(_read, work), pure=False)
+    rows: dict[int, list[Any]] = {}
+    for place in places:
+        tile = da.from_delayed(read(place), (2, place.height, place.width), np.uint8)  # type: ignore[no-untyped-call]  # Dask is untyped
+        rows.setdefault(place.top, []).append(tile)
+    return da.block([list(row) for row in rows.values()])  # type: ignore[no-untyped-call]  # Dask is untyped
+
+
+def _read(work: WorkFolder, place: _Place) -> NDArray[np.uint8]:
+    data = work.kept(place.name)
+    if data is None:
+        raise OutputError(
+            f"A finished tile is gone or damaged: '{work.folder / place.name}'.",
+            remedy="Run the same command again: the tile is made anew.",
+        )
+    return decode_tile(data, (2, place.height, place.width))
