@@ -109,6 +109,14 @@ def test_replay_gives_the_same_bytes(results, tmp_path):
         assert (tmp_path / "again" / name).read_bytes() == (results / name).read_bytes(), name
 
 
+def test_a_study_of_relative_paths_is_replayed_from_any_folder(pair, tmp_path, monkeypatch):
+    folder = Path(pair[0]["source"])
+    monkeypatch.chdir(folder.parent)
+    sl.run_study({"scenes": [{"source": folder.name}], "n_clusters": 3}, tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    assert replay_study("out/record.json") > 0
+
+
 def test_replay_refuses_changed_inputs(pair, tmp_path):
     scene, _ = sl.simulate_scene(size=(100, 100), resolution=300, path=tmp_path)
     folder = Path(scene.attrs["source"])
@@ -200,6 +208,31 @@ def test_the_command_in_the_record_is_the_one_that_was_run():
         *("strandline", "change", "a.tif", "b.tif"),
         *("--center", "-118.7", "38.7", "--buffer", "17000"),
         *("--bands", "green,nir08", "--clusters", "4"),
+    ]
+
+
+def test_the_command_says_how_to_read_the_scenes():
+    options = {
+        "platform": "landsat-5",
+        "scale": 1e-4,
+        "band_names": ["green", "nir08"],
+        "crs": "EPSG:32611",
+        "storage_options": {"anon": True, "secret": "s"},
+    }
+    config = StudyConfig.parse(
+        {
+            "scenes": [
+                {"source": "a.tif", "time": "1988-10-22", **options},
+                {"source": "b.tif", "time": "2017-10-22", **options},
+            ],
+            "mask": [],
+        }
+    )
+    assert config.command() == [
+        *("strandline", "change", "a.tif", "b.tif"),
+        *("--date-before", "1988-10-22", "--date-after", "2017-10-22"),
+        *("--platform", "landsat-5", "--band-names", "green,nir08", "--scale", "0.0001"),
+        *("--source-crs", "EPSG:32611", "--anonymous", "--mask", "none"),
     ]
 
 

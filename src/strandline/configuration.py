@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -115,23 +116,79 @@ class StudyConfig(BaseModel):
         except ValidationError as error:
             raise ConfigurationError(_readable(error)) from error
 
+    def anchored(self) -> StudyConfig:
+        """Name local files by their whole path: the study then means the same from any folder.
+
+        Examples
+        --------
+        >>> config = StudyConfig.parse({"scenes": [{"source": "s3://landsat/scene.tif"}]})
+        >>> config.anchored() == config
+        True
+        """
+        scenes = [
+            scene.model_copy(update={"source": _anchored(scene.source)}) for scene in self.scenes
+        ]
+        return self.model_copy(update={"scenes": scenes})
+
     def command(self) -> list[str]:
-        """Give the command line that runs this study (secrets stay out of it)."""
+        """Give the command line that runs this study (secrets stay out of it).
+
+        Where scenes are described in ways that the command line has no words for (a list of
+        files, options that differ between two scenes), only the record tells all.
+        """
         words = ["strandline", "change" if len(self.scenes) == 2 else "segment"]
         words += [
             scene.source if isinstance(scene.source, str) else ",".join(scene.source)
             for scene in self.scenes
         ]
+        words += self._scene_words()
         given = self.model_dump(mode="json", exclude_defaults=True, exclude={"scenes"})
         for name, value in given.items():
             parts = value if isinstance(value, list) else [value]
             if name in ("bands", "mask", "water_labels"):
                 parts = [",".join(map(str, parts))]
+            if name == "mask":
+                parts = [parts[0] or "none"]
             words += [_OPTION_NAMES.get(name, "--" + name.replace("_", "-")), *map(_number, parts)]
+        return words
+
+    def _scene_words(self) -> list[str]:
+        """Write how to read the scenes: what both have in common, and the date of each."""
+        dates = ("--date-before", "--date-after") if len(self.scenes) == 2 else ("--date",)
+        words = []
+        for option, scene in zip(dates, self.scenes, strict=True):
+            words += [] if scene.time is None else [option, scene.time]
+        first, last = self.scenes[0], self.scenes[-1]
+        for name, option in _SCENE_OPTIONS.items():
+            value = getattr(first, name)
+            if value is not None and value == getattr(last, name):
+                words += [option, ",".join(value) if isinstance(value, list) else _number(value)]
+        if not first.reflectance and not last.reflectance:
+            words.append("--digital-numbers")
+        if first.storage_options.get("anon") and last.storage_options.get("anon"):
+            words.append("--anonymous")
         return words
 
 
 _OPTION_NAMES = {"n_clusters": "--clusters", "n_subclusters": "--subclusters"}
+_SCENE_OPTIONS = {
+    "platform": "--platform",
+    "band_names": "--band-names",
+    "scale": "--scale",
+    "offset": "--offset",
+    "nodata": "--nodata",
+    "crs": "--source-crs",
+}
+
+
+def _anchored(source: str | list[str]) -> str | list[str]:
+    """Make paths absolute, wherever they point to; URLs are that already."""
+    if isinstance(source, list):
+        return [str(_anchored(one)) for one in source]
+    if "://" in source or source.startswith("/vsi"):
+        return source
+    # Not resolved: the results shall name a link as the user did.
+    return str(Path(source).expanduser().absolute())
 
 
 def _number(value: Any) -> str:

@@ -102,6 +102,7 @@ def run_study(
     if not isinstance(config, StudyConfig):
         config = StudyConfig.parse(config)
     config = config.anchored()
+    config = config.anchored()
     check_folder(out)
     clock = _Clock(progress)
     with workers(scheduler) as client:
