@@ -104,6 +104,13 @@ def test_a_name_that_does_not_exist_is_an_attribute_error():
         strandline.segmentise  # noqa: B018  the access itself is tested
 
 
+def test_plot_leads_to_the_pictures():
+    assert strandline.plot is import_module("strandline.show")
+    assert "plot" in dir(strandline)
+    for name in strandline.plot.__all__:
+        assert inspect.getdoc(getattr(strandline.plot, name)), f"plot.{name} is not documented"
+
+
 def test_star_import_brings_every_name():
     names: dict[str, Any] = {}
     exec("from strandline import *", names)

@@ -7,7 +7,7 @@ The stages, in their order; each takes what the one before returns:
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask                       which clusters are water, and why
     compare, areas                               what changed, in km²
-    report, run_study                            results that others can read and replay
+    plot, report, run_study                      pictures, and results to read and replay
 
 >>> import strandline as sl
 >>> scene, truth = sl.simulate_scene("2017-10-22", size=(200, 200), resolution=150)
@@ -23,6 +23,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import strandline.show as plot
     from strandline.change import areas as areas
     from strandline.change import compare as compare
     from strandline.export.model import load_model as load_model
@@ -74,10 +75,12 @@ __all__ = [*sorted(_HOMES), "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plot":
+        return import_module("strandline.show")
     if name not in _HOMES:
         raise AttributeError(f"module 'strandline' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, "plot"})
