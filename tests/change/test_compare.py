@@ -65,7 +65,7 @@ def test_another_grid_is_refused_with_both_grids():
 def test_what_is_no_mask_is_refused():
     before, after = masks()
     with pytest.raises(ConfigurationError, match=r"after=… .*got float64"):
-        compare(before, after.astype(float))
+        compare(before, after.drop_attrs().astype(float))
     with pytest.raises(ConfigurationError, match=r"before=… .*'band'"):
         compare(round_lake(), after)
     labels = before.copy(data=np.full((3, 3), 7, np.uint8))

@@ -25,6 +25,7 @@ from strandline.change.compare import (
 )
 from strandline.change.pixel_area import PixelAreas, pixel_area, pixel_areas
 from strandline.errors import ConfigurationError
+from strandline.prepare.classes import stored_classes
 from strandline.prepare.georeference import grid_of
 
 __all__ = ["areas", "pixel_area"]
@@ -110,12 +111,14 @@ def areas(mask_or_change: xr.DataArray, at: tuple[float, float] | None = None) -
     >>> areas(compare(before, after)).loc[["lost", "gained"]].round(2).values.tolist()
     [[2.0, 2.0, 2.0, 2.0], [0.0, 0.0, 0.0, 2.0]]
     """
-    array = mask_or_change
+    array = stored_classes(mask_or_change)
     if array.dtype != np.uint8 or not {"y", "x"} <= set(array.dims) <= {"time", "y", "x"}:
         raise ConfigurationError(
             "Areas need a water mask or a change map.",
             expected="a uint8 array of dimensions (y, x) or (time, y, x)",
             got=f"{array.dtype} of dimensions {tuple(map(str, array.dims))}",
+            remedy="Pass what water_mask or compare returned; open a file of it with "
+            "mask_and_scale=False.",
         )
     if is_change_map(array):
         return _change_areas(array, at)

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError, GridMismatchError
+from strandline.prepare.classes import stored_classes
 from strandline.prepare.georeference import attach_grid, describe_grid, grid_of, same_grid
 
 LAND, WATER, NOT_OBSERVED = 0, 1, 255
@@ -98,6 +99,7 @@ def compare(before: xr.DataArray, after: xr.DataArray) -> xr.DataArray:
 
 
 def _checked(mask: xr.DataArray, which: str) -> xr.DataArray:
+    mask = stored_classes(mask)
     if set(mask.dims) != {"y", "x"} or mask.dtype not in (np.uint8, bool):
         raise ConfigurationError(
             f"What was passed as {which}=… is no water mask of one date.",
@@ -132,7 +134,9 @@ def _dates(before: xr.DataArray, after: xr.DataArray) -> dict[str, str]:
     """Write the dates down where the masks have them."""
     dates: dict[str, str] = {}
     for name, mask in (("before", before), ("after", after)):
-        time: Any = mask.coords["time"].values if "time" in mask.coords else np.datetime64("NaT", "ns")
+        time: Any = (
+            mask.coords["time"].values if "time" in mask.coords else np.datetime64("NaT", "ns")
+        )
         if not np.isnat(time):
             dates[name] = str(time.astype("datetime64[D]"))
     return dates

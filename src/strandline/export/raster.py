@@ -23,6 +23,7 @@ import xarray as xr
 
 from strandline.errors import MissingCRSError, OutputError
 from strandline.export.atomic import output_error, replacing
+from strandline.prepare.classes import stored_classes
 from strandline.show.palettes import NOT_OBSERVED, Palette, flag_names, palette_for
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def write_cog(
     (255.0, (31, 95, 168, 255))
     """
     target = Path(path)
+    data = stored_classes(data)
     grid = _grid(data)
     layers, descriptions = _layers(data)
     categorical = layers.dtype == np.uint8

@@ -15,6 +15,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from strandline.errors import ConfigurationError, MissingBandError
+from strandline.prepare.classes import stored_classes
 from strandline.show.canvas import Legend, LegendRow, Panel, draw_sheet
 from strandline.show.captions import (
     class_amounts,
@@ -273,6 +274,7 @@ def change_map(
     Figure
         One map, areas in km² in the legend.
     """
+    change = stored_classes(change)
     palette = change_palette()
     (background,) = _backgrounds(over, 1)
     amounts = class_amounts(change)
@@ -406,6 +408,7 @@ def each_scene(scenes: xr.DataArray | Sequence[xr.DataArray]) -> Iterator[xr.Dat
 
 def each_map(classes: xr.DataArray) -> Iterator[xr.DataArray]:
     """Take a map of classes apart into (y, x) each."""
+    classes = stored_classes(classes)
     if classes.ndim == 2:
         yield classes
     elif classes.ndim == 3 and "time" in classes.dims:

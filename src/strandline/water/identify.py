@@ -20,6 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import WaterError
+from strandline.prepare.classes import stored_classes
 from strandline.prepare.georeference import grid_of, pixel_at
 from strandline.water.indices import awei_nsh, awei_sh, mndwi, ndwi
 
@@ -203,7 +204,7 @@ def _what_it_resembles(table: pd.DataFrame) -> list[str]:
 
 def _subcluster_at(segmentation: xr.Dataset, point: tuple[float, float]) -> int:
     """Read the map at a point, on the first date on which it was observed."""
-    subclusters = segmentation["subclusters"]
+    subclusters = stored_classes(segmentation["subclusters"])
     row, column = pixel_at(grid_of(subclusters), point)
     seen = np.atleast_1d(np.asarray(subclusters.isel(y=row, x=column).values))
     observed = seen[seen != NOT_OBSERVED]

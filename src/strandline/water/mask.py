@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import WaterError
+from strandline.prepare.classes import stored_classes
 from strandline.water.identify import NOT_OBSERVED, find_water
 
 LAND, WATER = 0, 1
@@ -50,7 +51,7 @@ def water_mask(
     [0, 1]
     """
     decision = water if isinstance(water, pd.DataFrame) else find_water(segmentation, labels=water)
-    subclusters = segmentation["subclusters"]
+    subclusters = stored_classes(segmentation["subclusters"])
     values = _lookup(decision, segmentation.sizes["subcluster"])
     data = subclusters.data
     mask = subclusters.copy(
