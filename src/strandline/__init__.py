@@ -23,7 +23,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import strandline.show as plot
     from strandline.change import areas as areas
     from strandline.change import compare as compare
     from strandline.export.model import load_model as load_model
@@ -46,6 +45,8 @@ if TYPE_CHECKING:
     from strandline.water import water_mask as water_mask
 
 __version__ = version("strandline")
+
+_PICTURES = "strandline.show"  # what `strandline.plot` is
 
 # Where each public name lives; imported when first used, so that `import strandline` is light.
 _HOMES = {
@@ -76,7 +77,7 @@ __all__ = [*sorted(_HOMES), "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name == "plot":
-        return import_module("strandline.show")
+        return import_module(_PICTURES)
     if name not in _HOMES:
         raise AttributeError(f"module 'strandline' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -6,6 +6,6 @@ all that labels depend on, to be applied to new scenes or written to a file.
 """
 
 from strandline.segmentation.model import SegmentationModel
-from strandline.segmentation.segment import segment
+from strandline.segmentation.segment import fit_segmentation, segment
 
-__all__ = ["SegmentationModel", "segment"]
+__all__ = ["SegmentationModel", "fit_segmentation", "segment"]
