@@ -110,7 +110,7 @@ def test_info_lists_a_catalogue(tmp_path):
     ("arguments", "said"),
     [
         (["info", "nothing.tif"], "There is no file 'nothing.tif'"),
-        (["segment", "nothing.tif"], "There is no file 'nothing.tif'"),
+        (["segment", "nothing.tif"], "/nothing.tif'. Check the path"),
         (["segment", "x.tif", "-k", "1"], "n_clusters"),
         (["segment", "x.tif", "--center", *LAKE], "center and buffer go together"),
         (["segment", "x.tif", "--water-labels", "a,b"], "cluster numbers"),
@@ -164,6 +164,41 @@ def test_interrupted_demo_leaves_no_results_that_look_whole(tmp_path):
     assert "Traceback" not in rest
     left = {path.name for path in (tmp_path / "demo").iterdir()}
     assert left == {"scenes"}  # the simulated products were complete by then
+
+
+def test_a_run_that_is_terminated_cleans_up_too(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "strandline", "demo", "--resolution", "90", "--out", "demo"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "finding the water" in line:  # the folder for the results is there by now
+            break
+    process.terminate()
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 143
+    assert "Traceback" not in rest
+    assert {path.name for path in tmp_path.iterdir()} == {"demo"}
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"scenes"}
+
+
+def test_messages_name_the_options_of_the_command(picture, tmp_path):
+    run = strandline("change", picture, picture, "-k", "3", cwd=tmp_path)
+    assert run.returncode == 2
+    assert "does not say when it was acquired" in run.stderr
+    assert run.stderr.rstrip().endswith("(Here: --date-before, --date-after.)")
+
+
+def test_warnings_are_a_line_without_the_place_in_the_code(products, tmp_path):
+    run = strandline("change", *products[::-1], "-k", "3", "--out", tmp_path / "out")
+    assert run.returncode == 0, run.stderr
+    (warning,) = (line for line in run.stderr.splitlines() if "2017-10-22" in line)
+    assert warning.startswith("Warning: The scene before is of 2017-10-22")
+    assert "warnings.warn" not in run.stderr
 
 
 def test_single_scene_results_match_the_library(picture, tmp_path):

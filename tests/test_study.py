@@ -14,7 +14,13 @@ import xarray as xr
 import strandline as sl
 from strandline.configuration import StudyConfig
 from strandline.demo import run_demo
-from strandline.errors import ConfigurationError, OutputError, RecordError, SourceNotFoundError
+from strandline.errors import (
+    ConfigurationError,
+    OutputError,
+    RecordError,
+    SourceNotFoundError,
+    SuspiciousSceneWarning,
+)
 from strandline.export.raster import write_cog
 from strandline.study import replay_study, study_grid
 from strandline.testing.lakes import round_lake
@@ -209,6 +215,12 @@ def test_the_command_in_the_record_is_the_one_that_was_run():
         *("--center", "-118.7", "38.7", "--buffer", "17000"),
         *("--bands", "green,nir08", "--clusters", "4"),
     ]
+
+
+def test_scenes_in_the_wrong_order_are_warned_of(pair, tmp_path):
+    config = {"scenes": pair[::-1], "n_clusters": 3}
+    with pytest.warns(SuspiciousSceneWarning, match=r"before is of 2017-10-22.*back in time"):
+        sl.run_study(config, tmp_path / "out")
 
 
 def test_the_command_says_how_to_read_the_scenes():

@@ -5,10 +5,13 @@ Errors are one readable message and exit code 2; ``--debug`` shows the traceback
 
 from __future__ import annotations
 
+import re
+import signal
 import sys
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -27,6 +30,26 @@ app = typer.Typer(
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+# What the library's parameters are called here, for messages that name them.
+_OPTIONS_OF = {
+    "band_names": ("--band-names",),
+    "bands": ("--bands",),
+    "platform": ("--platform",),
+    "scale": ("--scale",),
+    "offset": ("--offset",),
+    "nodata": ("--nodata",),
+    "reflectance": ("--digital-numbers",),
+    "storage_options": ("--anonymous",),
+    "mask": ("--mask",),
+    "time": ("--date", "--date-before", "--date-after"),
+    "resolution": ("--resolution",),
+    "n_clusters": ("--clusters",),
+    "n_subclusters": ("--subclusters",),
+    "at": ("--water-at",),
+    "labels": ("--water-labels",),
+}
 
 AREA, CLUSTERING, WATER, SOURCE = "Area and grid", "Clustering", "Water", "How to read the source"
 
@@ -35,7 +58,11 @@ Clusters = Annotated[
     int, typer.Option("--clusters", "-k", help="Number of clusters.", rich_help_panel=CLUSTERING)
 ]
 Subclusters = Annotated[
-    int, typer.Option(help="How finely water is decided about, in all.", rich_help_panel=WATER)
+    int | None,
+    typer.Option(
+        help="How finely water is decided about, in all; default: 96, or the clusters if more.",
+        rich_help_panel=WATER,
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of all random choices.", rich_help_panel=CLUSTERING)]
 Bands = Annotated[
@@ -152,10 +179,16 @@ Date = Annotated[
 ]
 
 
+class _Terminated(KeyboardInterrupt):
+    """The system asked us to end; that is done as tidily as on Ctrl-C."""
+
+
 def main() -> None:
     """Run the command line; errors become a message and an exit code."""
     debug = "--debug" in sys.argv
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    signal.signal(signal.SIGTERM, _terminate)
+    warnings.showwarning = _show_warning
     try:
         app(arguments, prog_name="strandline")
     except BrokenPipeError:
@@ -173,8 +206,51 @@ def main() -> None:
                 "This is a fault of Strandline; run again with --debug and report what it says."
             )
             sys.exit(1)
-        _complain(" ".join([f"Error: {error}", *getattr(error, "__notes__", [])]))
+        notes = getattr(error, "__notes__", [])
+        _complain(" ".join([f"Error: {error}", *_options_named(error, arguments), *notes]))
         sys.exit(EXIT_ERROR)
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise _Terminated
+
+
+_show_plainly = warnings.showwarning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Say our own warnings in a line, without the place in the code that others' come with."""
+    from strandline.errors import StrandlineWarning
+
+    if issubclass(category, StrandlineWarning):
+        _complain(f"Warning: {message}")
+    else:
+        _show_plainly(message, category, filename, lineno, file, line)
+
+
+def _options_named(error: Exception, arguments: Sequence[str]) -> list[str]:
+    """Say what the parameters that an error speaks of are called on the command line."""
+    from strandline.errors import MissingCRSError
+
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    command = commands.get(next((word for word in arguments if not word.startswith("-")), ""))
+    there = {option for parameter in getattr(command, "params", ()) for option in parameter.opts}
+    crs = ("--source-crs",) if isinstance(error, MissingCRSError) else ("--crs",)
+    names = re.findall(r"\b([a-z_]+)=|\b(storage_options)\b", str(error))
+    found = [
+        option
+        for name in dict.fromkeys(first or second for first, second in names)
+        for option in {**_OPTIONS_OF, "crs": crs}.get(name, ())
+        if option in there
+    ]
+    return [f"(Here: {', '.join(found)}.)"] if found else []
 
 
 def _complain(message: str) -> None:
@@ -244,7 +320,7 @@ def segment(
     source: Annotated[str, typer.Argument(help="The scene: as for `strandline info`.")],
     out: Out = Path("strandline-results"),
     clusters: Clusters = 8,
-    subclusters: Subclusters = 96,
+    subclusters: Subclusters = None,
     center: Center = None,
     buffer: Buffer = None,
     bbox: Bbox = None,
@@ -278,7 +354,7 @@ def change(
     after: Annotated[str, typer.Argument(help="The later scene.")],
     out: Out = Path("strandline-results"),
     clusters: Clusters = 8,
-    subclusters: Subclusters = 96,
+    subclusters: Subclusters = None,
     center: Center = None,
     buffer: Buffer = None,
     bbox: Bbox = None,
@@ -414,4 +490,5 @@ def _progress() -> Iterator[dict[str, Any]]:
         # Caught here, since Typer's own handling says nothing and differs between versions.
         kept = getattr(interruption, "__notes__", ["Nothing half-finished was left behind."])
         _complain(" ".join(["Interrupted.", *kept]))
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        terminated = isinstance(interruption, _Terminated)
+        raise typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED) from None

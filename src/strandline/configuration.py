@@ -85,7 +85,7 @@ class StudyConfig(BaseModel):
     resampling: str = "measured"
     bands: list[str] | None = None
     n_clusters: int = Field(default=8, ge=2, le=254)
-    n_subclusters: int = Field(default=96, ge=2, le=254)
+    n_subclusters: int | None = Field(default=None, ge=2, le=254)
     standardize: Literal["global", "band", "robust"] = "band"
     seed: int = Field(default=0, ge=0, lt=2**32)
     mask: list[str] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from strandline.configuration import SceneSource, StudyConfig
-from strandline.errors import RecordError
+from strandline.errors import RecordError, SuspiciousSceneWarning
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -102,12 +103,12 @@ def run_study(
     if not isinstance(config, StudyConfig):
         config = StudyConfig.parse(config)
     config = config.anchored()
-    config = config.anchored()
     check_folder(out)
     clock = _Clock(progress)
     with workers(scheduler) as client:
         with clock("opening the scenes"):
             opened = [_open(source, config) for source in config.scenes]
+            _check_order(opened)
             record = _record_of_inputs(config)
         with work_folder(out, _key(build_record(**record))) as work:
             with clock("reading onto one grid"):
@@ -259,6 +260,20 @@ def _open(source: SceneSource, config: StudyConfig) -> xr.DataArray:
     if config.mask is not None:
         options["mask"] = config.mask
     return open_scene(source.source, **options)
+
+
+def _check_order(opened: list[xr.DataArray]) -> None:
+    """Warn of two scenes that were given in the wrong order, as far as anyone can tell."""
+    dated = [scene["time"].values for scene in opened if "time" in scene.coords]
+    if len(dated) == 2 and dated[0] > dated[1]:
+        before, after = (str(time.astype("datetime64[D]")) for time in dated)
+        warnings.warn(
+            SuspiciousSceneWarning(
+                f"The scene before is of {before}, the scene after of {after}: what is called "
+                "lost and gained runs back in time. Swap them, unless that is meant."
+            ),
+            stacklevel=3,
+        )
 
 
 def _together(

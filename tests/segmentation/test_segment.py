@@ -49,6 +49,11 @@ def test_every_subcluster_lies_within_one_cluster():
     assert float(result["subcluster_share"].sum()) == pytest.approx(1.0)
 
 
+def test_many_clusters_need_no_number_of_subclusters():
+    result = segment(round_lake(radius=500, seed=1), n_clusters=100)
+    assert result.sizes["subcluster"] == result.sizes["cluster"] == 100
+
+
 def test_one_model_gives_the_lake_one_label_on_both_dates():
     before = round_lake(radius=600, time="1988-10-22")
     after = round_lake(radius=400, time="2017-10-22", seed=1)
@@ -122,6 +127,7 @@ def test_result_survives_a_netcdf_file(tmp_path):
         ({"n_clusters": 1}, ConfigurationError, "n_clusters is out of range"),
         ({"n_clusters": 255}, ConfigurationError, "255 means not observed"),
         ({"n_clusters": 5, "n_subclusters": 4}, ConfigurationError, "n_subclusters"),
+        ({"random_state": -1}, ConfigurationError, "whole number from 0, got -1"),
         ({"bands": ["purple"]}, MissingBandError, "purple"),
         ({"standardize": "nonsense"}, ConfigurationError, "nonsense"),
     ],

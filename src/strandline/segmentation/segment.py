@@ -22,6 +22,9 @@ from strandline.spectral.sampling import is_dask
 SAMPLE_PIXELS = 1 << 20
 """The model and the signatures come from at most this many pixels; fewer are all used."""
 
+SUBCLUSTERS = 96
+"""How many there are, unless the caller says."""
+
 NOT_SURFACE_BANDS = frozenset({"lwir", "lwir11", "lwir12", "cirrus", "pan"})
 """Bands left aside unless asked for: heat, high cloud, and what the colours say already."""
 
@@ -33,7 +36,7 @@ def segment(
     bands: Sequence[str] | None = None,
     standardize: str = "band",
     random_state: int = 0,
-    n_subclusters: int = 96,
+    n_subclusters: int | None = None,
     clusterer: SpectralClustering | None = None,
 ) -> xr.Dataset:
     """Cluster the pixels of one scene, or of several dates together, by their spectra.
@@ -52,9 +55,10 @@ def segment(
     standardize : {"global", "band", "robust"}
         How reflectance becomes features; see `strandline.standardize`.
     random_state : int
-        Seed. The labels of water and land should not depend on it, and it is in the record.
-    n_subclusters : int
+        Seed, from 0. The labels of water and land should not depend on it, and it is in the record.
+    n_subclusters : int, optional
         How finely decisions about water are made, in all; at least `n_clusters`, at most 254.
+        Default: 96, or one per cluster where those are more.
     clusterer : SpectralClustering, optional
         An engine with other parameters than the defaults; `n_clusters` and `random_state`
         are then its own. It is cloned, not changed.
@@ -109,7 +113,7 @@ def fit_segmentation(
     bands: Sequence[str] | None = None,
     standardize: str = "band",
     random_state: int = 0,
-    n_subclusters: int = 96,
+    n_subclusters: int | None = None,
     clusterer: SpectralClustering | None = None,
 ) -> xr.Dataset:
     """Fit the model of a segmentation, and leave the maps for later.
@@ -133,7 +137,8 @@ def fit_segmentation(
     scene = _one_array(scenes)
     scene = scene.sel(band=_chosen_bands(scene, bands))
     engine = _engine(clusterer, n_clusters, random_state)
-    _check_counts(int(engine.n_clusters), n_subclusters)
+    n_subclusters = _checked_count(int(engine.n_clusters), n_subclusters)
+    _check_seed(engine.random_state)
     rows = _sample(scene, int(engine.n_clusters))
     model, classes = _fit(rows, scene, engine, standardize, n_subclusters)
     by_cluster = signatures(rows, classes[:, 0], model.n_clusters)
@@ -229,19 +234,31 @@ def _engine(
     return SpectralClustering(**parameters)
 
 
-def _check_counts(n_clusters: int, n_subclusters: int) -> None:
+def _check_seed(seed: Any) -> None:
+    if seed is None or (isinstance(seed, int | np.integer) and seed >= 0):
+        return
+    raise ConfigurationError(
+        "random_state is no seed.", expected="a whole number from 0", got=repr(seed)
+    )
+
+
+def _checked_count(n_clusters: int, n_subclusters: int | None) -> int:
+    """Refuse counts that labels cannot hold; say how many subclusters there shall be."""
     if not 2 <= n_clusters <= NOT_OBSERVED - 1:
         raise ConfigurationError(
             "n_clusters is out of range.",
             expected=f"2 … {NOT_OBSERVED - 1} (255 means not observed)",
             got=str(n_clusters),
         )
+    if n_subclusters is None:
+        return max(SUBCLUSTERS, n_clusters)
     if not n_clusters <= n_subclusters <= NOT_OBSERVED - 1:
         raise ConfigurationError(
             "n_subclusters is out of range.",
             expected=f"{n_clusters} (one per cluster) … {NOT_OBSERVED - 1}",
             got=str(n_subclusters),
         )
+    return n_subclusters
 
 
 def _sample(scene: xr.DataArray, n_clusters: int) -> NDArray[Any]:
