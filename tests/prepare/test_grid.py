@@ -56,6 +56,11 @@ def test_the_default_crs_is_the_utm_zone(longitude, latitude, epsg):
     assert make_grid(center=(longitude, latitude), buffer=900, resolution=30).crs.epsg == epsg
 
 
+def test_a_buffer_larger_than_the_earth_is_refused():
+    with pytest.raises(GridError, match=r"around the Earth.*20,003,932 m.*got 50,000,000 m"):
+        make_grid(center=(-118.7, 38.7), buffer=5e7, resolution=3000)
+
+
 def test_there_is_no_utm_at_the_poles():
     with pytest.raises(GridError, match=r"UTM does not reach the poles.*EPSG:3413"):
         make_grid(center=(0, 88), buffer=900, resolution=30)

@@ -402,3 +402,18 @@ def test_a_catalogues_source_is_a_scene(real_data, tmp_path):
     scene = open_scene(f"{catalog}:walker", bands=["green", "nir"])
     direct = open_scene(pattern, bands=["green", "nir"])
     np.testing.assert_array_equal(scene.values, direct.values)
+
+
+def test_a_source_without_a_name_is_not_the_current_folder():
+    with pytest.raises(ConfigurationError, match="no name"):
+        open_scene("")
+
+
+def test_a_file_whose_bands_nobody_named_says_so(tmp_path):
+    plain = tmp_path / "plain.tif"
+    profile = {"driver": "GTiff", "width": 3, "height": 3, "count": 2, "dtype": "uint8"}
+    place = {"crs": "EPSG:32611", "transform": Affine(30, 0, 300_000, 0, -30, 4_300_000)}
+    with rasterio.open(plain, "w", **profile, **place):
+        pass
+    with pytest.raises(MissingBandError, match=r"2 different names, got none in the file\. Pass"):
+        open_scene(plain)

@@ -306,7 +306,8 @@ def test_a_missing_object_or_bucket_is_not_found(catalog):
 
 
 def test_a_refused_object_is_unreadable(catalog):
-    with pytest.raises(UnreadableSourceError, match=r"s3://earth-data/private/band1\.tif"):
+    said = r"s3://earth-data/private/band1\.tif.*storage_options=… for the store"
+    with pytest.raises(UnreadableSourceError, match=said):
         catalog.denied.to_dask()
 
 

@@ -41,6 +41,9 @@ MOST_PIXELS = 2**31
 COARSEST_DEGREES = 1.0
 """A geographic pixel larger than this is a resolution in metres that was meant otherwise."""
 
+HALF_WAY_ROUND = 20_003_931.5
+"""Metres from pole to pole along a meridian."""
+
 _ROUNDING = 1e-6  # bounds this close to a pixel edge (in pixels) lie on it
 
 
@@ -164,7 +167,15 @@ def _metres(buffer: Any, *, needed: bool) -> tuple[float, float]:
                 got="no buffer",
             )
         return 0.0, 0.0
-    return _positive(buffer, "The buffer", zero=not needed)
+    margin = _positive(buffer, "The buffer", zero=not needed)
+    if max(margin) > HALF_WAY_ROUND:
+        raise GridError(
+            "The buffer reaches around the Earth.",
+            expected=f"at most {HALF_WAY_ROUND:,.0f} m, half the way around",
+            got=f"{max(margin):,.0f} m",
+            remedy="It is in metres.",
+        )
+    return margin
 
 
 # --- from bounds to pixels -----------------------------------------------------

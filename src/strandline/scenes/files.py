@@ -160,7 +160,7 @@ def _named(
         raise MissingBandError(
             f"The bands of {source!r} cannot be named.",
             expected=f"{len(places)} different names",
-            got=", ".join(name or "?" for name in names),
+            got=", ".join(name or "?" for name in names) if any(names) else "none in the file",
             remedy="Pass band_names=[…] with a name for each, in this order"
             + (", or platform=… if the numbers are a sensor's." if sensor is None else "."),
         )

@@ -137,6 +137,8 @@ def open_scene(
     lazily: dict[str, Any] = {"chunks": chunks, "storage_options": storage_options}
     if isinstance(source, str | Path):
         text = str(source)
+        if not text.strip():
+            raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
         if named := split_catalog_source(text):
             from strandline.scenes.catalog import open_catalog
 
@@ -253,7 +255,7 @@ def _read(
         raise UnknownProductError(
             f"{files[0].url!r} is nothing that Strandline can open.",
             expected="a Landsat product, a raster file, NetCDF, Zarr, or a catalogue's source",
-            got=f"a file named *{Path(files[0].url).suffix}",
+            got=f"a file named {Path(files[0].url).name}",
         ) from error
 
 

@@ -15,7 +15,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from strandline.errors import MetadataError, MissingCRSError, ScaleError, UnknownProductError
-from strandline.scenes.archive import ProductFiles, list_product, product_stem
+from strandline.scenes.archive import ProductFiles, is_archive, list_product, product_stem
 from strandline.scenes.mtl import Metadata, parse_metadata
 from strandline.scenes.reflectance import (
     Factors,
@@ -121,8 +121,8 @@ def describe_product(
             f"The files of {files.source!r} do not tell which sensor they are of.",
             expected="an MTL file, or Landsat product names",
             got=", ".join(list(files.places)[:3]),
-            remedy="Pass platform=… (for example 'landsat-5'), or the files as a list with "
-            "band_names=….",
+            remedy="If a single file is the scene, open it by its own path. Otherwise pass "
+            "platform=… (for example 'landsat-5'), or the files as a list with band_names=….",
         )
     level, collection = _level(metadata, name)
     found: dict[str, tuple[str, str]] = {}
@@ -164,7 +164,9 @@ def _several(source: str, stems: Sequence[str]) -> UnknownProductError:
         f"{source!r} holds several products.",
         expected="one product",
         got=f"{len(stems)}: {', '.join(stems[:3])}{', …' if len(stems) > 3 else ''}",
-        remedy="Open one of them by the path of its MTL file, or by its own folder.",
+        remedy="Unpack it, and open one of them by its own folder."
+        if is_archive(source)
+        else "Open one of them by the path of its MTL file, or by its own folder.",
     )
 
 

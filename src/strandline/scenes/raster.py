@@ -40,6 +40,7 @@ from strandline.scenes.chunking import Chunks, chunk_shape
 from strandline.scenes.storage import gdal_options, gdal_path, is_local, reading
 
 _warning_filters = threading.Lock()  # Python keeps them per process, not per thread
+_NOT_REACHED = ("CURL error", "HTTP response code", "AccessDenied", "Access Denied", "403")
 _NOT_THERE = ("no such file", "does not exist", "404", "not found", "no such key", "nosuchkey")
 
 
@@ -387,9 +388,12 @@ def _explained(url: str, path: str, error: Exception) -> SceneError:
     absent = any(words in reason.lower() for words in _NOT_THERE)
     if absent and not (is_local(path) and Path(path).exists()):
         return _not_found(url)
+    unreached = not is_local(path) and any(words in reason for words in _NOT_REACHED)
     return UnreadableSourceError(
         f"{url!r} cannot be read as a raster: {reason}.",
-        remedy="It may be truncated, damaged, or no raster: try gdalinfo, or fetch it again.",
+        remedy="Check the network, the address, and storage_options=… for the store."
+        if unreached
+        else "It may be truncated, damaged, or no raster: try gdalinfo, or fetch it again.",
     )
 
 
