@@ -98,7 +98,7 @@ def test_of_worker_processes():
     from distributed import Client
 
     lazy, masks = SCENE.chunk({"y": 17, "x": 30}), BEFORE.chunk({"y": 9})
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None):
+    with Client(n_workers=2, threads_per_worker=1, dashboard_address=":0"):
         for name in ("warp", "image", "global"):
             got = SCENE_FUNCTIONS[name](lazy).values
             assert got.tobytes() == SCENE_FUNCTIONS[name](SCENE).values.tobytes(), name
