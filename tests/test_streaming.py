@@ -297,7 +297,7 @@ def test_a_lost_source_ends_with_its_own_error_and_may_come_back(
 
 @contextmanager
 def scheduler_and_workers(folder: Path, count: int) -> Iterator[tuple[str, list[int]]]:
-    """Start `dask scheduler` and `dask worker` as a user does; give address and worker pids."""
+    """Start `dask scheduler` and `dask worker` as a user does; give address and pids."""
     address_file = folder / "scheduler.json"
     started = [
         _dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
@@ -311,7 +311,7 @@ def scheduler_and_workers(folder: Path, count: int) -> Iterator[tuple[str, list[
             for _ in range(count)
         ]  # fmt: skip
         address = next(part for part in address_file.read_text().split('"') if "tcp://" in part)
-        yield address, [process.pid for process in started[1:]]
+        yield address, [process.pid for process in started]
     finally:
         for process in started:
             process.kill()
@@ -338,7 +338,7 @@ def test_a_worker_killed_in_the_middle_costs_time_and_not_bytes(
     monkeypatch.setattr(workers, "WORKER_SECONDS", 60)
     with scheduler_and_workers(tmp_path, 2) as (address, pids), workers.workers(address) as client:
         client.wait_for_workers(2, timeout=60)
-        watcher = Watcher(3, lambda: os.kill(pids[0], signal.SIGKILL))
+        watcher = Watcher(3, lambda: os.kill(pids[1], signal.SIGKILL))
         lazy = stream_segmentation(
             scenes, dates, lambda _: fitted, work, client=client, on_tile=watcher
         )
@@ -346,7 +346,7 @@ def test_a_worker_killed_in_the_middle_costs_time_and_not_bytes(
         assert watcher.made == ALL_TILES
         # The last one goes too: nobody is left to finish another run.
         monkeypatch.setattr(workers, "WORKER_SECONDS", 1)
-        os.kill(pids[1], signal.SIGKILL)
+        os.kill(pids[2], signal.SIGKILL)
         with (
             work_folder(tmp_path / "other", {}) as other,
             pytest.raises(SchedulerError, match="workers are gone"),
@@ -355,11 +355,32 @@ def test_a_worker_killed_in_the_middle_costs_time_and_not_bytes(
 
 
 @pytest.mark.slow
+def test_a_lost_scheduler_is_said_and_the_finished_tiles_are_kept(
+    scenes, dates, fitted, whole, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(streaming, "TILE_SIDE", SIDE)
+    monkeypatch.setattr(workers, "WORKER_SECONDS", 60)
+    out = tmp_path / "results"
+    run = partial(stream_segmentation, scenes, dates, lambda _: fitted)
+    with (
+        pytest.raises(SchedulerError, match="was lost"),
+        scheduler_and_workers(tmp_path, 1) as (address, pids),
+        workers.workers(address) as client,
+        work_folder(out, {}) as work,
+    ):
+        run(work, client=client, on_tile=Watcher(4, lambda: os.kill(pids[0], signal.SIGKILL)))
+    watcher = Watcher()
+    with work_folder(out, {}) as work:
+        same(run(work, on_tile=watcher), whole)
+    assert watcher.finished[0] >= 4
+
+
+@pytest.mark.slow
 def test_a_study_on_workers_gives_the_same_files(config, in_memory, tmp_path, monkeypatch):
     from distributed import Client
 
     monkeypatch.setattr(streaming, "TILE_SIDE", SIDE)
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None):
+    with Client(n_workers=2, threads_per_worker=1, dashboard_address=":0"):
         watcher = Watcher()
         out = sl.run_study(config, tmp_path / "results", on_tile=watcher)  # the active client
         assert watcher.made == TILES

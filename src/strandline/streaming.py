@@ -27,10 +27,13 @@ MAPS_IN_MEMORY = 1 << 28
 """Finished maps up to this size (bytes) are held in memory, larger ones stay on disk."""
 
 TILE_SIDE = 2048
-"""Tiles are the chunks of the scenes, cut where they are larger than this."""
+"""Tiles are the chunks of the scenes, cut where they are larger than this (pixels)."""
+
+SMALLEST_SIDE = 512
+"""But on machines with many CPUs they are made smaller, down to this."""
 
 WORK_BYTES = 1 << 30
-"""What the tiles in work may take together; it limits the threads."""
+"""What the tiles in work may take together; it limits their size, and then the threads."""
 
 _COPIES = 4  # a tile is there as stored numbers, reflectance, masked, and as samples
 
@@ -85,7 +88,9 @@ def stream_segmentation(
     """
     fitted = _fitted(scenes, fit, work)
     model = SegmentationModel.of(fitted)
-    plans = [_plan(number, date, model) for number, date in enumerate(dates)]
+    pixel_bytes = len(model.bands) * scenes.dtype.itemsize * _COPIES
+    side = _tile_side(pixel_bytes)
+    plans = [_plan(number, date, model, side) for number, date in enumerate(dates)]
     total = sum(map(len, plans))
     tiles = {
         place.name: tile
@@ -105,8 +110,7 @@ def stream_segmentation(
 
     if tiles:
         largest = max(place.height * place.width for plan in plans for place in plan)
-        tile_bytes = largest * len(model.bands) * scenes.dtype.itemsize * _COPIES
-        finish_tiles(tiles, done, client, _threads(tile_bytes))
+        finish_tiles(tiles, done, client, _threads(largest * pixel_bytes))
     maps = model.predict(scenes)
     classes = _maps(work, [list(plan) for plan in plans], (scenes.sizes["y"], scenes.sizes["x"]))
     for number, name in enumerate(("labels", "subclusters")):
@@ -128,12 +132,14 @@ def _fitted(
     return fitted
 
 
-def _plan(number: int, date: xr.DataArray, model: SegmentationModel) -> dict[_Place, Any]:
+def _plan(
+    number: int, date: xr.DataArray, model: SegmentationModel, side: int
+) -> dict[_Place, Any]:
     """Lay the tiles of a date, and say how each is computed."""
     from dask.delayed import delayed
 
     data = date.sel(band=list(model.bands)).transpose("band", "y", "x").data
-    heights, widths = _cut(data.chunks[1]), _cut(data.chunks[2])
+    heights, widths = (_cut(sizes, side) for sizes in data.chunks[1:])
     blocks = model.classify_blocks(data.rechunk({1: heights, 2: widths})).to_delayed()[0]
     pack = delayed(encode_tile, pure=True)
     tiles = {}
@@ -145,12 +151,22 @@ def _plan(number: int, date: xr.DataArray, model: SegmentationModel) -> dict[_Pl
     return tiles
 
 
-def _cut(sizes: tuple[int, ...]) -> tuple[int, ...]:
+def _cut(sizes: tuple[int, ...], side: int) -> tuple[int, ...]:
     cut: list[int] = []
     for size in sizes:
-        whole, rest = divmod(size, TILE_SIDE)
-        cut += [TILE_SIDE] * whole + ([rest] if rest else [])
+        whole, rest = divmod(size, side)
+        cut += [side] * whole + ([rest] if rest else [])
     return tuple(cut)
+
+
+def _tile_side(pixel_bytes: int) -> int:
+    """Cut tiles smaller where many threads have one each."""
+    from strandline.spectral.tiles import thread_count
+
+    side = TILE_SIDE
+    while side > SMALLEST_SIDE and thread_count(None) * side**2 * pixel_bytes > WORK_BYTES:
+        side //= 2
+    return side
 
 
 def _threads(tile_bytes: int) -> int:

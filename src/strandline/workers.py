@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from strandline.errors import SchedulerError, StrandlineError
@@ -23,6 +24,7 @@ WORKER_SECONDS = 20
 """How long a scheduler may be without any worker, at the start or later."""
 
 _POLL_SECONDS = 0.05
+_AHEAD = 3  # tiles that are with the workers, per thread of theirs
 
 TileDone = Callable[[str, bytes], None]
 
@@ -122,21 +124,29 @@ def _finish_in_threads(tiles: Mapping[str, Any], done: TileDone, threads: int | 
 
 
 def _finish_on_workers(tiles: Mapping[str, Any], done: TileDone, client: Any) -> None:
+    """Keep the workers busy; what they do not have yet and what is back takes little memory."""
     from distributed import as_completed
 
-    futures = dict(zip(tiles, client.compute(list(tiles.values())), strict=True))
-    names = {future.key: name for name, future in futures.items()}
-    waiting = as_completed(futures.values())  # type: ignore[no-untyped-call]  # Dask is untyped
+    waiting: Any = as_completed()  # type: ignore[no-untyped-call]  # Dask is untyped
+    parcels = _parcels(tiles)
+    futures: dict[str, Any] = {}
+    names: dict[str, str] = {}
     seen = time.monotonic()
     try:
-        while futures:
-            for future in waiting.next_batch(block=False):  # type: ignore[no-untyped-call]
+        while True:
+            threads = sum(client.nthreads().values())
+            for name, parcel in islice(parcels, max(0, _AHEAD * threads - len(futures))):
+                future = client.submit(_open_parcel, parcel, pure=False)
+                futures[name], names[future.key] = future, name
+                waiting.add(future)
+            if not futures and threads:
+                return
+            for future in waiting.next_batch(block=False):
                 # Fetched one by one and forgotten at once: few tiles are here at a time.
-                name = names[future.key]
+                name = names.pop(future.key)
                 done(name, future.result())
                 del futures[name]
-                seen = time.monotonic()
-            if client.scheduler_info(n_workers=-1)["workers"]:
+            if threads:
                 seen = time.monotonic()
             elif time.monotonic() - seen > WORKER_SECONDS:
                 raise SchedulerError(
@@ -147,6 +157,29 @@ def _finish_on_workers(tiles: Mapping[str, Any], done: TileDone, client: Any) ->
     except BaseException:
         client.cancel(list(futures.values()), force=True)
         raise
+
+
+def _parcels(tiles: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """Wrap up each tile as one task: a worker reads what it labels, and no pixel travels."""
+    from dask.base import optimize
+    from dask.optimization import cull
+    from distributed.protocol import pickle
+
+    whole = optimize(*tiles.values())  # type: ignore[no-untyped-call]  # Dask is untyped
+    graph = dict(whole[0].__dask_graph__())
+    for name, tile in zip(tiles, whole, strict=True):
+        own, _ = cull(graph, [tile.key])  # type: ignore[no-untyped-call]  # Dask is untyped
+        yield name, pickle.dumps((own, tile.key))  # type: ignore[no-untyped-call]
+
+
+def _open_parcel(parcel: bytes) -> bytes:
+    """Compute a tile, on a worker, in one thread."""
+    from dask.local import get_sync
+    from distributed.protocol import pickle
+
+    graph, key = pickle.loads(parcel)  # type: ignore[no-untyped-call]
+    data: bytes = get_sync(graph, key)
+    return data
 
 
 def _active_client() -> Any:
@@ -224,7 +257,10 @@ def _explained(client: Any) -> Iterator[None]:
             got=str(error).split(". ")[0],
             remedy="They may lack memory: give each more, or fewer threads.",
         ) from error
-    except (CancelledError, CommClosedError) as error:
+    except (CancelledError, OSError) as error:
+        of_scheduler = isinstance(error, CancelledError | CommClosedError)
+        if not of_scheduler and client.status == "running":
+            raise  # a file, not the scheduler
         raise SchedulerError(
             "The Dask scheduler was lost in the middle of the work.",
             got=f"status '{client.status}'",

@@ -15,6 +15,7 @@ from strandline.show.display import (
     fit_stretch,
     image_extent,
     reduce_classes,
+    reduce_scenes,
     reduce_values,
 )
 
@@ -105,3 +106,41 @@ def test_infinities_and_constants_do_no_harm():
     values[0, 0] = np.inf
     stretch = fit_stretch([scene(values, values, values)], ["red"])
     assert np.isfinite(stretch.apply(values[None])).all()
+
+
+def dated_scenes() -> xr.DataArray:
+    """Two dates, three bands, with a hole and a speckle that were not observed."""
+    values = np.random.default_rng(0).random((2, 3, 103, 157)).astype(np.float32)
+    values[:, :, :40, 30:90] = np.nan
+    values[0, 1, 50, 60] = np.nan
+    coords = {"band": ["red", "green", "blue"], "y": np.arange(103) * -30.0}
+    coords["x"] = 15 + np.arange(157) * 30.0
+    return xr.DataArray(values, dims=("time", "band", "y", "x"), coords=coords)
+
+
+@pytest.mark.parametrize("chunks", [{"y": 17, "x": 30}, {"time": 2, "y": 7}, {"band": 2, "x": 1}])
+def test_scenes_are_thinned_out_the_same_however_they_are_chunked(chunks):
+    scenes = dated_scenes()
+    reduced = reduce_scenes(scenes, 20)
+    assert reduce_scenes(scenes.chunk(chunks), 20).identical(reduced)
+
+
+def test_thinned_out_scenes_are_the_means_of_blocks_in_their_place():
+    scenes = dated_scenes()
+    reduced = reduce_scenes(scenes, 40)  # blocks of 4 × 4 pixels
+    assert reduced.shape == (2, 3, 26, 40)
+    np.testing.assert_allclose(
+        reduced[1, 2, 12, 30], scenes[1, 2, 48:52, 120:124].mean(), rtol=0, atol=1e-6
+    )
+    assert np.isnan(reduced[0, 0, 2, 10])
+    np.testing.assert_allclose(  # three of the four last rows lie beyond the scene
+        reduced[0, 1, 25, 0], scenes[0, 1, 100:, :4].mean(), rtol=0, atol=1e-6
+    )
+    assert float(reduced.x[1]) == scenes.x[4:8].mean()
+    assert reduced.attrs["pixel_size"] == 30
+    assert image_extent(reduced) == image_extent(scenes, 40)
+
+
+def test_small_scenes_are_shown_as_they_are():
+    scenes = dated_scenes()
+    assert reduce_scenes(scenes.chunk(50), 200).identical(scenes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ MAX_PIXELS = 1200
 """Longest side of a displayed image; a printed picture resolves no more."""
 
 _STRETCH_SAMPLE = 400  # longest side of what the percentiles are taken from
+
+_FIXED_POINT = 2.0**20  # steps per unit in which values are summed
 
 _STRIPE_PIXELS = 1 << 22  # of a map that is looked through piece by piece
 
@@ -166,20 +169,76 @@ def reduce_scenes(scenes: xr.DataArray, max_pixels: int = MAX_PIXELS) -> xr.Data
     step = _step(scenes.shape, max_pixels)
     if step == 1:
         return scenes.compute()
-    pixel_size = abs(_edge_and_step(scenes, scenes.dims[-1])[1])
-    if scenes.chunks is None:  # layer by layer, or its copies would take more than the scenes
-        scenes = scenes.chunk(dict.fromkeys(scenes.dims[:-2], 1))
-    reduced = _averaged(scenes, step).compute()
+    y, x = scenes.dims[-2:]
+    reduced = scenes.isel({y: slice(0, None, step), x: slice(0, None, step)})
+    reduced = reduced.copy(data=_block_means(scenes, step))
     extent = image_extent(scenes, max_pixels)
-    for dim, first, last in (
-        (scenes.dims[-2], extent.top, extent.bottom),
-        (scenes.dims[-1], extent.left, extent.right),
-    ):
+    for dim, first, last in ((y, extent.top, extent.bottom), (x, extent.left, extent.right)):
         if dim in scenes.coords:
             count = reduced.sizes[dim]
             centres = first + (last - first) * (np.arange(count) + 0.5) / count
             reduced = reduced.assign_coords({dim: (dim, centres, scenes[dim].attrs)})
-    return reduced.assign_attrs({**scenes.attrs, "pixel_size": pixel_size})
+    return reduced.assign_attrs(pixel_size=abs(_edge_and_step(scenes, x)[1]))
+
+
+def _block_means(scenes: xr.DataArray, step: int) -> np.ndarray:
+    """Mean of the observed values of each block, chunk by chunk; the chunks do not matter."""
+    *outer, rows, columns = scenes.shape
+    totals = np.zeros((2, math.prod(outer), -(-rows // step), -(-columns // step)))
+    for layer, top, left, sums in _parts(scenes, step):
+        first, start = top // step, left // step
+        height, width = sums.shape[1:]
+        totals[:, layer, first : first + height, start : start + width] += sums
+    total, count = totals
+    means = np.full(total.shape, np.nan, dtype=np.float32)
+    np.divide(total, count * _FIXED_POINT, out=means, where=count > 0, casting="same_kind")
+    return means.reshape(*outer, *means.shape[1:])
+
+
+def _parts(scenes: xr.DataArray, step: int) -> Iterator[tuple[int, int, int, np.ndarray]]:
+    """Give for each chunk of each layer: layer, first row and column, sums and counts."""
+    flat = scenes.data.reshape(-1, *scenes.shape[-2:])
+    if scenes.chunks is None:
+        for layer, values in enumerate(flat):
+            yield layer, 0, 0, _block_sums(values[None], 0, 0, step)
+        return
+    from dask.base import compute
+    from dask.delayed import delayed
+
+    flat = flat.rechunk({0: 1})
+    tops, lefts = (np.cumsum((0, *sizes[:-1])).tolist() for sizes in flat.chunks[1:])
+    places = [(k, top, left) for k in range(flat.shape[0]) for top in tops for left in lefts]
+    function = delayed(_block_sums, pure=True)
+    sums = compute(  # type: ignore[no-untyped-call]  # Dask is untyped
+        [
+            function(block, top, left, step)
+            for block, (_, top, left) in zip(flat.to_delayed().ravel(), places, strict=True)
+        ]
+    )[0]
+    for place, part in zip(places, sums, strict=True):
+        yield *place, part
+
+
+def _block_sums(values: np.ndarray, top: int, left: int, step: int) -> np.ndarray:
+    """Sum and count what was observed in each block that a chunk, (1, y, x), has a part in.
+
+    The sums are of whole numbers, so they are exact: it does not matter where chunks end.
+    """
+    (layer,) = values
+    rows, columns = layer.shape
+    edges = [0, *range(step - left % step, columns, step)]
+    first = top // step
+    sums = np.zeros((2, (top + rows - 1) // step - first + 1, len(edges)))
+    for number in range(sums.shape[1]):
+        start = max((first + number) * step - top, 0)
+        stripe = layer[start : (first + number + 1) * step - top].astype(np.float64)
+        seen = np.isfinite(stripe)
+        stripe[~seen] = 0.0
+        stripe *= _FIXED_POINT
+        np.rint(stripe, out=stripe)
+        sums[0, number] = np.add.reduceat(stripe.sum(axis=0), edges)
+        sums[1, number] = np.add.reduceat(seen.sum(axis=0, dtype=np.float64), edges)
+    return sums
 
 
 def _averaged(values: xr.DataArray, step: int) -> xr.DataArray:
@@ -250,7 +309,9 @@ def _commonest(values: np.ndarray, step: int) -> np.ndarray:
     best = np.full((rows, columns), NOT_OBSERVED, dtype=np.uint8)
     most = np.zeros((rows, columns), dtype=np.int64)
     for value in np.flatnonzero(np.bincount(values.ravel(), minlength=256)):
-        count = (blocks == value).sum(axis=(1, 3))
+        # Down the rows first, in bytes: that is fast, and a block has few rows.
+        per_column = (blocks == value).sum(axis=1, dtype=np.uint8 if step < 256 else np.int64)
+        count = per_column.sum(axis=2, dtype=np.int64)
         best[count > most] = value
         most = np.maximum(most, count)
     return best
