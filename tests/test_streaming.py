@@ -300,7 +300,7 @@ def scheduler_and_workers(folder: Path, count: int) -> Iterator[tuple[str, list[
     """Start `dask scheduler` and `dask worker` as a user does; give address and pids."""
     address_file = folder / "scheduler.json"
     started = [
-        _dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+        _dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0",
               "--scheduler-file", address_file, cwd=folder)
     ]  # fmt: skip
     try:

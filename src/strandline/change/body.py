@@ -62,13 +62,17 @@ def water_body(
     WaterError
         If no water was observed near it.
     """
+    place = _nearest(water, grid, at)
+    return Body(_connected(water, place), _connected(water | unseen, place))
+
+
+def _connected(mask: NDArray[np.bool_], place: tuple[int, int]) -> NDArray[np.bool_]:
+    """Find the pixels of a mask that are connected with one of them."""
     from scipy.ndimage import label
 
-    row, column = _nearest(water, grid, at)
-    observed, _ = label(water, structure=_NEIGHBOURS)
-    sure = observed == observed[row, column]
-    perhaps, _ = label(water | unseen, structure=_NEIGHBOURS)
-    return Body(sure, perhaps == perhaps[row, column])
+    numbers, _ = label(mask, structure=_NEIGHBOURS)
+    connected: NDArray[np.bool_] = numbers == numbers[place]
+    return connected
 
 
 def _nearest(water: NDArray[np.bool_], grid: GeoBox, at: tuple[float, float]) -> tuple[int, int]:
