@@ -147,7 +147,7 @@ def test_the_seeds_acquisitions_through_its_catalogue(
     results = sl.run_study(config, tmp_path / "results")
     areas = pd.read_csv(results / "areas.csv")
     lake = areas[areas["area"].str.startswith("body of water")].set_index("quantity")["best"]
-    before, after = lake["water 1988-10-22"], lake["water 2017-10-22"]
+    before, after = float(lake["water 1988-10-22"]), float(lake["water 2017-10-22"])
     record_property("lake_km2", (before, after))
     # 17 pixels of 3 km, then 14 or 15.
     assert 150 < before < 157
