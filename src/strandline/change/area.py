@@ -281,7 +281,10 @@ def _region(dates: list[Any], grid: GeoBox, at: tuple[float, float] | None) -> A
     flags = _elementwise(_water_and_unseen, *dates)
     flags = np.asarray(flags)
     body = water_body((flags & 1).astype(bool), (flags & 2).astype(bool), grid, at)
-    return np.where(body.sure, SURE, np.where(body.possible, POSSIBLE, 0)).astype(np.uint8)
+    region = np.zeros(flags.shape, np.uint8)  # in bytes from the start: maps may be large
+    region[body.possible] = POSSIBLE
+    region[body.sure] = SURE
+    return region
 
 
 def _water_and_unseen(*dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
