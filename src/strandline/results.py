@@ -20,6 +20,7 @@ import xarray as xr
 
 from strandline.change import areas as measure_areas
 from strandline.configuration import StudyConfig
+from strandline.prepare.classes import NOT_OBSERVED
 
 WHOLE_MAP = "whole map"
 
@@ -99,9 +100,9 @@ class Results:
             yield "change", self.change
 
     def _pictures(self) -> Iterator[tuple[str, Any]]:
-        from strandline.show import charts, maps
+        from strandline.show import captions, charts, maps
 
-        wet = water_clusters(self.evidence)
+        wet, _ = captions.water_clusters(self.evidence)
         yield "true_colour", maps.true_colour(self.scenes)
         yield "false_colour", maps.false_colour(self.scenes)
         yield (
@@ -132,14 +133,6 @@ def dates_of(scenes: xr.DataArray) -> list[str]:
     if len(set(days)) == len(days):
         return days
     return [str(time).replace(":", "") for time in times]
-
-
-def water_clusters(evidence: pd.DataFrame) -> list[int]:
-    """Name the clusters of which most pixels were decided to be water."""
-    wet = evidence["share"].where(evidence["water"], 0.0).groupby(evidence["cluster"]).sum()
-    all_pixels = evidence["share"].groupby(evidence["cluster"]).sum()
-    numbers: list[int] = wet.index[wet > 0.5 * all_pixels].to_list()
-    return numbers
 
 
 def area_table(
@@ -182,7 +175,7 @@ def area_table(
 def _of_mask(water: xr.DataArray, at: tuple[float, float] | None) -> pd.DataFrame:
     """Water and what was not observed, per date."""
     rows = {}
-    unseen = (water == 255).sum(("y", "x")).values
+    unseen = (water == NOT_OBSERVED).sum(("y", "x")).values
     measured = measure_areas(water, at=at).to_dict("records")
     for when, row, pixels in zip(dates_of(water), measured, unseen, strict=True):
         rows[f"water {when}".strip()] = {

@@ -18,14 +18,13 @@ from strandline.change.compare import (
     CLASS_OF,
     GAINED,
     LOST,
-    NOT_OBSERVED,
     STABLE_LAND,
     STABLE_WATER,
     water_states,
 )
 from strandline.change.pixel_area import PixelAreas, pixel_area, pixel_areas
 from strandline.errors import ConfigurationError
-from strandline.prepare.classes import stored_classes
+from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import grid_of
 
 __all__ = ["areas", "pixel_area"]

@@ -9,11 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError, GridMismatchError
-from strandline.prepare.classes import stored_classes
+from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER, stored_classes
 from strandline.prepare.georeference import attach_grid, describe_grid, grid_of, same_grid
-
-LAND, WATER, NOT_OBSERVED = 0, 1, 255
-"""Values of a water mask."""
 
 STABLE_LAND, STABLE_WATER, LOST, GAINED = 0, 1, 2, 3
 """Values of a change map, besides 255."""

@@ -23,8 +23,8 @@ import xarray as xr
 
 from strandline.errors import MissingCRSError, OutputError
 from strandline.export.atomic import output_error, replacing
-from strandline.prepare.classes import stored_classes
-from strandline.show.palettes import NOT_OBSERVED, Palette, flag_names, palette_for
+from strandline.prepare.classes import NOT_OBSERVED, stored_classes
+from strandline.show.palettes import Palette, flag_names, palette_for
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError
 
+LAND, WATER = 0, 1
+"""Values of a water mask, besides `NOT_OBSERVED`."""
+
 NOT_OBSERVED = 255
 """What every map of classes holds where nothing was observed."""
 

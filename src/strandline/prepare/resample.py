@@ -10,6 +10,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from strandline.errors import ConfigurationError
+from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import (
     attach_grid,
     grid_of,
@@ -18,9 +19,6 @@ from strandline.prepare.georeference import (
     same_grid,
 )
 from strandline.prepare.warp import KERNEL_RADIUS, Warp, source_pixels, warped_data
-
-NOT_OBSERVED = 255
-"""What label maps, masks and change maps hold where nothing was observed."""
 
 MEASURED_UP_TO = 1.5
 """Source pixels per target pixel up to which ``measured`` takes the nearest."""

@@ -22,14 +22,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from strandline.errors import (
-    MissingDependencyError,
     OutputError,
     SourceNotFoundError,
     UnknownProductError,
     UnreadableSourceError,
 )
 from strandline.scenes.patterns import listing_options
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import is_url, needs_package
 
 _ARCHIVE = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz)$", re.IGNORECASE)
 _METADATA = re.compile(r"_MTL\.(txt|json|xml)$", re.IGNORECASE)
@@ -295,10 +294,7 @@ def _remote_product(source: str, options: Mapping[str, Any]) -> ProductFiles:
         system, path = url_to_fs(folder, **listing_options(options))  # type: ignore[no-untyped-call]  # untyped library
         found = [str(system.unstrip_protocol(name)) for name in system.ls(path, detail=False)]
     except ImportError as error:
-        raise MissingDependencyError(
-            f"Listing {folder!r} needs another package: {error}.",
-            remedy="Install it: pip install 'strandline[io]' (S3), pip install aiohttp (HTTP).",
-        ) from error
+        raise needs_package(f"Listing {folder!r}", error) from error
     except FileNotFoundError as error:
         raise SourceNotFoundError(f"There is nothing at {folder!r}.") from error
     except Exception as error:  # each kind of store raises errors of its own

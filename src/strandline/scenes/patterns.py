@@ -16,11 +16,10 @@ from typing import Any
 
 from strandline.errors import (
     ConfigurationError,
-    MissingDependencyError,
     SourceNotFoundError,
     UnreadableSourceError,
 )
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import is_url, needs_package
 
 # What the date directives that file names use may look like; any other is left to strptime.
 _DIRECTIVES = {"Y": r"\d{4}", "y": r"\d{2}", "j": r"\d{3}", "b": r"[^\W\d]+", "B": r"[^\W\d]+"}
@@ -172,10 +171,7 @@ def _glob(urlpath: str, has_fields: bool, storage_options: Mapping[str, Any] | N
             remedy="Pass credentials in storage_options, or list the files one by one.",
         ) from error
     except ImportError as error:
-        raise MissingDependencyError(
-            f"Listing the files of {urlpath!r} needs another package: {error}",
-            remedy="Install it, for S3 with: pip install 'strandline[io]'",
-        ) from error
+        raise needs_package(f"Listing the files of {urlpath!r}", error) from error
     except Exception as error:  # every store brings its own family of errors
         raise UnreadableSourceError(
             f"The files of {urlpath!r} cannot be listed: {error}.",

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import rasterio
 from rasterio.session import DummySession, Session
 
-from strandline.errors import ConfigurationError, UnknownProductError
+from strandline.errors import ConfigurationError, MissingDependencyError, UnknownProductError
 
 _VSI_OF_SCHEME = {"s3": "/vsis3/", "s3a": "/vsis3/", "gs": "/vsigs/", "gcs": "/vsigs/"}
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
@@ -212,3 +212,11 @@ def reading(path: str, options: Mapping[str, str]) -> Iterator[None]:
         others["GS_NO_SIGN_REQUEST"] = "YES"
     with rasterio.Env(session=_Keys(keys) if keys else DummySession(), **others):  # type: ignore[no-untyped-call]  # untyped library
         yield
+
+
+def needs_package(task: str, error: ImportError) -> MissingDependencyError:
+    """Make the error for a store whose package is not installed; `task` says what was tried."""
+    return MissingDependencyError(
+        f"{task} needs another package: {error}.",
+        remedy="Install it: pip install 'strandline[io]' (S3), pip install aiohttp (HTTP).",
+    )

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import MissingBandError, ModelFileError
+from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.samples import OF_VALUES
 from strandline.prepare.standardize import Standardizer
 from strandline.segmentation.subclusters import Subclusters
@@ -18,9 +19,6 @@ from strandline.spectral import SpectralClustering, dump_model, load_model
 from strandline.spectral.archive import pack, unpack
 from strandline.spectral.sampling import is_dask
 from strandline.spectral.tiles import map_rows
-
-NOT_OBSERVED = 255
-"""What label maps and masks hold where nothing was observed."""
 
 FORMAT = "strandline segmentation model"
 VERSION = 1

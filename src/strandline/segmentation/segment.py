@@ -10,9 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError, InvalidDataError, MissingBandError
+from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.stack import stack_scenes
 from strandline.prepare.standardize import Standardizer
-from strandline.segmentation.model import NOT_OBSERVED, SegmentationModel
+from strandline.segmentation.model import SegmentationModel
 from strandline.segmentation.sampling import draw_pixels
 from strandline.segmentation.signatures import Signatures, signatures
 from strandline.segmentation.subclusters import divide

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from strandline.show.palettes import NOT_OBSERVED
+from strandline.prepare.classes import NOT_OBSERVED
 
 MAX_PIXELS = 1200
 """Longest side of a displayed image; a printed picture resolves no more."""

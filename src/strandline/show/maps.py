@@ -15,7 +15,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from strandline.errors import ConfigurationError, MissingBandError
-from strandline.prepare.classes import stored_classes
+from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.show.canvas import Legend, LegendRow, Panel, draw_sheet
 from strandline.show.captions import (
     class_amounts,
@@ -37,7 +37,6 @@ from strandline.show.display import (
     reduce_values,
 )
 from strandline.show.palettes import (
-    NOT_OBSERVED,
     Palette,
     change_palette,
     label_palette,

@@ -16,9 +16,7 @@ import numpy as np
 import xarray as xr
 
 from strandline.errors import ConfigurationError
-
-NOT_OBSERVED = 255
-"""Value of a pixel that was not observed, in every map of classes."""
+from strandline.prepare.classes import NOT_OBSERVED
 
 WATER = "#1f5fa8"
 LAND = "#e9e3d3"

@@ -20,7 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import WaterError
-from strandline.prepare.classes import stored_classes
+from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import grid_of, pixel_at
 from strandline.water.indices import awei_nsh, awei_sh, mndwi, ndwi
 
@@ -38,8 +38,6 @@ RISING_NIR = 0.08
 RISING_NIR_TO_RED = 1.2
 RISING_RED_TO_GREEN = 0.95
 """Snow among trees: dimmer than snow, level from green to red, then rising."""
-
-NOT_OBSERVED = 255
 
 WATER_FOUND = "water"
 NO_WATER = "no water"

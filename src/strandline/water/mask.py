@@ -10,10 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import WaterError
-from strandline.prepare.classes import stored_classes
-from strandline.water.identify import NOT_OBSERVED, find_water
-
-LAND, WATER = 0, 1
+from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER, stored_classes
+from strandline.water.identify import find_water
 
 
 def water_mask(

@@ -9,7 +9,6 @@ from typing import Any
 
 from strandline.errors import (
     CatalogError,
-    MissingDependencyError,
     SourceNotFoundError,
     UnknownSourceError,
     UnreadableSourceError,
@@ -17,7 +16,7 @@ from strandline.errors import (
 from strandline.scenes.catalog.source import Source
 from strandline.scenes.catalog.text import MAX_BYTES, parse_yaml
 from strandline.scenes.patterns import listing_options
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import is_url, needs_package
 
 
 def open_catalog(path: str | Path, *, storage_options: Mapping[str, Any] | None = None) -> Catalog:
@@ -97,10 +96,7 @@ def _read_text(path: str, storage_options: Mapping[str, Any] | None) -> str:
             f"{path!r} is no catalogue.", expected="a YAML file in UTF-8", got="other bytes"
         ) from error
     except ImportError as error:
-        raise MissingDependencyError(
-            f"Reading {path!r} needs another package: {error}",
-            remedy="Install it, for S3 with: pip install 'strandline[io]'",
-        ) from error
+        raise needs_package(f"Reading {path!r}", error) from error
     except Exception as error:  # every store brings its own family of errors
         raise UnreadableSourceError(
             f"The catalogue {path!r} cannot be read: {error}.",
