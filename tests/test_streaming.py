@@ -409,6 +409,23 @@ def test_an_address_that_is_none_is_refused(address):
         pass
 
 
+def test_work_goes_on_after_a_wrong_address():
+    """The next computation must not wait for the scheduler that was never there."""
+    code = """
+import dask.array as da
+from strandline.errors import SchedulerError
+from strandline.workers import workers
+for address in ("nonsense://x", "tcp://127.0.0.1:9"):
+    try:
+        with workers(address):
+            pass
+    except SchedulerError:
+        print(int(da.ones(5).sum().compute()))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (run.stdout.split(), run.stderr) == (["5", "5"], "")
+
+
 def test_a_scheduler_without_workers_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "WORKER_SECONDS", 1)
     with (

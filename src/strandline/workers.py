@@ -6,6 +6,7 @@ that dies costs the tiles that it had in hand: Dask gives them to another.
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 import time
@@ -58,7 +59,7 @@ def workers(scheduler: str | None = None) -> Iterator[Any]:
         return
     client = _connected(scheduler)
     try:
-        with _explained(client):
+        with _explained(client), client.as_current():
             _check_workers(client, scheduler)
             yield client
     finally:
@@ -195,9 +196,17 @@ def _active_client() -> Any:
 
 def _connected(scheduler: str) -> Any:
     from distributed import Client
+    from distributed.comm.addressing import get_address_host_port
 
     try:
-        return Client(scheduler, timeout=CONNECT_SECONDS, name="strandline")  # type: ignore[no-untyped-call]  # Dask is untyped
+        # A client that cannot connect leaves a thread and complaints behind: look first.
+        host, port = get_address_host_port(scheduler)
+        socket.create_connection((host, port), CONNECT_SECONDS).close()
+        # Not the default: Dask keeps a default that never connected, and all later work of the
+        # process would wait for it for ever.
+        return Client(  # type: ignore[no-untyped-call]  # Dask is untyped
+            scheduler, timeout=CONNECT_SECONDS, name="strandline", set_as_default=False
+        )
     except (OSError, TimeoutError, ValueError, TypeError) as error:
         raise SchedulerError(
             f"No Dask scheduler answers at '{scheduler}'.",
