@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strandline.spectral.landmarks import choose_landmarks, collapse_duplicates
+from strandline.spectral.tiles import TILE_ROWS, scratch, whole_lanes
 
 OFFSET = 0.05
 """Offset of the logarithms, relative to the brightness of a bright pixel."""
@@ -51,8 +52,11 @@ class Subclusters:
         """Prepare what every tile needs: minus infinity bars centres of other clusters."""
         half_norm = 0.5 * np.square(self.centres).sum(axis=1)
         own = np.arange(int(self.cluster.max()) + 1)[:, None] == self.cluster
-        object.__setattr__(self, "_transposed", np.ascontiguousarray(self.centres.T))
-        object.__setattr__(self, "_bias", np.where(own, -half_norm, -np.inf).astype(np.float32))
+        transposed = whole_lanes(self.centres.T)
+        bias = np.full((len(own), transposed.shape[1]), -np.inf, np.float32)
+        bias[:, : len(self.cluster)] = np.where(own, -half_norm, -np.inf)
+        object.__setattr__(self, "_transposed", transposed)
+        object.__setattr__(self, "_bias", bias)
 
     def nearest(self, rows: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.intp]:
         """Find each row's nearest centre among those of its own cluster.
@@ -69,10 +73,22 @@ class Subclusters:
         ndarray of shape (n,)
             Subcluster numbers.
         """
-        score = _logarithms(rows, self.offset) @ self._transposed
-        score += self._bias.take(labels, axis=0)
-        nearest: NDArray[np.intp] = score.argmax(axis=1)
-        return nearest
+        count = len(rows)
+        whole = -(-count // TILE_ROWS) * TILE_ROWS  # products of one shape: see spectral.tiles
+        logarithms = np.zeros((whole, rows.shape[1]), np.float32)
+        logarithms[:count] = _logarithms(rows, self.offset)
+        own = np.zeros(whole, np.intp)
+        own[:count] = labels
+        nearest = np.empty(whole, np.intp)
+        shape = (TILE_ROWS, self._transposed.shape[1])
+        score = scratch("subclusters", shape, logarithms.dtype)
+        bias = scratch("subclusters of the cluster", shape, logarithms.dtype)
+        for start in range(0, whole, TILE_ROWS):
+            tile = slice(start, start + TILE_ROWS)
+            np.matmul(logarithms[tile], self._transposed, out=score)
+            score += self._bias.take(own[tile], axis=0, out=bias, mode="clip")
+            score.argmax(axis=1, out=nearest[tile])
+        return nearest[:count]
 
 
 def divide(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from strandline.errors import ConfigurationError, InvalidDataError
-from strandline.spectral.tiles import map_tiles, whole_lanes
+from strandline.spectral.tiles import map_tiles, scratch, whole_lanes
 
 _FARTHEST = 1e6
 """Features are cut here, in units of the data's own spread: beyond it all is "far"."""
@@ -89,15 +89,22 @@ class GaussianKernel:
         right = np.hstack([z, -0.5 * np.square(z).sum(axis=1, keepdims=True), -ones])
         object.__setattr__(self, "_right", whole_lanes(right.T.astype(self.landmarks.dtype)))
 
-    def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
-        """Affinities of shape (n_points, n_landmarks), by one matrix product and one exp."""
+    def __call__(self, points: NDArray[Any], *, passing: bool = False) -> NDArray[Any]:
+        """Affinities of shape (n_points, n_landmarks), by one matrix product and one exp.
+
+        `passing`: used at once and not kept, the array may be the thread's scratch memory.
+        """
         scale = points.dtype.type(np.sqrt(2.0 * self.gamma))
         left = np.empty((len(points), points.shape[1] + 2), points.dtype)
         np.multiply(points, scale, out=left[:, :-2])
         left[:, -2] = 1.0
         half_norm = 0.5 * np.einsum("ij,ij->i", left[:, :-2], left[:, :-2])
         left[:, -1] = half_norm
-        exponent: NDArray[Any] = left @ self._right
+        shape = (len(points), self._right.shape[1])
+        exponent = (
+            scratch("exponents", shape, left.dtype) if passing else np.empty(shape, left.dtype)
+        )
+        np.matmul(left, self._right, out=exponent)
         # Far out, where large numbers cancel, rounding could make it anything; near, cutting
         # it at zero would take as long as the product did.
         far = np.flatnonzero(half_norm > _EXACT_NORM)
@@ -123,8 +130,8 @@ class PairwiseKernel:
     kernel: str | Callable[..., Any]
     parameters: Mapping[str, Any]
 
-    def __call__(self, points: NDArray[Any]) -> NDArray[np.float64]:
-        """Affinities of shape (n_points, n_landmarks)."""
+    def __call__(self, points: NDArray[Any], *, passing: bool = False) -> NDArray[np.float64]:
+        """Affinities of shape (n_points, n_landmarks); always an array of their own."""
         count = len(self.landmarks)
         landmarks = whole_lanes(self.landmarks, axis=0)
         landmarks[count:] = self.landmarks[0]
@@ -192,7 +199,8 @@ class NeighbourWeights:
         left = np.ones((len(points), points.shape[1] + 1), points.dtype)
         left[:, :-1] = points
         # x·z - |z|²/2 is largest where the distance is least.
-        score = (left @ self._right)[:, : len(self.landmarks)]
+        score = scratch("neighbours", (len(points), self._right.shape[1]), points.dtype)
+        score = np.matmul(left, self._right, out=score)[:, : len(self.landmarks)]
         every = np.arange(len(points))
         nearest = np.empty((len(points), self.n_neighbors), np.int64)
         best = np.empty((len(points), self.n_neighbors), points.dtype)

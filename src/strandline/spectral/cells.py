@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strandline.spectral.landmarks import choose_landmarks, nearest_landmark
-from strandline.spectral.tiles import whole_lanes
+from strandline.spectral.tiles import scratch, whole_lanes
 
 MIXED = -1
 """The label of a cell in which samples have several labels, or too few are known."""
@@ -95,6 +95,7 @@ class Cells:
         left = np.ones((len(points), points.shape[1] + 1), points.dtype)
         left[:, :-1] = points
         # x·z - |z|²/2 is largest where the distance is least.
-        score = (left @ self._right)[:, : len(self.labels)]
+        score = scratch("cells", (len(points), self._right.shape[1]), points.dtype)
+        score = np.matmul(left, self._right, out=score)[:, : len(self.labels)]
         known: NDArray[np.int32] = self.labels[score.argmax(axis=1)]
         return known

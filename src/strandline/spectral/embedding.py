@@ -105,7 +105,7 @@ class NystromMap:
 
     def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
         """Embed points as unit vectors of shape (n_points, n_vectors)."""
-        return self.combine(self.kernel(points))
+        return self.combine(self.kernel(points, passing=True))
 
     def combine(self, affinities: NDArray[Any]) -> NDArray[Any]:
         """Embed points whose affinities to the landmarks are known already."""

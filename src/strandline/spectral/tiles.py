@@ -8,6 +8,7 @@ what is summed over tiles is summed in tile order, in float64.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -90,6 +91,47 @@ def one_blas_thread() -> Iterator[None]:
         yield
     finally:
         _one_blas_thread.leave()
+
+
+class _Scratch(threading.local):
+    """Memory that a thread uses again and again."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, NDArray[np.uint8]] = {}
+
+
+_scratch = _Scratch()
+
+
+def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Give an array for an intermediate result of a tile; its contents are arbitrary.
+
+    The next call with the same name, in the same thread, gives the same memory. Asking the
+    system for it every time takes longer than the work where memory is returned to it at
+    once, as in the worker processes of Dask.
+
+    Parameters
+    ----------
+    name : str
+        What it is for.
+    shape : tuple of int
+    dtype : numpy.dtype
+
+    Returns
+    -------
+    ndarray
+
+    Examples
+    --------
+    >>> first = scratch("example", (2, 3), np.dtype("float32"))
+    >>> bool(np.shares_memory(first, scratch("example", (3,), np.dtype("float64"))))
+    True
+    """
+    size = math.prod(shape) * dtype.itemsize
+    part = _scratch.parts.get(name)
+    if part is None or part.nbytes < size:
+        part = _scratch.parts[name] = np.empty(size, np.uint8)
+    return part[:size].view(dtype).reshape(shape)
 
 
 def whole_lanes(matrix: NDArray[Any], axis: int = 1) -> NDArray[Any]:
