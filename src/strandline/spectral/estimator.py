@@ -70,8 +70,12 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         None means 0: results are reproducible unless asked otherwise.
     n_init : int
         Starts of the k-means in the embedding.
-    assign_labels : {"kmeans"}
-        How clusters are found in the embedding.
+    assign_labels : {"kmeans", "cluster_qr", "discretize"} or clusterer
+        How clusters are found in the embedding. ``"cluster_qr"`` (pivoted QR) and
+        ``"discretize"`` (rotation) do without k-means. A clusterer is an object with
+        ``fit_predict``, like those of scikit-learn: it sees up to 2,000 embedded
+        prototypes (with their mass, if it takes ``sample_weight``) and decides how many
+        clusters there are; `n_clusters` then says how finely the embedding resolves.
     kernel_params : mapping, optional
         Parameters of a named kernel or a callable.
     kmeans_params : mapping, optional
@@ -90,6 +94,9 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         0 is the cluster with the darkest mean sample. -1 where a sample has NaN.
     assign_labels_ : AssignedLabels
         Holds the same `labels_`, for code written for dask-ml.
+    n_clusters_ : int
+        Number of clusters found: `n_clusters`, unless the samples allow only fewer or a
+        clusterer decided.
     eigenvalues_ : ndarray of float64, shape (n_vectors,)
         Leading eigenvalues of the normalised graph, descending.
     n_features_in_ : int
@@ -117,7 +124,7 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         n_neighbors: int = 5,
         random_state: Any = None,
         n_init: int = 32,
-        assign_labels: str = "kmeans",
+        assign_labels: Any = "kmeans",
         kernel_params: Mapping[str, Any] | None = None,
         kmeans_params: Mapping[str, Any] | None = None,
         degree: float = 3,
@@ -184,6 +191,7 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
             )
         weight = None if sample_weight is None else sample_weight[sample.numbers]
         self.model_: Model = fit_model(sample.rows, weight, settings)
+        self.n_clusters_ = self.model_.rule.n_clusters
         self.eigenvalues_ = self.model_.eigenvalues
         self.labels_ = self._label(array)
         self.assign_labels_ = AssignedLabels(self.labels_)
@@ -251,7 +259,7 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.model_.rule.weights.shape[0])
+        return int(self.model_.rule.n_vectors)
 
     def _label(self, array: Any) -> Any:
         if is_dask(array):
@@ -311,6 +319,6 @@ def _label_block(block: NDArray[Any], model: Model) -> NDArray[np.int32]:
 
 
 def _embed_block(block: NDArray[Any], model: Model) -> NDArray[Any]:
-    shape = (len(block), model.rule.weights.shape[0])
+    shape = (len(block), model.rule.n_vectors)
     out = np.full(shape, np.nan, working_dtype(block.dtype))
     return map_rows(model.embedding, block, out, n_jobs=1)

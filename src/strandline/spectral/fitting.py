@@ -33,6 +33,8 @@ from strandline.spectral.landmarks import (
     collapse_duplicates,
     nearest_landmark,
 )
+from strandline.spectral.prototypes import PrototypeRule, is_clusterer, learned_rule
+from strandline.spectral.rotation import cluster_qr, discretize
 from strandline.spectral.tiles import map_tiles, one_blas_thread, thread_count
 
 _GRAPHS = 4
@@ -58,6 +60,7 @@ class Settings:
     max_iter: int
     tol: float
     n_jobs: int | None
+    assign_labels: Any = "kmeans"
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,13 @@ class Model:
     ----------
     frame : Frame
     embed : NystromMap or JointMap
-    rule : LinearRule
+    rule : LinearRule or PrototypeRule
     eigenvalues : ndarray of float64, shape (n_vectors,)
     """
 
     frame: Frame
     embed: NystromMap | JointMap
-    rule: LinearRule
+    rule: LinearRule | PrototypeRule
     eigenvalues: NDArray[np.float64]
 
     def embedding(self, rows: NDArray[Any]) -> NDArray[Any]:
@@ -116,12 +119,7 @@ def fit_model(
     if n_clusters == 0:
         raise InvalidDataError("No sample has a positive weight.")
     if n_clusters < settings.n_clusters:
-        warnings.warn(
-            f"Only {n_clusters} samples are distinct, so there are {n_clusters} clusters "
-            f"instead of {settings.n_clusters}.",
-            FewerClustersWarning,
-            stacklevel=3,
-        )
+        _warn_fewer(f"Only {n_clusters} samples are distinct", n_clusters, settings.n_clusters)
         settings = replace(settings, n_clusters=n_clusters)
     dtype = working_dtype(rows.dtype)
     plain = settings.affinity in ("rbf", "nearest_neighbors")
@@ -135,20 +133,47 @@ def fit_model(
             view = _landmark_graphs(points, weights, settings)
         else:
             view = _kernel_graph(points, weights, frame, settings)
-        centres = kmeans_centres(
-            view.embedded,
-            weights,
-            view.embed(view.landmarks),
-            view.mass,
-            n_clusters,
-            np.random.default_rng([settings.seed, _KMEANS_STREAM]),
-            n_init=settings.n_init,
-            max_iter=settings.max_iter,
-            tol=settings.tol,
-        )
-        rule = LinearRule.nearest(centres, view.embedded.dtype)
-        order = canonical_order(distinct, weights, rule(view.embedded), n_clusters)
+        rule = _found_rule(view, weights, settings)
+        labels = rule(view.embedded)
+        order = canonical_order(distinct, weights, labels, rule.n_clusters)
+        order = order[np.bincount(labels, minlength=rule.n_clusters)[order] > 0]
+    if len(order) < min(n_clusters, rule.n_clusters):
+        _warn_fewer(f"Some of {rule.n_clusters} clusters got no sample", len(order))
     return Model(frame, view.embed, rule.reordered(order), view.eigenvalues)
+
+
+def _found_rule(
+    view: _View, weights: NDArray[np.float64], settings: Settings
+) -> LinearRule | PrototypeRule:
+    """Find clusters in the embedding, the way that was asked for."""
+    if is_clusterer(settings.assign_labels):
+        return learned_rule(settings.assign_labels, view.embedded, weights, settings.seed)
+    if settings.assign_labels == "cluster_qr":
+        return cluster_qr(view.embedded, weights, settings.n_clusters)
+    rng = np.random.default_rng([settings.seed, _KMEANS_STREAM])
+    if settings.assign_labels == "discretize":
+        return discretize(view.embedded, weights, settings.n_clusters, rng)
+    centres = kmeans_centres(
+        view.embedded,
+        weights,
+        view.embed(view.landmarks),
+        view.mass,
+        settings.n_clusters,
+        rng,
+        n_init=settings.n_init,
+        max_iter=settings.max_iter,
+        tol=settings.tol,
+    )
+    return LinearRule.nearest(centres, view.embedded.dtype)
+
+
+def _warn_fewer(why: str, n_clusters: int, wanted: int | None = None) -> None:
+    instead = "" if wanted is None else f" instead of {wanted}"
+    warnings.warn(
+        f"{why}, so there are {n_clusters} clusters{instead}.",
+        FewerClustersWarning,
+        stacklevel=4,
+    )
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

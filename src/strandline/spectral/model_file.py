@@ -18,6 +18,7 @@ from strandline.spectral.archive import pack, unpack
 from strandline.spectral.assign import LinearRule
 from strandline.spectral.embedding import JointMap, LandmarkMap, NystromMap
 from strandline.spectral.fitting import Model
+from strandline.spectral.prototypes import PrototypeRule, is_clusterer
 
 if TYPE_CHECKING:
     from strandline.spectral.estimator import SpectralClustering
@@ -54,16 +55,23 @@ def dump_model(model: SpectralClustering) -> bytes:
     True
     """
     fitted = model.fitted_model()
+    linear = fitted.rule.nearest if isinstance(fitted.rule, PrototypeRule) else fitted.rule
     arrays: dict[str, NDArray[Any]] = {
         "origin": fitted.frame.origin,
         "eigenvalues": fitted.eigenvalues,
-        "rule_weights": fitted.rule.weights,
-        "rule_bias": fitted.rule.bias,
+        "rule_weights": linear.weights,
+        "rule_bias": linear.bias,
     }
+    if isinstance(fitted.rule, PrototypeRule):
+        arrays["rule_cluster"] = fitted.rule.cluster
+    parameters = dict(model.get_params(deep=False))  # type: ignore[no-untyped-call]
+    if is_clusterer(parameters["assign_labels"]):
+        # The rule says all that labels need; the object itself would have to be pickled.
+        parameters["assign_labels"] = " ".join(repr(parameters["assign_labels"]).split())
     header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
-        "parameters": dict(model.get_params(deep=False)),  # type: ignore[no-untyped-call]
+        "parameters": parameters,
         "n_features": model.n_features_in_,
         "feature_names": [str(name) for name in getattr(model, "feature_names_in_", [])] or None,
         "unit": fitted.frame.unit,
@@ -147,15 +155,26 @@ def _rebuild(arrays: dict[str, NDArray[Any]], header: dict[str, Any]) -> Spectra
             kernel = PairwiseKernel(arrays["landmarks"], **header["pairwise"])
         embed = NystromMap(kernel, arrays["matrix"], arrays["offset"])
     frame = Frame(arrays["origin"], float(header["unit"]), np.dtype(header["dtype"]))
-    rule = LinearRule(arrays["rule_weights"], arrays["rule_bias"])
+    rule = _rebuild_rule(arrays)
     model = SpectralClustering(**header["parameters"])
     fitted = Model(frame, embed, rule, arrays["eigenvalues"])
     # One row through the whole model: arrays whose shapes disagree fail here, not later.
     fitted.labels(np.zeros((1, int(header["n_features"])), frame.dtype))
     model.model_ = fitted
+    model.n_clusters_ = fitted.rule.n_clusters
     model.eigenvalues_ = fitted.eigenvalues
     model.n_features_in_ = int(header["n_features"])
     if header["feature_names"] is not None:
         # Only present when the model was fitted to a table with names, as in scikit-learn.
         model.feature_names_in_ = np.array(header["feature_names"], dtype=object)
     return model
+
+
+def _rebuild_rule(arrays: dict[str, NDArray[Any]]) -> LinearRule | PrototypeRule:
+    linear = LinearRule(arrays["rule_weights"], arrays["rule_bias"])
+    if "rule_cluster" not in arrays:
+        return linear
+    cluster = arrays["rule_cluster"]
+    if cluster.shape != linear.bias.shape or cluster.min() < 0:
+        raise ValueError(f"prototypes of shape {linear.bias.shape}, clusters {cluster.shape}")
+    return PrototypeRule(linear, cluster)
