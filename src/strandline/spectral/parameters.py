@@ -29,6 +29,7 @@ def checked_settings(estimator: SpectralClustering) -> Settings:
         _check_count(name, getattr(estimator, name))
     if estimator.n_components is not None:
         _check_count("n_components", estimator.n_components)
+    _check_count("n_stability", estimator.n_stability, least=0)
     gamma = _checked_gamma(estimator.gamma)
     kmeans = dict(estimator.kmeans_params or {})
     for name in sorted(set(kmeans) - _KMEANS_PARAMETERS):
@@ -75,10 +76,12 @@ def _kernel_parameters(estimator: SpectralClustering, gamma: float | None) -> di
     return {name: value for name, value in usual.items() if name in allowed} | given
 
 
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+def _check_count(name: str, value: Any, *, least: int = 1) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ConfigurationError(
-            f"{name} has to be a positive integer.", expected="1, 2, 3, …", got=repr(value)
+            f"{name} has to be a whole number.",
+            expected=f"{least}, {least + 1}, {least + 2}, …",
+            got=repr(value),
         )
 
 
