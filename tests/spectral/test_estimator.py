@@ -178,7 +178,7 @@ def test_only_nan_or_only_weight_zero_is_an_error():
         ({"affinity": "rbff"}, "Unknown affinity"),
         ({"affinity": "precomputed"}, "Unknown affinity"),
         ({"affinity": None}, "Unknown affinity"),
-        ({"assign_labels": "magic"}, "'kmeans', got 'magic'"),
+        ({"assign_labels": "magic"}, "'discretize' or a clusterer .* got 'magic'"),
         ({"n_clusters": 0}, "n_clusters"),
         ({"n_clusters": 2.5}, "n_clusters"),
         ({"n_clusters": True}, "n_clusters"),

@@ -44,6 +44,16 @@ class LinearRule:
         bias = -0.5 * np.square(centres).sum(axis=1)
         return cls(np.ascontiguousarray(centres.T, dtype), bias.astype(dtype))
 
+    @property
+    def n_vectors(self) -> int:
+        """Number of columns of the embedding."""
+        return int(self.weights.shape[0])
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters."""
+        return int(self.bias.shape[0])
+
     def __call__(self, embedded: NDArray[Any]) -> NDArray[np.int32]:
         """Labels of embedded samples, shape (n_points,)."""
         scores: NDArray[Any] = (embedded @ self._wide)[:, : len(self.bias)]
@@ -52,7 +62,7 @@ class LinearRule:
         return labels
 
     def reordered(self, order: NDArray[np.int64]) -> LinearRule:
-        """Rename the clusters: ``order[j]`` is now called j."""
+        """Rename the clusters: ``order[j]`` is now called j; those not in it vanish."""
         return LinearRule(np.ascontiguousarray(self.weights[:, order]), self.bias[order])
 
 

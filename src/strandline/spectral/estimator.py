@@ -17,7 +17,8 @@ from sklearn.base import (
 )
 
 from strandline.errors import ConfigurationError, InvalidDataError
-from strandline.spectral.fitting import SAMPLE_ROWS, Model, fit_model, working_dtype
+from strandline.spectral.ensemble import Ensemble, fit_ensemble
+from strandline.spectral.fitting import SAMPLE_ROWS, Model, fit_prepared, prepare, working_dtype
 from strandline.spectral.parameters import checked_settings, checked_weight
 from strandline.spectral.sampling import draw_indexed_sample, is_dask, plain_array
 from strandline.spectral.tiles import NOT_LABELLED, map_rows
@@ -70,8 +71,12 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         None means 0: results are reproducible unless asked otherwise.
     n_init : int
         Starts of the k-means in the embedding.
-    assign_labels : {"kmeans"}
-        How clusters are found in the embedding.
+    assign_labels : {"kmeans", "cluster_qr", "discretize"} or clusterer
+        How clusters are found in the embedding. ``"cluster_qr"`` (pivoted QR) and
+        ``"discretize"`` (rotation) do without k-means. A clusterer is an object with
+        ``fit_predict``, like those of scikit-learn: it sees up to 2,000 embedded
+        prototypes (with their mass, if it takes ``sample_weight``) and decides how many
+        clusters there are; `n_clusters` then says how finely the embedding resolves.
     kernel_params : mapping, optional
         Parameters of a named kernel or a callable.
     kmeans_params : mapping, optional
@@ -81,6 +86,9 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         For the polynomial and sigmoid kernels.
     persist_embedding : bool
         For compatibility with dask-ml; has no effect (the embedding is never stored).
+    n_stability : int
+        Further models for `stability_`, fitted to the same samples through other, few
+        landmarks; each is cheaper than the first. 8 is a good number.
     n_jobs : int, optional
         Threads for NumPy input. None: every usable CPU. Never changes the result.
 
@@ -88,8 +96,16 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
     ----------
     labels_ : ndarray or dask.array.Array of int32, shape (n_samples,)
         0 is the cluster with the darkest mean sample. -1 where a sample has NaN.
+    stability_ : ndarray or dask.array.Array of float32, shape (n_samples,)
+        Share of the `n_stability` further models that agree with the sample's label; low
+        where clusters overlap. NaN where a sample has NaN. Only with ``n_stability > 0``.
+    ensemble_ : Ensemble
+        The further models. Only with ``n_stability > 0``.
     assign_labels_ : AssignedLabels
         Holds the same `labels_`, for code written for dask-ml.
+    n_clusters_ : int
+        Number of clusters found: `n_clusters`, unless the samples allow only fewer or a
+        clusterer decided.
     eigenvalues_ : ndarray of float64, shape (n_vectors,)
         Leading eigenvalues of the normalised graph, descending.
     n_features_in_ : int
@@ -117,12 +133,13 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         n_neighbors: int = 5,
         random_state: Any = None,
         n_init: int = 32,
-        assign_labels: str = "kmeans",
+        assign_labels: Any = "kmeans",
         kernel_params: Mapping[str, Any] | None = None,
         kmeans_params: Mapping[str, Any] | None = None,
         degree: float = 3,
         coef0: float = 1,
         persist_embedding: bool = False,
+        n_stability: int = 0,
         n_jobs: int | None = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -138,6 +155,7 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         self.degree = degree
         self.coef0 = coef0
         self.persist_embedding = persist_embedding
+        self.n_stability = n_stability
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -183,10 +201,16 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
                 remedy="Ask for fewer clusters.",
             )
         weight = None if sample_weight is None else sample_weight[sample.numbers]
-        self.model_: Model = fit_model(sample.rows, weight, settings)
+        prepared = prepare(sample.rows, weight, settings)
+        self.model_: Model = fit_prepared(prepared, settings)
+        self.n_clusters_ = self.model_.rule.n_clusters
         self.eigenvalues_ = self.model_.eigenvalues
         self.labels_ = self._label(array)
         self.assign_labels_ = AssignedLabels(self.labels_)
+        self._forget("ensemble_", "stability_")
+        if self.n_stability:
+            self.ensemble_ = fit_ensemble(prepared, settings, self.model_, self.n_stability)
+            self.stability_ = self._agreement(array)
         return self
 
     def fit_predict(  # type: ignore[override]  # the one extra argument is named
@@ -238,6 +262,35 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
             )
         return map_rows(model.embedding, array, np.full(shape, np.nan, dtype), self.n_jobs)
 
+    def stability(self, X: Any) -> Any:
+        """Tell how sure labels are, by whether models with other landmarks agree.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray or dask.array.Array of float32, shape (n_samples,)
+            Share of the `n_stability` further models that give the sample the label of
+            `predict`. Lazy for Dask input; NaN where a sample has NaN.
+
+        Raises
+        ------
+        ConfigurationError
+            If the model was fitted with ``n_stability=0``.
+        """
+        self.fitted_model()
+        if not hasattr(self, "ensemble_"):
+            raise ConfigurationError(
+                "The model was fitted without others to compare it with.",
+                expected="n_stability >= 1 when it was fitted",
+                got=str(self.n_stability),
+                remedy="Fit SpectralClustering(…, n_stability=8).",
+            )
+        return self._agreement(self._checked(X, reset=False))
+
     def fit_transform(  # type: ignore[override]  # the one extra argument is named
         self, X: Any, y: Any = None, sample_weight: Any = None
     ) -> Any:
@@ -251,7 +304,24 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.model_.rule.weights.shape[0])
+        return int(self.model_.rule.n_vectors)
+
+    def _forget(self, *names: str) -> None:
+        """Drop what an earlier fit left and this one does not renew."""
+        for name in names:
+            self.__dict__.pop(name, None)
+
+    def _agreement(self, array: Any) -> Any:
+        if is_dask(array):
+            return array.rechunk({1: -1}).map_blocks(
+                _agreement_block,
+                ensemble=self.ensemble_,
+                dtype=np.float32,
+                drop_axis=1,
+                meta=np.empty(0, np.float32),
+            )
+        shares = np.full(array.shape[0], np.nan, np.float32)
+        return map_rows(self.ensemble_.agreement, array, shares, self.n_jobs)
 
     def _label(self, array: Any) -> Any:
         if is_dask(array):
@@ -310,7 +380,12 @@ def _label_block(block: NDArray[Any], model: Model) -> NDArray[np.int32]:
     return map_rows(model.labels, block, labels, n_jobs=1)
 
 
+def _agreement_block(block: NDArray[Any], ensemble: Ensemble) -> NDArray[np.float32]:
+    shares = np.full(len(block), np.nan, np.float32)
+    return map_rows(ensemble.agreement, block, shares, n_jobs=1)
+
+
 def _embed_block(block: NDArray[Any], model: Model) -> NDArray[Any]:
-    shape = (len(block), model.rule.weights.shape[0])
+    shape = (len(block), model.rule.n_vectors)
     out = np.full(shape, np.nan, working_dtype(block.dtype))
     return map_rows(model.embedding, block, out, n_jobs=1)

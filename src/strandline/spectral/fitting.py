@@ -34,6 +34,8 @@ from strandline.spectral.landmarks import (
     collapse_duplicates,
     nearest_landmark,
 )
+from strandline.spectral.prototypes import PrototypeRule, is_clusterer, learned_rule
+from strandline.spectral.rotation import cluster_qr, discretize
 from strandline.spectral.tiles import in_tiles, one_blas_thread, thread_count
 
 _GRAPHS = 4
@@ -60,6 +62,8 @@ class Settings:
     max_iter: int
     tol: float
     n_jobs: int | None
+    assign_labels: Any = "kmeans"
+    landmark_iterations: int = 6
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Model:
     ----------
     frame : Frame
     embed : NystromMap or JointMap
-    rule : LinearRule
+    rule : LinearRule or PrototypeRule
     eigenvalues : ndarray of float64, shape (n_vectors,)
     cells : Cells or None
         Where a label is known without embedding the sample.
@@ -78,7 +82,7 @@ class Model:
 
     frame: Frame
     embed: NystromMap | JointMap
-    rule: LinearRule
+    rule: LinearRule | PrototypeRule
     eigenvalues: NDArray[np.float64]
     cells: Cells | None
 
@@ -101,79 +105,132 @@ class Model:
         return self.rule(self.embed(tile))
 
 
-def fit_model(
+class Prepared(NamedTuple):
+    """Distinct samples, ready for any number of models.
+
+    Attributes
+    ----------
+    distinct : ndarray of shape (n_distinct, n_features)
+        In the data's own units.
+    weights : ndarray of float64, shape (n_distinct,)
+    frame : Frame
+    points : ndarray of shape (n_distinct, n_features)
+        The same samples in the frame.
+    """
+
+    distinct: NDArray[Any]
+    weights: NDArray[np.float64]
+    frame: Frame
+    points: NDArray[Any]
+
+
+def prepare(
     rows: NDArray[Any], sample_weight: NDArray[np.float64] | None, settings: Settings
-) -> Model:
-    """Fit the engine to samples without NaN.
+) -> Prepared:
+    """Merge equal samples and bring them into the frame.
 
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_features)
+        Without NaN.
     sample_weight : ndarray of shape (n_samples,), optional
+    settings : Settings
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    InvalidDataError
+        If no sample has a positive weight.
+    """
+    distinct, weights = collapse_duplicates(rows, sample_weight)
+    if len(distinct) == 0:
+        raise InvalidDataError("No sample has a positive weight.")
+    if settings.affinity in ("rbf", "nearest_neighbors"):
+        frame = Frame.of(distinct, working_dtype(rows.dtype))
+    else:  # other kernels are defined in the data's own units
+        frame = Frame(np.zeros(rows.shape[1]), 1.0, np.dtype(np.float64))
+    return Prepared(distinct, weights, frame, frame(distinct))
+
+
+def fit_prepared(prepared: Prepared, settings: Settings) -> Model:
+    """Fit the engine to prepared samples.
+
+    Parameters
+    ----------
+    prepared : Prepared
     settings : Settings
 
     Returns
     -------
     Model
 
-    Raises
-    ------
-    InvalidDataError
-        If no sample has a positive weight.
-
     Warns
     -----
     FewerClustersWarning
         If there are fewer distinct samples than clusters: each is its own cluster then.
+        Also if no sample belongs to one of the clusters found.
     """
-    distinct, weights = collapse_duplicates(rows, sample_weight)
+    distinct, weights = prepared.distinct, prepared.weights
     n_clusters = min(settings.n_clusters, len(distinct))
-    if n_clusters == 0:
-        raise InvalidDataError("No sample has a positive weight.")
     if n_clusters < settings.n_clusters:
-        warnings.warn(
-            f"Only {n_clusters} samples are distinct, so there are {n_clusters} clusters "
-            f"instead of {settings.n_clusters}.",
-            FewerClustersWarning,
-            stacklevel=3,
-        )
+        _warn_fewer(f"Only {n_clusters} samples are distinct", n_clusters, settings.n_clusters)
         settings = replace(settings, n_clusters=n_clusters)
-    dtype = working_dtype(rows.dtype)
-    plain = settings.affinity in ("rbf", "nearest_neighbors")
-    if plain:
-        frame = Frame.of(distinct, dtype)
-    else:  # other kernels are defined in the data's own units
-        frame = Frame(np.zeros(rows.shape[1]), 1.0, np.dtype(np.float64))
-    points = frame(distinct)
     with one_blas_thread():
-        if settings.affinity == "nearest_neighbors":
-            view = _landmark_graphs(points, weights, settings)
-        else:
-            view = _kernel_graph(points, weights, frame, settings)
-        centres = kmeans_centres(
-            view.embedded,
-            weights,
-            view.embed(view.landmarks),
-            view.mass,
-            n_clusters,
-            np.random.default_rng([settings.seed, _KMEANS_STREAM]),
-            n_init=settings.n_init,
-            max_iter=settings.max_iter,
-            tol=settings.tol,
-        )
-        rule = LinearRule.nearest(centres, view.embedded.dtype)
-        order = canonical_order(distinct, weights, rule(view.embedded), n_clusters)
+        view = see_graph(prepared, settings)
+        rule = _found_rule(view, weights, settings)
+        labels = rule(view.embedded)
+        order = canonical_order(distinct, weights, labels, rule.n_clusters)
+        order = order[np.bincount(labels, minlength=rule.n_clusters)[order] > 0]
+        if len(order) < min(n_clusters, rule.n_clusters):
+            _warn_fewer(f"Some of {rule.n_clusters} clusters got no sample", len(order))
         rule = rule.reordered(order)
         cells = Cells.around(
             view.landmarks,
             view.mass,
-            points,
+            prepared.points,
             rule(view.embedded),
-            n_clusters,
+            rule.n_clusters,
             np.random.default_rng([settings.seed, _CELL_STREAM]),
             settings.n_jobs,
         )
-    return Model(frame, view.embed, rule, view.eigenvalues, cells)
+    return Model(prepared.frame, view.embed, rule, view.eigenvalues, cells)
+
+
+def _found_rule(
+    view: View, weights: NDArray[np.float64], settings: Settings
+) -> LinearRule | PrototypeRule:
+    """Find clusters in the embedding, the way that was asked for."""
+    if is_clusterer(settings.assign_labels):
+        return learned_rule(settings.assign_labels, view.embedded, weights, settings.seed)
+    if settings.assign_labels == "cluster_qr":
+        return cluster_qr(view.embedded, weights, settings.n_clusters)
+    rng = np.random.default_rng([settings.seed, _KMEANS_STREAM])
+    if settings.assign_labels == "discretize":
+        return discretize(view.embedded, weights, settings.n_clusters, rng)
+    centres = kmeans_centres(
+        view.embedded,
+        weights,
+        view.embed(view.landmarks),
+        view.mass,
+        settings.n_clusters,
+        rng,
+        n_init=settings.n_init,
+        max_iter=settings.max_iter,
+        tol=settings.tol,
+    )
+    return LinearRule.nearest(centres, view.embedded.dtype)
+
+
+def _warn_fewer(why: str, n_clusters: int, wanted: int | None = None) -> None:
+    instead = "" if wanted is None else f" instead of {wanted}"
+    warnings.warn(
+        f"{why}, so there are {n_clusters} clusters{instead}.",
+        FewerClustersWarning,
+        stacklevel=4,
+    )
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -181,8 +238,18 @@ def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if np.can_cast(dtype, np.float32) else np.float64)
 
 
-class _View(NamedTuple):
-    """The graph as seen through landmarks, which with their mass stand for all samples."""
+class View(NamedTuple):
+    """The graph as seen through landmarks, which with their mass stand for all samples.
+
+    Attributes
+    ----------
+    embed : NystromMap or JointMap
+    embedded : ndarray of shape (n_distinct, n_vectors)
+        The samples' embedding.
+    eigenvalues : ndarray of float64, shape (n_vectors,)
+    landmarks : ndarray of shape (n_landmarks, n_features)
+    mass : ndarray of float64, shape (n_landmarks,)
+    """
 
     embed: NystromMap | JointMap
     embedded: NDArray[Any]
@@ -191,9 +258,16 @@ class _View(NamedTuple):
     mass: NDArray[np.float64]
 
 
+def see_graph(prepared: Prepared, settings: Settings) -> View:
+    """Build the graph that was asked for, and find its eigenvectors."""
+    if settings.affinity == "nearest_neighbors":
+        return _landmark_graphs(prepared.points, prepared.weights, settings)
+    return _kernel_graph(prepared.points, prepared.weights, prepared.frame, settings)
+
+
 def _landmark_graphs(
     points: NDArray[Any], weights: NDArray[np.float64], settings: Settings
-) -> _View:
+) -> View:
     """Average several independent landmark graphs."""
     n_landmarks = settings.n_landmarks or max(1000, 50 * settings.n_clusters)
     n_graphs = _GRAPHS if n_landmarks < len(points) else 1  # all would be the same
@@ -212,7 +286,7 @@ def _landmark_graphs(
     first = graphs[0]
     joint = JointMap(tuple(graph.embed for graph in graphs))
     embedded = joint.side_by_side([graph.embedded for graph in graphs])
-    return _View(joint, embedded, eigenvalues, first.embed.neighbours.landmarks, first.mass)
+    return View(joint, embedded, eigenvalues, first.embed.neighbours.landmarks, first.mass)
 
 
 class _Graph(NamedTuple):
@@ -230,7 +304,9 @@ def _landmark_graph(
     settings: Settings,
 ) -> _Graph:
     rng = np.random.default_rng([settings.seed, _LANDMARK_STREAM, number])
-    landmarks = choose_landmarks(points, weights, n_landmarks, rng, n_jobs=1)
+    landmarks = choose_landmarks(
+        points, weights, n_landmarks, rng, n_iterations=settings.landmark_iterations, n_jobs=1
+    )
     width = min(settings.n_neighbors, len(landmarks))
     nearest, squared = neighbour_distances(points, landmarks, width, 1)
     typical = weighted_median(np.sqrt(squared).mean(axis=1), weights)
@@ -242,11 +318,18 @@ def _landmark_graph(
 
 def _kernel_graph(
     points: NDArray[Any], weights: NDArray[np.float64], frame: Frame, settings: Settings
-) -> _View:
+) -> View:
     """See the graph of a kernel by the Nyström method."""
     n_landmarks = settings.n_landmarks or max(256, 48 * settings.n_clusters)
     rng = np.random.default_rng([settings.seed, _LANDMARK_STREAM])
-    landmarks = choose_landmarks(points, weights, n_landmarks, rng, n_jobs=settings.n_jobs)
+    landmarks = choose_landmarks(
+        points,
+        weights,
+        n_landmarks,
+        rng,
+        n_iterations=settings.landmark_iterations,
+        n_jobs=settings.n_jobs,
+    )
     kernel: GaussianKernel | PairwiseKernel
     if settings.affinity != "rbf":
         kernel = PairwiseKernel(landmarks, settings.affinity, settings.kernel_parameters)
@@ -260,7 +343,7 @@ def _kernel_graph(
     )
     nearest = nearest_landmark(points, landmarks, settings.n_jobs)
     mass = np.bincount(nearest, weights, len(landmarks)).astype(np.float64)
-    return _View(spectrum.embed, spectrum.embedded, spectrum.eigenvalues, landmarks, mass)
+    return View(spectrum.embed, spectrum.embedded, spectrum.eigenvalues, landmarks, mass)
 
 
 def _natural_gamma(

@@ -18,7 +18,9 @@ from strandline.spectral.archive import pack, unpack
 from strandline.spectral.assign import LinearRule
 from strandline.spectral.cells import Cells
 from strandline.spectral.embedding import JointMap, LandmarkMap, NystromMap
+from strandline.spectral.ensemble import Ensemble
 from strandline.spectral.fitting import Model
+from strandline.spectral.prototypes import PrototypeRule, is_clusterer
 
 if TYPE_CHECKING:
     from strandline.spectral.estimator import SpectralClustering
@@ -55,49 +57,26 @@ def dump_model(model: SpectralClustering) -> bytes:
     True
     """
     fitted = model.fitted_model()
-    arrays: dict[str, NDArray[Any]] = {
-        "origin": fitted.frame.origin,
-        "eigenvalues": fitted.eigenvalues,
-        "rule_weights": fitted.rule.weights,
-        "rule_bias": fitted.rule.bias,
-    }
-    if fitted.cells is not None:
-        arrays |= {"cells": fitted.cells.prototypes, "cell_labels": fitted.cells.labels}
+    parameters = dict(model.get_params(deep=False))  # type: ignore[no-untyped-call]
+    if is_clusterer(parameters["assign_labels"]):
+        # The rule says all that labels need; the object itself would have to be pickled.
+        parameters["assign_labels"] = " ".join(repr(parameters["assign_labels"]).split())
+    arrays, details = _described(fitted)
     header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
-        "parameters": dict(model.get_params(deep=False)),  # type: ignore[no-untyped-call]
+        "parameters": parameters,
         "n_features": model.n_features_in_,
         "feature_names": [str(name) for name in getattr(model, "feature_names_in_", [])] or None,
-        "unit": fitted.frame.unit,
-        "dtype": fitted.frame.dtype.name,
+        **details,
     }
-    if isinstance(fitted.embed, JointMap):
-        header["graphs"] = []
-        for number, part in enumerate(fitted.embed.maps):
-            neighbours = part.neighbours
-            arrays |= {
-                f"landmarks_{number}": neighbours.landmarks,
-                f"rows_{number}": part.rows,
-            }
-            header["graphs"].append(
-                {
-                    "n_neighbors": neighbours.n_neighbors,
-                    "typical": neighbours.typical,
-                    "locality": neighbours.locality,
-                }
-            )
-    else:
-        kernel = fitted.embed.kernel
-        arrays |= {
-            "landmarks": kernel.landmarks,
-            "matrix": fitted.embed.matrix,
-            "offset": fitted.embed.offset,
-        }
-        if isinstance(kernel, GaussianKernel):
-            header["gaussian"] = {"gamma": kernel.gamma}
-        else:
-            header["pairwise"] = {"kernel": kernel.kernel, "parameters": dict(kernel.parameters)}
+    if hasattr(model, "ensemble_"):
+        header["members"] = []
+        for number, member in enumerate(model.ensemble_.members):
+            parts, details = _described(member)
+            arrays |= {f"member_{number}_{name}": part for name, part in parts.items()}
+            arrays[f"member_{number}_names"] = model.ensemble_.names[number]
+            header["members"].append(details)
     return pack(arrays, header)
 
 
@@ -128,40 +107,119 @@ def load_model(data: bytes) -> SpectralClustering:
         ) from error
 
 
+def _described(fitted: Model) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays and numbers of which one model consists."""
+    linear = fitted.rule.nearest if isinstance(fitted.rule, PrototypeRule) else fitted.rule
+    arrays: dict[str, NDArray[Any]] = {
+        "origin": fitted.frame.origin,
+        "eigenvalues": fitted.eigenvalues,
+        "rule_weights": linear.weights,
+        "rule_bias": linear.bias,
+    }
+    if isinstance(fitted.rule, PrototypeRule):
+        arrays["rule_cluster"] = fitted.rule.cluster
+    if fitted.cells is not None:
+        arrays |= {"cells": fitted.cells.prototypes, "cell_labels": fitted.cells.labels}
+    details: dict[str, Any] = {"unit": fitted.frame.unit, "dtype": fitted.frame.dtype.name}
+    if isinstance(fitted.embed, JointMap):
+        details["graphs"] = []
+        for number, part in enumerate(fitted.embed.maps):
+            neighbours = part.neighbours
+            arrays |= {
+                f"landmarks_{number}": neighbours.landmarks,
+                f"rows_{number}": part.rows,
+            }
+            details["graphs"].append(
+                {
+                    "n_neighbors": neighbours.n_neighbors,
+                    "typical": neighbours.typical,
+                    "locality": neighbours.locality,
+                }
+            )
+        return arrays, details
+    kernel = fitted.embed.kernel
+    arrays |= {
+        "landmarks": kernel.landmarks,
+        "matrix": fitted.embed.matrix,
+        "offset": fitted.embed.offset,
+    }
+    if isinstance(kernel, GaussianKernel):
+        details["gaussian"] = {"gamma": kernel.gamma}
+    else:
+        details["pairwise"] = {"kernel": kernel.kernel, "parameters": dict(kernel.parameters)}
+    return arrays, details
+
+
 def _rebuild(arrays: dict[str, NDArray[Any]], header: dict[str, Any]) -> SpectralClustering:
     from strandline.spectral.estimator import SpectralClustering
 
-    embed: NystromMap | JointMap
-    if "graphs" in header:
-        embed = JointMap(
-            tuple(
-                LandmarkMap(
-                    NeighbourWeights(arrays[f"landmarks_{number}"], **details),
-                    arrays[f"rows_{number}"],
-                )
-                for number, details in enumerate(header["graphs"])
-            )
-        )
-    else:
-        kernel: GaussianKernel | PairwiseKernel
-        if "gaussian" in header:
-            kernel = GaussianKernel(arrays["landmarks"], **header["gaussian"])
-        else:
-            kernel = PairwiseKernel(arrays["landmarks"], **header["pairwise"])
-        embed = NystromMap(kernel, arrays["matrix"], arrays["offset"])
-    frame = Frame(arrays["origin"], float(header["unit"]), np.dtype(header["dtype"]))
-    rule = LinearRule(arrays["rule_weights"], arrays["rule_bias"])
     model = SpectralClustering(**header["parameters"])
-    cells = Cells(arrays["cells"], arrays["cell_labels"]) if "cells" in arrays else None
-    fitted = Model(frame, embed, rule, arrays["eigenvalues"], cells)
-    # One row through the whole model: arrays whose shapes disagree fail here, not later.
-    one = np.zeros((1, int(header["n_features"])), frame.dtype)
-    fitted.labels(one)
-    rule(fitted.embedding(one))
-    model.model_ = fitted
-    model.eigenvalues_ = fitted.eigenvalues
     model.n_features_in_ = int(header["n_features"])
+    model.model_ = _rebuild_model(arrays, header, model.n_features_in_)
+    model.n_clusters_ = model.model_.rule.n_clusters
+    model.eigenvalues_ = model.model_.eigenvalues
+    if "members" in header:
+        model.ensemble_ = _rebuild_ensemble(arrays, header, model.model_)
     if header["feature_names"] is not None:
         # Only present when the model was fitted to a table with names, as in scikit-learn.
         model.feature_names_in_ = np.array(header["feature_names"], dtype=object)
     return model
+
+
+def _rebuild_model(
+    arrays: dict[str, NDArray[Any]], details: dict[str, Any], n_features: int
+) -> Model:
+    embed: NystromMap | JointMap
+    if "graphs" in details:
+        embed = JointMap(
+            tuple(
+                LandmarkMap(
+                    NeighbourWeights(arrays[f"landmarks_{number}"], **graph),
+                    arrays[f"rows_{number}"],
+                )
+                for number, graph in enumerate(details["graphs"])
+            )
+        )
+    else:
+        kernel: GaussianKernel | PairwiseKernel
+        if "gaussian" in details:
+            kernel = GaussianKernel(arrays["landmarks"], **details["gaussian"])
+        else:
+            kernel = PairwiseKernel(arrays["landmarks"], **details["pairwise"])
+        embed = NystromMap(kernel, arrays["matrix"], arrays["offset"])
+    frame = Frame(arrays["origin"], float(details["unit"]), np.dtype(details["dtype"]))
+    cells = Cells(arrays["cells"], arrays["cell_labels"]) if "cells" in arrays else None
+    model = Model(frame, embed, _rebuild_rule(arrays), arrays["eigenvalues"], cells)
+    # One row through the whole model: arrays whose shapes disagree fail here, not later.
+    one = np.zeros((1, n_features), frame.dtype)
+    model.labels(one)
+    model.rule(model.embedding(one))
+    return model
+
+
+def _rebuild_ensemble(
+    arrays: dict[str, NDArray[Any]], header: dict[str, Any], main: Model
+) -> Ensemble:
+    members, names = [], []
+    for number, details in enumerate(header["members"]):
+        prefix = f"member_{number}_"
+        parts = {
+            name.removeprefix(prefix): part
+            for name, part in arrays.items()
+            if name.startswith(prefix)
+        }
+        members.append(_rebuild_model(parts, details, int(header["n_features"])))
+        names.append(parts["names"])
+        if len(names[-1]) != members[-1].rule.n_clusters:
+            raise ValueError(f"{len(names[-1])} names, {members[-1].rule.n_clusters} clusters")
+    return Ensemble(main, tuple(members), tuple(names))
+
+
+def _rebuild_rule(arrays: dict[str, NDArray[Any]]) -> LinearRule | PrototypeRule:
+    linear = LinearRule(arrays["rule_weights"], arrays["rule_bias"])
+    if "rule_cluster" not in arrays:
+        return linear
+    cluster = arrays["rule_cluster"]
+    if cluster.shape != linear.bias.shape or cluster.min() < 0:
+        raise ValueError(f"prototypes of shape {linear.bias.shape}, clusters {cluster.shape}")
+    return PrototypeRule(linear, cluster)

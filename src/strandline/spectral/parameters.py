@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError, IgnoredParameterWarning, InvalidDataError
 from strandline.spectral.fitting import Settings
+from strandline.spectral.prototypes import is_clusterer
 from strandline.spectral.sampling import is_dask, plain_array
 
 if TYPE_CHECKING:
@@ -28,10 +29,7 @@ def checked_settings(estimator: SpectralClustering) -> Settings:
         _check_count(name, getattr(estimator, name))
     if estimator.n_components is not None:
         _check_count("n_components", estimator.n_components)
-    if estimator.assign_labels != "kmeans":
-        raise ConfigurationError(
-            "Unknown way to assign labels.", expected="'kmeans'", got=repr(estimator.assign_labels)
-        )
+    _check_count("n_stability", estimator.n_stability, least=0)
     gamma = _checked_gamma(estimator.gamma)
     kmeans = dict(estimator.kmeans_params or {})
     for name in sorted(set(kmeans) - _KMEANS_PARAMETERS):
@@ -56,6 +54,7 @@ def checked_settings(estimator: SpectralClustering) -> Settings:
         max_iter=int(max_iter),
         tol=float(kmeans.get("tol", 1e-5)),
         n_jobs=estimator.n_jobs,
+        assign_labels=_checked_assignment(estimator.assign_labels),
     )
 
 
@@ -77,10 +76,12 @@ def _kernel_parameters(estimator: SpectralClustering, gamma: float | None) -> di
     return {name: value for name, value in usual.items() if name in allowed} | given
 
 
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+def _check_count(name: str, value: Any, *, least: int = 1) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ConfigurationError(
-            f"{name} has to be a positive integer.", expected="1, 2, 3, …", got=repr(value)
+            f"{name} has to be a whole number.",
+            expected=f"{least}, {least + 1}, {least + 2}, …",
+            got=repr(value),
         )
 
 
@@ -95,6 +96,18 @@ def _checked_affinity(affinity: Any) -> str | Callable[..., Any]:
             "Unknown affinity.", expected=f"a function or one of {names}", got=repr(affinity)
         )
     return str(affinity)
+
+
+def _checked_assignment(assign_labels: Any) -> Any:
+    names = ("kmeans", "cluster_qr", "discretize")
+    if is_clusterer(assign_labels) or (isinstance(assign_labels, str) and assign_labels in names):
+        return assign_labels
+    raise ConfigurationError(
+        "Unknown way to assign labels.",
+        expected=f"{', '.join(map(repr, names))} or a clusterer (an object with fit_predict)",
+        got=repr(assign_labels),
+        remedy="A model read from a file keeps only the description of a clusterer.",
+    )
 
 
 def _checked_gamma(gamma: Any) -> float | None:
