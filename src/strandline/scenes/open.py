@@ -81,7 +81,7 @@ def open_scene(
         For which reasons a pixel of a product with quality bands counts as not observed. By
         default fill, dilated_cloud, cloud, cirrus, cloud_shadow, saturated; snow may be added.
     chunks : int, (int, int), mapping, "auto", optional
-        Rows and columns per Dask chunk; about 2048 × 2048 by default.
+        Rows and columns per Dask chunk; about 1024 × 1024 by default.
     storage_options : mapping, optional
         For stores: ``{"anon": True}``, ``{"endpoint_url": …}``, ``{"key": …, "secret": …}``.
 

@@ -172,7 +172,7 @@ def read_bands(
         One per band. By default the files' band descriptions, or "1", "2", ….
     chunks : int, (int, int), mapping, "auto" or None
         Rows and columns per chunk: one number, ``(y, x)``, or ``{"y": …, "x": …}``; -1 means all.
-        By default whole storage blocks grouped to about 2048 × 2048 pixels.
+        By default whole storage blocks grouped to about 1024 × 1024 pixels.
     storage_options : mapping, optional
         As fsspec and intake write them, e.g. ``{"anon": True}``.
 
