@@ -14,6 +14,7 @@ from strandline.spectral.tiles import whole_lanes
 _COARSE_ITERATIONS = 30
 _FEW_ITERATIONS = 4
 _REFINED_STARTS = 4
+_COMPARED_POINTS = 1 << 14  # on which these are compared
 _SAME_ERROR = 1e-6
 
 
@@ -91,18 +92,20 @@ def kmeans_centres(
     rng: np.random.Generator,
     *,
     n_init: int = 32,
-    max_iter: int = 100,
-    tol: float = 1e-5,
+    max_iter: int = 300,
+    tol: float = 1e-7,
 ) -> NDArray[np.float64]:
     """Centres of the least weighted squared error over many starts.
 
     All starts run together on a coarse version of the points (the landmarks with their
     mass), which costs next to nothing; the best different ones are refined a little on
-    the points themselves, and the best of these to the end.
+    some of the points themselves, and the best of these to the end: on some of the
+    points first, which brings it close at a fraction of the cost, then on all.
 
     Parameters
     ----------
     points : ndarray of shape (n_points, n_vectors)
+        In an order as good as random: the first of them stand for the others.
     weights : ndarray of float64, shape (n_points,)
     coarse, coarse_weights : ndarray
         Fewer points that stand for the others.
@@ -113,7 +116,8 @@ def kmeans_centres(
     max_iter : int
         Iterations of the last refinement.
     tol : float
-        The relative improvement below which it ends.
+        The relative improvement below which it ends. The error is flat around its
+        minimum: what stops early stops elsewhere for every seed.
 
     Returns
     -------
@@ -121,11 +125,14 @@ def kmeans_centres(
     """
     starts = _plus_plus(coarse, coarse_weights, n_clusters, n_init, rng)
     starts, errors = _lloyd_together(coarse, coarse_weights, starts, _COARSE_ITERATIONS)
+    some = slice(_COMPARED_POINTS)
     refined = [
-        _lloyd(points, weights, centres, _FEW_ITERATIONS, tol)
+        _lloyd(points[some], weights[some], centres, _FEW_ITERATIONS, tol)
         for centres in _different(starts, errors, _REFINED_STARTS)
     ]
     best, _ = min(refined, key=lambda outcome: outcome[1])
+    if len(points) > 2 * _COMPARED_POINTS:
+        best, _ = _lloyd(points[some], weights[some], best, max_iter, tol)
     return _lloyd(points, weights, best, max_iter, tol)[0]
 
 

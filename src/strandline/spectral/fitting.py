@@ -39,7 +39,7 @@ _GRAPHS = 4
 _GAMMA_NEIGHBOURS = 8
 _LANDMARK_STREAM, _KMEANS_STREAM = 1, 2
 
-SAMPLE_ROWS = 1 << 16
+SAMPLE_ROWS = 1 << 17
 """The model is fitted to at most this many samples; fewer are all used."""
 
 

@@ -41,7 +41,7 @@ def checked_settings(estimator: SpectralClustering) -> Settings:
     if estimator.persist_embedding:
         _warn_ignored("persist_embedding")
     n_init = kmeans.get("n_init", estimator.n_init)
-    max_iter = kmeans.get("max_iter", 100)
+    max_iter = kmeans.get("max_iter", 300)
     _check_count("kmeans_params['n_init']", n_init)
     _check_count("kmeans_params['max_iter']", max_iter)
     return Settings(
@@ -54,7 +54,7 @@ def checked_settings(estimator: SpectralClustering) -> Settings:
         seed=_seed(estimator.random_state),
         n_init=int(n_init),
         max_iter=int(max_iter),
-        tol=float(kmeans.get("tol", 1e-5)),
+        tol=float(kmeans.get("tol", 1e-7)),
         n_jobs=estimator.n_jobs,
     )
 
