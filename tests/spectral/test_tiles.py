@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_info
 from strandline.errors import ConfigurationError
 from strandline.spectral.tiles import (
     TILE_ROWS,
+    in_tiles,
     map_rows,
     map_tiles,
     one_blas_thread,
@@ -52,15 +53,25 @@ def test_rows_with_nan_keep_what_the_result_holds_for_them():
     assert out.tolist() == [1.0, 5.0, -9.0, 13.0, 17.0]
 
 
-def test_every_tile_has_the_same_shape():
+@pytest.mark.parametrize("count", [1, TILE_ROWS, TILE_ROWS + 3])
+def test_every_tile_has_the_same_shape(count):
     shapes = []
-    map_rows(
-        lambda tile: shapes.append(tile.shape) or tile[:, 0],
-        np.zeros((TILE_ROWS + 3, 2)),
-        np.zeros(TILE_ROWS + 3),
-        n_jobs=1,
-    )
-    assert shapes == [(TILE_ROWS, 2)] * 2
+
+    def first_column(tile):
+        shapes.append(tile.shape)
+        return tile[:, 0]
+
+    rows = np.arange(2.0 * count).reshape(count, 2)
+    np.testing.assert_array_equal(in_tiles(first_column, rows), rows[:, 0])
+    assert set(shapes) == {(TILE_ROWS, 2)}
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_rows_are_mapped_in_their_places_by_any_number_of_threads(n_jobs):
+    rows = np.arange(200_000.0).reshape(-1, 2)
+    rows[::7] = np.nan
+    out = map_rows(lambda part: part[:, 1], rows, np.full(len(rows), -1.0), n_jobs)
+    np.testing.assert_array_equal(out, np.where(np.isnan(rows[:, 1]), -1.0, rows[:, 1]))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

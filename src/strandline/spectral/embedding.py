@@ -20,6 +20,9 @@ _NO_EIGENVALUE = 1e-12
 _DEGREE_FLOOR = 1e-3
 """A Nyström degree can come out at zero or below; none counts less than this × the mean."""
 
+_KEPT_BYTES = 1 << 28
+"""Affinities of the sample that take no more than this are computed once instead of thrice."""
+
 
 Map = TypeVar("Map", "NystromMap", "LandmarkMap")
 
@@ -31,10 +34,13 @@ class Spectrum(NamedTuple, Generic[Map]):
     ----------
     eigenvalues : ndarray of float64, shape (n_vectors,)
     embed : NystromMap or LandmarkMap
+    embedded : ndarray of shape (n_points, n_vectors)
+        The points that it was computed from, embedded.
     """
 
     eigenvalues: NDArray[np.float64]
     embed: Map
+    embedded: NDArray[Any]
 
 
 def soft_cut(eigenvalues: NDArray[np.float64], n_clusters: int) -> NDArray[np.float64]:
@@ -99,7 +105,11 @@ class NystromMap:
 
     def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
         """Embed points as unit vectors of shape (n_points, n_vectors)."""
-        rows = (self.kernel(points) @ self._wide)[:, : len(self.offset)]
+        return self.combine(self.kernel(points))
+
+    def combine(self, affinities: NDArray[Any]) -> NDArray[Any]:
+        """Embed points whose affinities to the landmarks are known already."""
+        rows = (affinities @ self._wide)[:, : len(self.offset)]
         rows += self.offset
         return unit_rows(rows)
 
@@ -195,9 +205,9 @@ def nystrom_spectrum(
     with one_blas_thread():
         root = _inverse_root(kernel(kernel.landmarks).astype(np.float64), points.dtype)
     n_total = float(weights.sum())
-    narrow = root.astype(points.dtype)
+    affinities, narrow = _Affinities(kernel, points), weights.astype(points.dtype)
     column_sums = _ordered_sum(
-        map_tiles(lambda part: weights[part] @ kernel(points[part]), len(points), n_jobs)
+        map_tiles(lambda part: narrow[part] @ affinities(part), len(points), n_jobs)
     )
     mean_feature = root.T @ column_sums
     mean_degree = float(mean_feature @ mean_feature) / n_total
@@ -209,26 +219,50 @@ def nystrom_spectrum(
             remedy="Choose another affinity, or do not centre the samples for this one.",
         )
     constant = np.sqrt(teleport * mean_degree / n_total)
+    to_degree = (root @ mean_feature).astype(points.dtype)
 
     def gram(part: slice) -> NDArray[np.float64]:
-        tile = np.empty((part.stop - part.start, narrow.shape[1] + 1), points.dtype)
-        np.matmul(kernel(points[part]), narrow, out=tile[:, :-1])
-        degree = np.maximum(tile[:, :-1] @ mean_feature, _DEGREE_FLOOR * mean_degree)
+        near = affinities(part)
+        degree = np.maximum(near @ to_degree, _DEGREE_FLOOR * mean_degree).astype(np.float64)
         degree += teleport * mean_degree
-        tile[:, -1] = constant
-        tile *= np.sqrt(weights[part] / degree)[:, None].astype(points.dtype)
+        scale = np.sqrt(weights[part] / degree)
+        tile = np.empty((len(near), near.shape[1] + 1), points.dtype)
+        np.multiply(near, scale[:, None].astype(points.dtype), out=tile[:, :-1])
+        tile[:, -1] = constant * scale
         return (tile.T @ tile).astype(np.float64)
 
     total = _ordered_sum(map_tiles(gram, len(points), n_jobs))
     with one_blas_thread():
+        # To the features F = B P only now: products with P for every sample would double the work.
+        to_features = np.zeros((len(total), root.shape[1] + 1))
+        to_features[:-1, :-1], to_features[-1, -1] = root, 1.0
+        total = to_features.T @ total @ to_features
         values, vectors = _leading_eigenpairs(total, min(2 * n_clusters, len(total)))
         present = values > _NO_EIGENVALUE * values[0]
         scale = np.zeros_like(values)
         scale[present] = 1.0 / np.sqrt(values[present])
         vectors *= soft_cut(values, n_clusters) * scale
         matrix = (root @ vectors[:-1]).astype(points.dtype)
-    offset = (constant * vectors[-1]).astype(points.dtype)
-    return Spectrum(values, NystromMap(kernel, matrix, offset))
+    embed = NystromMap(kernel, matrix, (constant * vectors[-1]).astype(points.dtype))
+    parts = map_tiles(lambda part: embed.combine(affinities(part)), len(points), n_jobs)
+    return Spectrum(values, embed, np.concatenate(list(parts)))
+
+
+class _Affinities:
+    """The samples' affinities to the landmarks tile by tile, kept if that takes little memory."""
+
+    def __init__(self, kernel: GaussianKernel | PairwiseKernel, points: NDArray[Any]) -> None:
+        self._kernel, self._points = kernel, points
+        size = len(points) * len(kernel.landmarks) * points.itemsize
+        self._kept: dict[int, NDArray[Any]] | None = {} if size <= _KEPT_BYTES else None
+
+    def __call__(self, part: slice) -> NDArray[Any]:
+        """Affinities of a tile, shape (n_rows, n_landmarks)."""
+        if self._kept is None:
+            return self._kernel(self._points[part])
+        if part.start not in self._kept:
+            self._kept[part.start] = self._kernel(self._points[part])
+        return self._kept[part.start]
 
 
 def _inverse_root(matrix: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[np.float64]:
@@ -316,4 +350,5 @@ def landmark_spectrum(
             W * root[:, None] * root, min(2 * n_clusters, n_landmarks)
         )
     rows = vectors * root[:, None] * soft_cut(eigenvalues, n_clusters)
-    return Spectrum(eigenvalues, LandmarkMap(neighbours, rows.astype(squared.dtype)))
+    embed = LandmarkMap(neighbours, rows.astype(squared.dtype))
+    return Spectrum(eigenvalues, embed, embed.average(nearest, neighbours.weigh(squared)))

@@ -21,6 +21,7 @@ from strandline.spectral.affinity import (
     weighted_median,
 )
 from strandline.spectral.assign import LinearRule, canonical_order, kmeans_centres
+from strandline.spectral.cells import MIXED, Cells
 from strandline.spectral.embedding import (
     JointMap,
     LandmarkMap,
@@ -33,11 +34,12 @@ from strandline.spectral.landmarks import (
     collapse_duplicates,
     nearest_landmark,
 )
-from strandline.spectral.tiles import map_tiles, one_blas_thread, thread_count
+from strandline.spectral.tiles import in_tiles, one_blas_thread, thread_count
 
 _GRAPHS = 4
 _GAMMA_NEIGHBOURS = 8
-_LANDMARK_STREAM, _KMEANS_STREAM = 1, 2
+_GAMMA_SAMPLES = 1 << 13  # the median of a distance needs no more
+_LANDMARK_STREAM, _KMEANS_STREAM, _CELL_STREAM = 1, 2, 3
 
 SAMPLE_ROWS = 1 << 17
 """The model is fitted to at most this many samples; fewer are all used."""
@@ -62,7 +64,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted model: embeds and labels any tile of samples. Small, immutable, picklable.
+    """A fitted model: embeds and labels any samples. Small, immutable, picklable.
 
     Attributes
     ----------
@@ -70,20 +72,33 @@ class Model:
     embed : NystromMap or JointMap
     rule : LinearRule
     eigenvalues : ndarray of float64, shape (n_vectors,)
+    cells : Cells or None
+        Where a label is known without embedding the sample.
     """
 
     frame: Frame
     embed: NystromMap | JointMap
     rule: LinearRule
     eigenvalues: NDArray[np.float64]
+    cells: Cells | None
 
     def embedding(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Spectral coordinates of a tile of samples, shape (n_rows, n_vectors)."""
-        return self.embed(self.frame(rows))
+        """Spectral coordinates of samples without NaN, shape (n_rows, n_vectors)."""
+        return in_tiles(self.embed, self.frame(rows))
 
     def labels(self, rows: NDArray[Any]) -> NDArray[np.int32]:
-        """Labels of a tile of samples, shape (n_rows,)."""
-        return self.rule(self.embedding(rows))
+        """Labels of samples without NaN, shape (n_rows,)."""
+        points = self.frame(rows)
+        if self.cells is None:
+            return in_tiles(self._label, points)
+        labels = in_tiles(self.cells, points)
+        mixed = np.flatnonzero(labels == MIXED)
+        if len(mixed):
+            labels[mixed] = in_tiles(self._label, points[mixed])
+        return labels
+
+    def _label(self, tile: NDArray[Any]) -> NDArray[np.int32]:
+        return self.rule(self.embed(tile))
 
 
 def fit_model(
@@ -148,7 +163,17 @@ def fit_model(
         )
         rule = LinearRule.nearest(centres, view.embedded.dtype)
         order = canonical_order(distinct, weights, rule(view.embedded), n_clusters)
-    return Model(frame, view.embed, rule.reordered(order), view.eigenvalues)
+        rule = rule.reordered(order)
+        cells = Cells.around(
+            view.landmarks,
+            view.mass,
+            points,
+            rule(view.embedded),
+            n_clusters,
+            np.random.default_rng([settings.seed, _CELL_STREAM]),
+            settings.n_jobs,
+        )
+    return Model(frame, view.embed, rule, view.eigenvalues, cells)
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -212,8 +237,7 @@ def _landmark_graph(
     neighbours = NeighbourWeights(landmarks, width, typical, 0.0)
     spectrum = landmark_spectrum(nearest, squared, weights, neighbours, settings.n_clusters)
     mass = np.bincount(nearest[:, 0], weights, len(landmarks)).astype(np.float64)
-    embedded = spectrum.embed.average(nearest, neighbours.weigh(squared))
-    return _Graph(spectrum.embed, embedded, spectrum.eigenvalues, mass)
+    return _Graph(spectrum.embed, spectrum.embedded, spectrum.eigenvalues, mass)
 
 
 def _kernel_graph(
@@ -236,9 +260,7 @@ def _kernel_graph(
     )
     nearest = nearest_landmark(points, landmarks, settings.n_jobs)
     mass = np.bincount(nearest, weights, len(landmarks)).astype(np.float64)
-    parts = map_tiles(lambda part: spectrum.embed(points[part]), len(points), settings.n_jobs)
-    embedded = np.concatenate(list(parts))
-    return _View(spectrum.embed, embedded, spectrum.eigenvalues, landmarks, mass)
+    return _View(spectrum.embed, spectrum.embedded, spectrum.eigenvalues, landmarks, mass)
 
 
 def _natural_gamma(
@@ -249,8 +271,9 @@ def _natural_gamma(
 ) -> float:
     """Gamma from the typical distance between a sample and the landmarks around it."""
     width = min(_GAMMA_NEIGHBOURS, len(landmarks))
-    _, squared = neighbour_distances(points, landmarks, width, n_jobs)
-    typical = weighted_median(np.sqrt(squared[:, -1]), weights)
+    some = slice(_GAMMA_SAMPLES)  # distinct samples come in an order as good as random
+    _, squared = neighbour_distances(points[some], landmarks, width, n_jobs)
+    typical = weighted_median(np.sqrt(squared[:, -1]), weights[some])
     if typical == 0.0:
         typical = float(np.sqrt(squared).mean()) or 1.0
     return 0.5 / typical**2

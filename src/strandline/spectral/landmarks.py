@@ -13,6 +13,7 @@ from strandline.spectral.tiles import map_tiles
 
 _SEEDING_ROUNDS = 8
 _POOL_PER_LANDMARK = 10
+_SEEDED_POINTS = 1 << 15  # seeds are sought among so many
 
 
 class Distinct(NamedTuple):
@@ -90,13 +91,13 @@ def choose_landmarks(
     """Place landmarks by weighted k-means.
 
     Seeding prefers samples far from the landmarks placed so far (k-means++, a batch at
-    a time), over all points, so that a small cluster far from the rest gets its share;
+    a time), so that a small cluster far from the rest gets its share;
     the iterations that follow work on a subset that contains every seed.
 
     Parameters
     ----------
     points : ndarray of shape (n_points, n_features)
-        Finite, of moderate size (see `affinity.Frame`).
+        Finite, of moderate size (see `affinity.Frame`), in an order as good as random.
     weights : ndarray of shape (n_points,)
     n_landmarks : int
     rng : numpy.random.Generator
@@ -117,7 +118,8 @@ def choose_landmarks(
     """
     if len(points) <= n_landmarks:
         return points
-    seeds = _spread_seeds(points, weights, n_landmarks, rng, n_jobs)
+    some = slice(max(_SEEDED_POINTS, 4 * n_landmarks))
+    seeds = _spread_seeds(points[some], weights[some], n_landmarks, rng, n_jobs)
     pool_size = min(len(points), _POOL_PER_LANDMARK * n_landmarks)
     chosen = np.zeros(len(points), bool)
     chosen[seeds] = True

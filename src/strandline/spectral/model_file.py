@@ -16,6 +16,7 @@ from strandline.errors import ModelFileError
 from strandline.spectral.affinity import Frame, GaussianKernel, NeighbourWeights, PairwiseKernel
 from strandline.spectral.archive import pack, unpack
 from strandline.spectral.assign import LinearRule
+from strandline.spectral.cells import Cells
 from strandline.spectral.embedding import JointMap, LandmarkMap, NystromMap
 from strandline.spectral.fitting import Model
 
@@ -60,6 +61,8 @@ def dump_model(model: SpectralClustering) -> bytes:
         "rule_weights": fitted.rule.weights,
         "rule_bias": fitted.rule.bias,
     }
+    if fitted.cells is not None:
+        arrays |= {"cells": fitted.cells.prototypes, "cell_labels": fitted.cells.labels}
     header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -149,9 +152,12 @@ def _rebuild(arrays: dict[str, NDArray[Any]], header: dict[str, Any]) -> Spectra
     frame = Frame(arrays["origin"], float(header["unit"]), np.dtype(header["dtype"]))
     rule = LinearRule(arrays["rule_weights"], arrays["rule_bias"])
     model = SpectralClustering(**header["parameters"])
-    fitted = Model(frame, embed, rule, arrays["eigenvalues"])
+    cells = Cells(arrays["cells"], arrays["cell_labels"]) if "cells" in arrays else None
+    fitted = Model(frame, embed, rule, arrays["eigenvalues"], cells)
     # One row through the whole model: arrays whose shapes disagree fail here, not later.
-    fitted.labels(np.zeros((1, int(header["n_features"])), frame.dtype))
+    one = np.zeros((1, int(header["n_features"])), frame.dtype)
+    fitted.labels(one)
+    rule(fitted.embedding(one))
     model.model_ = fitted
     model.eigenvalues_ = fitted.eigenvalues
     model.n_features_in_ = int(header["n_features"])

@@ -25,8 +25,11 @@ from strandline.errors import ConfigurationError, InvalidDataError
 
 Result = TypeVar("Result")
 
-TILE_ROWS = 1024
+TILE_ROWS = 512
 """Rows per tile: a multiple of every BLAS micro-kernel, small enough for the L2 cache."""
+
+_TILES_AT_ONCE = 16
+"""Tiles that a thread takes at once, so that handing out work costs nothing."""
 
 _LANES = 16
 """Columns of a matrix product come in multiples of this: kernels for odd edges may round
@@ -124,9 +127,11 @@ def map_tiles(
     with one_blas_thread():
         if threads <= 1:
             yield from map(function, slices)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                yield from pool.map(function, slices)
+            return
+        groups = [slices[i : i + _TILES_AT_ONCE] for i in range(0, len(slices), _TILES_AT_ONCE)]
+        with ThreadPoolExecutor(threads) as pool:
+            for results in pool.map(lambda group: list(map(function, group)), groups):
+                yield from results
 
 
 def map_rows(
@@ -135,12 +140,13 @@ def map_rows(
     out: NDArray[Any],
     n_jobs: int | None = None,
 ) -> NDArray[Any]:
-    """Fill `out` with ``function(tile)`` for every fully observed row of `rows`.
+    """Fill `out` with ``function(part)`` for every fully observed row of `rows`.
 
     Parameters
     ----------
     function : callable
-        Takes a ``(TILE_ROWS, n_features)`` array without NaN, returns as many rows.
+        Takes any number of rows without NaN, returns as many. What it says of a row must
+        not depend on the others: it uses `in_tiles` for its products of matrices.
     rows : ndarray of shape (n_samples, n_features)
         Samples, of any numeric type. Rows with NaN keep what `out` holds for them.
     out : ndarray of shape (n_samples, ...)
@@ -158,24 +164,55 @@ def map_rows(
     InvalidDataError
         If a value is infinite.
     """
+    size = TILE_ROWS * _TILES_AT_ONCE
 
-    def work(part: slice) -> None:
-        block = rows[part]
+    def work(start: int) -> None:
+        block, results = rows[start : start + size], out[start : start + size]
         observed = observed_rows(block)
-        count = len(block) if observed is None else int(np.count_nonzero(observed))
-        if count == 0:
-            return
-        tile = np.zeros((TILE_ROWS, rows.shape[1]), rows.dtype)
-        tile[:count] = block if observed is None else block[observed]
-        result = function(tile)[:count]
         if observed is None:
-            out[part] = result
-        else:
-            out[part][observed] = result
+            results[...] = function(block)
+        elif observed.any():
+            results[observed] = function(block[observed])
 
-    for _ in map_tiles(work, len(rows), n_jobs):
-        pass
+    starts = range(0, len(rows), size)
+    threads = min(thread_count(n_jobs), len(starts))
+    with one_blas_thread():
+        if threads <= 1:
+            for start in starts:
+                work(start)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                for _ in pool.map(work, starts):
+                    pass
     return out
+
+
+def in_tiles(function: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[Any]) -> NDArray[Any]:
+    """Apply `function` to tiles of one shape, the last filled up with zeros.
+
+    Parameters
+    ----------
+    function : callable
+        Takes an array of shape (TILE_ROWS, n_features), returns as many rows.
+    rows : ndarray of shape (n, n_features)
+        At least one.
+
+    Returns
+    -------
+    ndarray of shape (n, ...)
+
+    Examples
+    --------
+    >>> in_tiles(lambda tile: tile.sum(axis=1), np.ones((3, 2))).tolist()
+    [2.0, 2.0, 2.0]
+    """
+    whole = len(rows) // TILE_ROWS * TILE_ROWS
+    parts = [function(rows[i : i + TILE_ROWS]) for i in range(0, whole, TILE_ROWS)]
+    if whole < len(rows):
+        last = np.zeros((TILE_ROWS, rows.shape[1]), rows.dtype)
+        last[: len(rows) - whole] = rows[whole:]
+        parts.append(function(last)[: len(rows) - whole])
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def observed_rows(block: NDArray[Any]) -> NDArray[np.bool_] | None:
