@@ -1,6 +1,6 @@
 """How close landmarks come to the exact eigenvectors of the graph they stand for.
 
-    python benchmarks/exact_operator.py --samples 90000 --clusters 4 8 10
+    python benchmarks/exact_operator.py SCENE.tif --samples 90000 --clusters 4 8 10
 
 The graph of `affinity="rbf"` with the width that the fit found, teleport included, between
 all samples: its leading eigenvectors are computed without landmarks and without storing the
@@ -19,7 +19,6 @@ import argparse
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import engine
 import numpy as np
 from scipy.linalg import eigh, qr, svdvals
 from sklearn.metrics import adjusted_rand_score
@@ -210,6 +209,15 @@ def _exact_labels(
     return LinearRule.nearest(centres, np.dtype(np.float32))(embedded)
 
 
+def pixels(scene: str, n_samples: int) -> np.ndarray:
+    """Read the first pixels of a raster, standardised by one mean and one deviation."""
+    import rasterio
+
+    with rasterio.open(scene) as source:
+        X = source.read().reshape(source.count, -1).T.astype(np.float32)[:n_samples]
+    return (X - X.mean()) / X.std()
+
+
 def table(found: Sequence[Agreement]) -> str:
     """One line of Markdown per number of clusters."""
     lines = [
@@ -230,15 +238,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", choices=sorted(engine.SETS), default="pixels")
-    parser.add_argument("--samples", type=int, default=90_000)
+    parser.add_argument("scene", help="a raster whose pixels, all of them valid, are the samples")
+    parser.add_argument("--samples", type=int, default=90_000, help="its first so many pixels")
     parser.add_argument("--clusters", type=int, nargs="+", default=[4, 8, 10])
     parser.add_argument("--gamma", type=float)
     parser.add_argument("--landmarks", type=int)
     given = parser.parse_args(arguments)
-    X, _ = engine.SETS[given.data](given.samples)
-    print(engine.machine())
-    print()
+    X = pixels(given.scene, given.samples)
     print(table(agreement(X, given.clusters, gamma=given.gamma, n_components=given.landmarks)))
 
 

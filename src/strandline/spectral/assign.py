@@ -127,13 +127,13 @@ def kmeans_centres(
     starts, errors = _lloyd_together(coarse, coarse_weights, starts, _COARSE_ITERATIONS)
     some = slice(_COMPARED_POINTS)
     refined = [
-        _lloyd(points[some], weights[some], centres, _FEW_ITERATIONS, tol)
+        lloyd(points[some], weights[some], centres, _FEW_ITERATIONS, tol)
         for centres in _different(starts, errors, _REFINED_STARTS)
     ]
     best, _ = min(refined, key=lambda outcome: outcome[1])
     if len(points) > 2 * _COMPARED_POINTS:
-        best, _ = _lloyd(points[some], weights[some], best, max_iter, tol)
-    return _lloyd(points, weights, best, max_iter, tol)[0]
+        best, _ = lloyd(points[some], weights[some], best, max_iter, tol)
+    return lloyd(points, weights, best, max_iter, tol)[0]
 
 
 def _plus_plus(
@@ -203,14 +203,30 @@ def _different(
     return kept
 
 
-def _lloyd(
+def lloyd(
     points: NDArray[Any],
     weights: NDArray[np.float64],
     centres: NDArray[np.float64],
     max_iter: int,
     tol: float,
 ) -> tuple[NDArray[np.float64], float]:
-    """Lloyd's iterations from one start; an empty cluster moves to the worst-served point."""
+    """Lloyd's iterations from one start; an empty cluster moves to the worst-served point.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, n_vectors)
+    weights : ndarray of float64, shape (n_points,)
+    centres : ndarray of shape (n_clusters, n_vectors)
+    max_iter : int
+    tol : float
+        The relative improvement below which they end.
+
+    Returns
+    -------
+    centres : ndarray of float64, shape (n_clusters, n_vectors)
+    error : float
+        Weighted sum of squared distances to the centres before their last move.
+    """
     n_clusters = len(centres)
     every = np.arange(len(points))
     spread = float(weights @ np.einsum("ij,ij->i", points, points))

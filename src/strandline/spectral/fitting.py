@@ -22,6 +22,7 @@ from strandline.spectral.affinity import (
 )
 from strandline.spectral.assign import LinearRule, canonical_order, kmeans_centres
 from strandline.spectral.cells import MIXED, Cells
+from strandline.spectral.dimension import natural_affinity
 from strandline.spectral.embedding import (
     JointMap,
     LandmarkMap,
@@ -37,7 +38,9 @@ from strandline.spectral.landmarks import (
 from strandline.spectral.tiles import in_tiles, one_blas_thread, thread_count
 
 _GRAPHS = 4
-_GAMMA_NEIGHBOURS = 8
+_GAMMA_NEIGHBOURS = 4
+_GAMMA_SHARE = 64  # one in so many landmarks, if that is fewer
+_GAMMA_SAMPLE_NEIGHBOURS = 8  # where every sample is a landmark
 _GAMMA_SAMPLES = 1 << 13  # the median of a distance needs no more
 _LANDMARK_STREAM, _KMEANS_STREAM, _CELL_STREAM = 1, 2, 3
 
@@ -81,6 +84,14 @@ class Model:
     rule: LinearRule
     eigenvalues: NDArray[np.float64]
     cells: Cells | None
+
+    @property
+    def affinity(self) -> str | Callable[..., Any]:
+        """The affinity between samples, also where it was chosen from the data."""
+        if isinstance(self.embed, JointMap):
+            return "nearest_neighbors"
+        kernel = self.embed.kernel
+        return "rbf" if isinstance(kernel, GaussianKernel) else kernel.kernel
 
     def embedding(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Spectral coordinates of samples without NaN, shape (n_rows, n_vectors)."""
@@ -139,13 +150,16 @@ def fit_model(
         )
         settings = replace(settings, n_clusters=n_clusters)
     dtype = working_dtype(rows.dtype)
-    plain = settings.affinity in ("rbf", "nearest_neighbors")
+    plain = settings.affinity in ("auto", "rbf", "nearest_neighbors")
     if plain:
         frame = Frame.of(distinct, dtype)
     else:  # other kernels are defined in the data's own units
         frame = Frame(np.zeros(rows.shape[1]), 1.0, np.dtype(np.float64))
     points = frame(distinct)
     with one_blas_thread():
+        if settings.affinity == "auto":
+            chosen = "rbf" if settings.gamma else natural_affinity(points, weights)
+            settings = replace(settings, affinity=chosen)
         if settings.affinity == "nearest_neighbors":
             view = _landmark_graphs(points, weights, settings)
         else:
@@ -244,7 +258,7 @@ def _kernel_graph(
     points: NDArray[Any], weights: NDArray[np.float64], frame: Frame, settings: Settings
 ) -> _View:
     """See the graph of a kernel by the Nyström method."""
-    n_landmarks = settings.n_landmarks or max(256, 48 * settings.n_clusters)
+    n_landmarks = settings.n_landmarks or max(160, 32 * settings.n_clusters)
     rng = np.random.default_rng([settings.seed, _LANDMARK_STREAM])
     landmarks = choose_landmarks(points, weights, n_landmarks, rng, n_jobs=settings.n_jobs)
     kernel: GaussianKernel | PairwiseKernel
@@ -270,7 +284,9 @@ def _natural_gamma(
     n_jobs: int | None,
 ) -> float:
     """Gamma from the typical distance between a sample and the landmarks around it."""
-    width = min(_GAMMA_NEIGHBOURS, len(landmarks))
+    width = min(_GAMMA_NEIGHBOURS, -(-len(landmarks) // _GAMMA_SHARE))
+    if len(landmarks) == len(points):
+        width = min(_GAMMA_SAMPLE_NEIGHBOURS, len(landmarks))
     some = slice(_GAMMA_SAMPLES)  # distinct samples come in an order as good as random
     _, squared = neighbour_distances(points[some], landmarks, width, n_jobs)
     typical = weighted_median(np.sqrt(squared[:, -1]), weights[some])

@@ -66,7 +66,8 @@ def _kernel_parameters(estimator: SpectralClustering, gamma: float | None) -> di
     if callable(estimator.affinity):
         return given
     usual = {"gamma": gamma, "degree": estimator.degree, "coef0": estimator.coef0}
-    allowed = KERNEL_PARAMS.get(estimator.affinity, ())
+    affinity = "rbf" if estimator.affinity == "auto" else estimator.affinity
+    allowed = KERNEL_PARAMS.get(affinity, ())
     unknown = sorted(set(given) - set(allowed))
     if unknown:
         raise ConfigurationError(
@@ -89,7 +90,7 @@ def _checked_affinity(affinity: Any) -> str | Callable[..., Any]:
         return affinity  # type: ignore[no-any-return]  # any callable will do
     from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 
-    names = sorted({"nearest_neighbors", *PAIRWISE_KERNEL_FUNCTIONS} - {"precomputed"})
+    names = sorted({"auto", "nearest_neighbors", *PAIRWISE_KERNEL_FUNCTIONS} - {"precomputed"})
     if affinity not in names:
         raise ConfigurationError(
             "Unknown affinity.", expected=f"a function or one of {names}", got=repr(affinity)
