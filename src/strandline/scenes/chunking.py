@@ -9,7 +9,9 @@ from strandline.errors import ConfigurationError
 
 Chunks = int | str | tuple[int, int] | Mapping[str, int] | None
 
-_TARGET = 1024  # pixels along a chunk's side: six bands of float32 are 24 MiB, memory that is reused
+_TARGET = (
+    1024  # pixels along a chunk's side: six bands of float32 are 24 MiB, memory that is reused
+)
 
 
 def chunk_shape(height: int, width: int, block: tuple[int, int], chunks: Chunks) -> tuple[int, int]:

@@ -51,11 +51,13 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
     ----------
     n_clusters : int
         Number of clusters.
-    affinity : {"rbf", "nearest_neighbors"}, name of a pairwise kernel, or callable
-        ``"rbf"``: a Gaussian kernel; the steadiest on spectra of scenes, and fast.
-        ``"nearest_neighbors"``: sparse graphs between samples and their nearest
-        landmarks; the best on labelled data of other kinds, several times slower. Other
-        names are those of
+    affinity : {"auto", "rbf", "nearest_neighbors"}, name of a pairwise kernel, or callable
+        ``"rbf"``: a Gaussian kernel; the steadiest on data that fills few dimensions,
+        like the spectra of a scene, and fast. ``"nearest_neighbors"``: sparse graphs
+        between samples and their nearest landmarks; the best on data of many dimensions,
+        several times slower. ``"auto"``: the one that suits the data, which are said to
+        fill few dimensions up to four (`dimension.filled_dimensions`); ``"rbf"`` if
+        `gamma` is a number. Other names are those of
         `sklearn.metrics.pairwise.pairwise_kernels`; a callable takes ``(X, Z)`` and
         returns the matrix of affinities.
     gamma : float, "auto" or None
@@ -106,6 +108,8 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
     n_clusters_ : int
         Number of clusters found: `n_clusters`, unless the samples allow only fewer or a
         clusterer decided.
+    affinity_ : str or callable
+        The affinity that was used: never ``"auto"``.
     eigenvalues_ : ndarray of float64, shape (n_vectors,)
         Leading eigenvalues of the normalised graph, descending.
     n_features_in_ : int
@@ -127,7 +131,7 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         self,
         n_clusters: int = 8,
         *,
-        affinity: str | Callable[..., Any] = "rbf",
+        affinity: str | Callable[..., Any] = "auto",
         gamma: float | str | None = None,
         n_components: int | None = None,
         n_neighbors: int = 5,
@@ -301,6 +305,11 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         """Give the fitted model, or raise scikit-learn's NotFittedError."""
         _validation.check_is_fitted(self, "model_")
         return self.model_
+
+    @property
+    def affinity_(self) -> str | Callable[..., Any]:
+        """The affinity that was used."""
+        return self.fitted_model().affinity
 
     @property
     def _n_features_out(self) -> int:

@@ -22,6 +22,7 @@ from strandline.spectral.affinity import (
 )
 from strandline.spectral.assign import LinearRule, canonical_order, kmeans_centres
 from strandline.spectral.cells import MIXED, Cells
+from strandline.spectral.dimension import natural_affinity
 from strandline.spectral.embedding import (
     JointMap,
     LandmarkMap,
@@ -39,11 +40,13 @@ from strandline.spectral.rotation import cluster_qr, discretize
 from strandline.spectral.tiles import in_tiles, one_blas_thread, thread_count
 
 _GRAPHS = 4
-_GAMMA_NEIGHBOURS = 8
+_GAMMA_NEIGHBOURS = 4
+_GAMMA_SHARE = 64  # one in so many landmarks, if that is fewer
+_GAMMA_SAMPLE_NEIGHBOURS = 8  # where every sample is a landmark
 _GAMMA_SAMPLES = 1 << 13  # the median of a distance needs no more
 _LANDMARK_STREAM, _KMEANS_STREAM, _CELL_STREAM = 1, 2, 3
 
-SAMPLE_ROWS = 1 << 16
+SAMPLE_ROWS = 1 << 17
 """The model is fitted to at most this many samples; fewer are all used."""
 
 
@@ -86,6 +89,14 @@ class Model:
     eigenvalues: NDArray[np.float64]
     cells: Cells | None
 
+    @property
+    def affinity(self) -> str | Callable[..., Any]:
+        """The affinity between samples, also where it was chosen from the data."""
+        if isinstance(self.embed, JointMap):
+            return "nearest_neighbors"
+        kernel = self.embed.kernel
+        return "rbf" if isinstance(kernel, GaussianKernel) else kernel.kernel
+
     def embedding(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Spectral coordinates of samples without NaN, shape (n_rows, n_vectors)."""
         return in_tiles(self.embed, self.frame(rows))
@@ -116,12 +127,15 @@ class Prepared(NamedTuple):
     frame : Frame
     points : ndarray of shape (n_distinct, n_features)
         The same samples in the frame.
+    affinity : str or callable
+        The one asked for, or that suits the data: never ``"auto"``.
     """
 
     distinct: NDArray[Any]
     weights: NDArray[np.float64]
     frame: Frame
     points: NDArray[Any]
+    affinity: str | Callable[..., Any]
 
 
 def prepare(
@@ -148,11 +162,16 @@ def prepare(
     distinct, weights = collapse_duplicates(rows, sample_weight)
     if len(distinct) == 0:
         raise InvalidDataError("No sample has a positive weight.")
-    if settings.affinity in ("rbf", "nearest_neighbors"):
+    affinity = settings.affinity
+    if affinity in ("auto", "rbf", "nearest_neighbors"):
         frame = Frame.of(distinct, working_dtype(rows.dtype))
     else:  # other kernels are defined in the data's own units
         frame = Frame(np.zeros(rows.shape[1]), 1.0, np.dtype(np.float64))
-    return Prepared(distinct, weights, frame, frame(distinct))
+    points = frame(distinct)
+    if affinity == "auto":
+        with one_blas_thread():
+            affinity = "rbf" if settings.gamma else natural_affinity(points, weights)
+    return Prepared(distinct, weights, frame, points, affinity)
 
 
 def fit_prepared(prepared: Prepared, settings: Settings) -> Model:
@@ -259,7 +278,8 @@ class View(NamedTuple):
 
 
 def see_graph(prepared: Prepared, settings: Settings) -> View:
-    """Build the graph that was asked for, and find its eigenvectors."""
+    """Build the graph that was asked for, or suits the data, and find its eigenvectors."""
+    settings = replace(settings, affinity=prepared.affinity)
     if settings.affinity == "nearest_neighbors":
         return _landmark_graphs(prepared.points, prepared.weights, settings)
     return _kernel_graph(prepared.points, prepared.weights, prepared.frame, settings)
@@ -320,7 +340,7 @@ def _kernel_graph(
     points: NDArray[Any], weights: NDArray[np.float64], frame: Frame, settings: Settings
 ) -> View:
     """See the graph of a kernel by the Nyström method."""
-    n_landmarks = settings.n_landmarks or max(256, 48 * settings.n_clusters)
+    n_landmarks = settings.n_landmarks or max(160, 32 * settings.n_clusters)
     rng = np.random.default_rng([settings.seed, _LANDMARK_STREAM])
     landmarks = choose_landmarks(
         points,
@@ -353,7 +373,9 @@ def _natural_gamma(
     n_jobs: int | None,
 ) -> float:
     """Gamma from the typical distance between a sample and the landmarks around it."""
-    width = min(_GAMMA_NEIGHBOURS, len(landmarks))
+    width = min(_GAMMA_NEIGHBOURS, -(-len(landmarks) // _GAMMA_SHARE))
+    if len(landmarks) == len(points):
+        width = min(_GAMMA_SAMPLE_NEIGHBOURS, len(landmarks))
     some = slice(_GAMMA_SAMPLES)  # distinct samples come in an order as good as random
     _, squared = neighbour_distances(points[some], landmarks, width, n_jobs)
     typical = weighted_median(np.sqrt(squared[:, -1]), weights[some])

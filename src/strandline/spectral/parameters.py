@@ -39,7 +39,7 @@ def checked_settings(estimator: SpectralClustering) -> Settings:
     if estimator.persist_embedding:
         _warn_ignored("persist_embedding")
     n_init = kmeans.get("n_init", estimator.n_init)
-    max_iter = kmeans.get("max_iter", 100)
+    max_iter = kmeans.get("max_iter", 300)
     _check_count("kmeans_params['n_init']", n_init)
     _check_count("kmeans_params['max_iter']", max_iter)
     return Settings(
@@ -52,7 +52,7 @@ def checked_settings(estimator: SpectralClustering) -> Settings:
         seed=_seed(estimator.random_state),
         n_init=int(n_init),
         max_iter=int(max_iter),
-        tol=float(kmeans.get("tol", 1e-5)),
+        tol=float(kmeans.get("tol", 1e-7)),
         n_jobs=estimator.n_jobs,
         assign_labels=_checked_assignment(estimator.assign_labels),
     )
@@ -65,7 +65,8 @@ def _kernel_parameters(estimator: SpectralClustering, gamma: float | None) -> di
     if callable(estimator.affinity):
         return given
     usual = {"gamma": gamma, "degree": estimator.degree, "coef0": estimator.coef0}
-    allowed = KERNEL_PARAMS.get(estimator.affinity, ())
+    affinity = "rbf" if estimator.affinity == "auto" else estimator.affinity
+    allowed = KERNEL_PARAMS.get(affinity, ())
     unknown = sorted(set(given) - set(allowed))
     if unknown:
         raise ConfigurationError(
@@ -90,7 +91,7 @@ def _checked_affinity(affinity: Any) -> str | Callable[..., Any]:
         return affinity  # type: ignore[no-any-return]  # any callable will do
     from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 
-    names = sorted({"nearest_neighbors", *PAIRWISE_KERNEL_FUNCTIONS} - {"precomputed"})
+    names = sorted({"auto", "nearest_neighbors", *PAIRWISE_KERNEL_FUNCTIONS} - {"precomputed"})
     if affinity not in names:
         raise ConfigurationError(
             "Unknown affinity.", expected=f"a function or one of {names}", got=repr(affinity)
