@@ -28,13 +28,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import matplotlib.pyplot as plt
+
 import engine
 import exact
 import figure
 import full_scene
 import growth
 import machine
-import matplotlib.pyplot as plt
 import same_bytes
 from datasets import DATA_SETS, here
 from methods import METHODS
@@ -42,6 +43,8 @@ from report import Goal, goals_table, seconds
 
 PARTS = ("race", "engine", "growth", "exact", "bytes", "scene")
 MANY = 1_000_000
+FULL_DATA = [data for data in engine.CLUSTERS if data != "mixture"]
+QUICK_DATA = ["olinda", "satellite", "digits", "moons", "isolated"]
 
 
 class Size(NamedTuple):
@@ -62,17 +65,18 @@ QUICK = Size(1500, 3000, None, 2, 2, 1, (1000, 4000, 16_000), (300, 300))
 
 
 class Results:
-    """What was found so far; `keep` writes it down."""
+    """What was found so far; `keep` writes it down, `draw` draws what is written."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, title: str) -> None:
         self.folder = folder
+        self.title = title
         self.facts = machine.facts()
         self.goals: list[Goal] = []
         self.tables: list[str] = []
         self.measured: dict[str, Any] = {}
 
     def add(self, table: str, goals: Sequence[Goal]) -> None:
-        self.tables.append(table)
+        self.tables += [table] if table else []
         self.goals.extend(goals)
 
     def keep(self) -> None:
@@ -80,10 +84,16 @@ class Results:
         content = json.dumps(self.measured, indent=1)
         (self.folder / "measured.json").write_text(content, encoding="utf-8")
         (self.folder / "tables.md").write_text(self.text(), encoding="utf-8")
+
+    def draw(self) -> None:
         figure.draw(self.folder)
 
     def text(self) -> str:
-        parts = [f"## Machine\n\n{self.facts}", f"## Goals\n\n{goals_table(self.goals)}"]
+        parts = [
+            f"# {self.title}",
+            f"## Machine\n\n{self.facts}",
+            f"## Goals\n\n{goals_table(self.goals)}",
+        ]
         return "\n\n".join([*parts, "## Tables", *self.tables]) + "\n"
 
 
@@ -178,13 +188,16 @@ def main(arguments: Sequence[str] | None = None) -> Results:
     default = Path(tempfile.gettempdir()) / "full-scene"
     parser.add_argument("--scene-folder", type=Path, default=default)
     options = parser.parse_args(arguments)
-    options.data = options.data or [data for data in engine.CLUSTERS if data != "mixture"]
+    options.data = options.data or (QUICK_DATA if options.quick else FULL_DATA)
     plt.switch_backend("agg")
-    results = Results(options.out)
+    title = "Benchmarks of the clustering engine"
+    results = Results(options.out, f"{title}: quick, proves nothing" if options.quick else title)
     for part in options.only:
         start = time.perf_counter()
         RUN[part](results, QUICK if options.quick else FULL, options)
         results.keep()
+        if part in ("engine", "growth"):
+            results.draw()
         print(f"{part}: {seconds(time.perf_counter() - start)}", flush=True)
     print(f"\n{results.text()}")
     return results

@@ -131,7 +131,7 @@ def _talk(cell: Cell, methods: list[str], budget: float) -> Iterator[dict[str, A
             process.wait(budget)
             early = f"ended with code {process.returncode}" if process.returncode else None
         except subprocess.TimeoutExpired:
-            early = f"over {budget:.0f} s"
+            early = f"over {budget:g} s"
         finally:
             process.kill()
             process.wait()
@@ -150,8 +150,9 @@ _FAILURES = (ArithmeticError, LookupError, MemoryError, RuntimeError, ValueError
 
 
 def _run(cell: Cell) -> Iterator[dict[str, Any]]:
-    import datasets
     import numpy as np
+
+    import datasets
     from methods import METHODS
 
     X, truth = datasets.load(cell.data, cell.samples)

@@ -9,6 +9,8 @@ it: a block Krylov method that forms the affinities anew, tile by tile, in each 
 cosine    the smallest cosine of the principal angles between the spaces of the first k
           eigenvectors, ours and exact
 ARI       agreement of our labels with those of k-means on the exact embedding, in percent
+spread    the objective of k-means on the exact embedding, of our labels over those labels: near
+          one, labels that differ are a different, equally good choice
 """
 
 from __future__ import annotations
@@ -19,14 +21,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import datasets
-import machine
 import numpy as np
-from report import Goal, number, seconds, table
 from scipy.linalg import eigh, qr, svdvals
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
+
+import datasets
+import machine
+from report import Goal, number, seconds, table
 
 TELEPORT = 0.05
 CLUSTERS = (4, 8, 10)
@@ -46,6 +49,7 @@ class Closeness(NamedTuple):
     cosine: float
     eigenvalues: float
     ari: float
+    spread: float
     seconds: float
 
 
@@ -137,6 +141,7 @@ def compare(
         exact = vectors[:, : 2 * k] * soft_cut(values[: 2 * k], k)
         exact /= np.linalg.norm(exact, axis=1, keepdims=True)
         centres = KMeans(k, n_init=20, random_state=0).fit(exact[:30_000])
+        reference = centres.predict(exact)
         found.append(
             Closeness(
                 len(X),
@@ -144,7 +149,8 @@ def compare(
                 len(model.model_.embed.kernel.landmarks),
                 _cosine(model.transform(X)[:, :k], graph.degree, vectors[:, :k]),
                 float(np.abs(model.eigenvalues_[:k] - values[:k]).max()),
-                100.0 * adjusted_rand_score(centres.predict(exact), labels),
+                100.0 * adjusted_rand_score(reference, labels),
+                _spread(exact, labels) / _spread(exact, reference),
                 took,
             )
         )
@@ -161,12 +167,24 @@ def _cosine(embedded: np.ndarray, degree: np.ndarray, exact: np.ndarray) -> floa
     return float(svdvals(qr(ours, mode="economic")[0].T @ exact).min())
 
 
+def _spread(rows: np.ndarray, labels: np.ndarray) -> float:
+    """Sum of squared distances from the clusters' means."""
+    parts = [rows[labels == label] for label in np.unique(labels)]
+    return float(sum(np.square(part - part.mean(axis=0)).sum() for part in parts))
+
+
 def closeness_table(found: Sequence[Closeness]) -> str:
     """One line per number of clusters."""
-    head = ("k", "landmarks", "cosine", "eigenvalues within", "label ARI")
+    head = ("k", "landmarks", "cosine", "eigenvalues within", "label ARI", "spread")
     rows = [
-        (str(one.n_clusters), str(one.landmarks), number(one.cosine, ".5f"))
-        + (number(one.eigenvalues, ".0e"), number(one.ari))
+        (
+            str(one.n_clusters),
+            str(one.landmarks),
+            number(one.cosine, ".5f"),
+            number(one.eigenvalues, ".0e"),
+            number(one.ari),
+            number(one.spread, ".3f"),
+        )
         for one in found
     ]
     title = f"### Against all {found[0].samples:,} × {found[0].samples:,} affinities (gamma 1/d)"
@@ -184,7 +202,8 @@ def goals(found: Sequence[Closeness]) -> Iterator[Goal]:
     for one in found:
         if bar := LEAST_ARI.get(one.n_clusters):
             what = f"ARI with the exact embedding's labels, {size}, k = {one.n_clusters}"
-            yield Goal(what, f"{one.ari:.1f}", f"≥ {bar:g}", one.ari >= bar, exact)
+            measured = f"{one.ari:.1f} (spread {one.spread:.3f})"
+            yield Goal(what, measured, f"≥ {bar:g}", one.ari >= bar, exact)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-from growth import N_CLUSTERS, Growth, restored
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from growth import N_CLUSTERS, Growth, restored
 
 STYLE = {
     "font.size": 10,
@@ -68,6 +70,7 @@ def growth_figure(growth: Growth) -> Figure:
         for axes in (left, right):
             axes.set_xlabel(f"samples (pixels of six bands, k = {N_CLUSTERS})")
         figure.subplots_adjust(left=0.06, right=0.87, bottom=0.11, top=0.93, wspace=0.48)
+        figure.draw_without_rendering()  # where things are is known only then
         _direct_labels(left, growth, "seconds")
         _direct_labels(right, growth, "beyond")
     return figure
@@ -124,15 +127,18 @@ def _direct_labels(axes: Axes, growth: Growth, what: str) -> None:
 
 
 def _spread(places: Sequence[float]) -> list[float]:
-    """Ascending places, moved as little as one pass each way needs to be `_GAP` apart."""
-    if not places:
-        return []
-    middle = sum(places) / len(places)
-    apart = [places[0]]
-    for place in places[1:]:
-        apart.append(max(place, apart[-1] + _GAP))
-    shift = middle - sum(apart) / len(apart)
-    return [place + shift for place in apart]
+    """Ascending places, `_GAP` apart: those too close to one another share a block around them."""
+    blocks: list[list[float]] = []
+    for place in places:
+        blocks.append([place])
+        while len(blocks) > 1 and _edges(blocks[-1])[0] < _edges(blocks[-2])[1] + _GAP:
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    return [_edges(block)[0] + _GAP * i for block in blocks for i in range(len(block))]
+
+
+def _edges(block: Sequence[float]) -> tuple[float, float]:
+    middle, half = sum(block) / len(block), _GAP * (len(block) - 1) / 2
+    return middle - half, middle + half
 
 
 def _duration(value: float, _: Any = None) -> str:
@@ -179,15 +185,9 @@ def quality_figure(lines: Sequence[dict[str, Any]]) -> Figure:
         for axes, (what, found) in zip(grid[:, 0], parts.items(), strict=True):
             _rows(axes, found)
             axes.set_title(TITLES[what])
-        handles, labels = grid[0, 0].get_legend_handles_labels()
-        for axes in grid[1:, 0]:
-            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-                if label not in labels:
-                    handles.append(handle)
-                    labels.append(label)
+        named = [name for name in LOOKS if any(name in line["values"] for line in lines)]
         figure.legend(
-            handles,
-            labels,
+            handles=[*(_mark(*LOOKS[name]) for name in named), _mark("goal", "0.15", "|")],
             loc="outside upper left",
             ncols=4,
             frameon=False,
@@ -203,18 +203,27 @@ TITLES = {
 }
 
 
+def _mark(text: str, colour: str, marker: str) -> Line2D:
+    edge = 1.8 if marker == "|" else 0.0
+    size = 10 if marker == "|" else 7
+    return Line2D(
+        [], [], linestyle="none", marker=marker, color=colour, ms=size, mew=edge, label=text
+    )
+
+
 def _rows(axes: Axes, found: Sequence[dict[str, Any]]) -> None:
     for y, line in enumerate(found):
         axes.plot([line["bar"]] * 2, [y - 0.36, y + 0.36], color="0.15", lw=1.6, zorder=1)
-    axes.lines[0].set_label("goal")
     names = [name for name in LOOKS if any(name in line["values"] for line in found)]
+    step = 0.5 / max(1, len(names) - 1)
     for order, name in enumerate(reversed(names)):
+        aside = 0.25 - step * order  # equal values stay visible
         places = [
-            (line["values"][name], y)
+            (line["values"][name], y + aside)
             for y, line in enumerate(found)
             if line["values"].get(name) is not None
         ]
-        text, colour, marker = LOOKS[name]
+        _, colour, marker = LOOKS[name]
         size = 9 if name == "strandline" else 6.5
         if places:
             axes.plot(
@@ -225,15 +234,14 @@ def _rows(axes: Axes, found: Sequence[dict[str, Any]]) -> None:
                 ms=size,
                 mec="white",
                 mew=0.8,
-                label=text,
                 zorder=3 + order,
                 clip_on=False,
             )
     axes.set_yticks(range(len(found)), [line["title"] for line in found])
     axes.set_ylim(len(found) - 0.4, -0.6)
-    axes.set_xlim(0, 101)
+    axes.set_xlim(-2, 101)
     axes.grid(axis="x", color="0.92", lw=0.8)
-    axes.hlines(range(len(found)), 0, 100, color="0.9", lw=0.8, zorder=0)
+    axes.hlines(range(len(found)), -2, 101, color="0.9", lw=0.8, zorder=0)
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -17,8 +17,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import machine
 import numpy as np
+
+import machine
 from cell import Cell, Run, Summary, measure
 from datasets import DATA_SETS, here
 from methods import METHODS, OURS

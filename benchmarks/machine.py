@@ -1,6 +1,6 @@
 """What numbers were measured on, as Markdown; and the memory that processes take.
 
-    python benchmarks/machine.py
+python benchmarks/machine.py
 """
 
 from __future__ import annotations

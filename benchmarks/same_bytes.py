@@ -13,9 +13,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 import datasets
 import machine
-import numpy as np
 from report import Goal, table
 
 N_CLUSTERS = 4
@@ -72,7 +73,7 @@ def digests_table(found: dict[str, str]) -> str:
 def goals(found: dict[str, str]) -> Iterator[Goal]:
     """One answer."""
     answers = len(set(found.values()))
-    said = f"{answers} different {'answer' if answers == 1 else 'answers'} in {len(found)} ways"
+    said = f"{answers} {'answer' if answers == 1 else 'answers'} in {len(found)} ways"
     yield Goal("one seed, the same bytes", said, "1", answers == 1)
 
 
