@@ -44,7 +44,7 @@ from report import Goal, goals_table, seconds
 PARTS = ("race", "engine", "growth", "exact", "bytes", "scene")
 MANY = 1_000_000
 FULL_DATA = [data for data in engine.CLUSTERS if data != "mixture"]
-QUICK_DATA = ["olinda", "satellite", "digits", "moons", "isolated"]
+QUICK_DATA = ["olinda", "digits", "isolated"]
 
 
 class Size(NamedTuple):

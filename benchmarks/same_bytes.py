@@ -22,7 +22,9 @@ from report import Goal, table
 N_CLUSTERS = 4
 
 
-def digests(samples: int = 90_000, data: str | None = None) -> dict[str, str]:
+def digests(
+    samples: int = 90_000, data: str | None = None, workers: Sequence[int] = (1, 2)
+) -> dict[str, str]:
     """For each way to compute, the beginning of the SHA-256 of what came out."""
     chosen = data or ("olinda" if datasets.here("olinda") else "mixture")
     X = datasets.load(chosen, samples).X
@@ -31,8 +33,8 @@ def digests(samples: int = 90_000, data: str | None = None) -> dict[str, str]:
         found[f"NumPy, n_jobs={n_jobs}"] = _digest(X, n_jobs=n_jobs)
     for title, chunks in _chunkings(X.shape).items():
         found[f"Dask, {title}"] = _digest(X, chunks)
-    for workers in (1, 2):
-        found[f"Dask, worker processes: {workers}"] = _on_workers(X, workers)
+    for count in workers:
+        found[f"Dask, worker processes: {count}"] = _on_workers(X, count)
     return found
 
 

@@ -252,6 +252,14 @@ def test_time_memory_and_workers_are_goals_of_a_full_scene(monkeypatch):
     assert time.measured == "31.0 s, 3.1×"
 
 
+def test_bytes_are_compared_between_threads_chunkings_and_workers():
+    found = same_bytes.digests(500, "mixture", workers=(1,))
+    assert len(found) == 8
+    (goal,) = same_bytes.goals(found)
+    assert goal.met
+    assert goal.measured == "1 answer in 8 ways"
+
+
 def test_other_bytes_are_seen():
     (goal,) = same_bytes.goals({"one": "abc", "two": "abd"})
     assert goal.met is False
