@@ -55,7 +55,7 @@ class Size(NamedTuple):
     many: int | None
     seeds: int
     rounds: int
-    scene_rounds: int
+    turns: int
     growth: tuple[int, ...]
     scene: tuple[int, int] | None
 
@@ -147,7 +147,8 @@ def _quality(one: engine.Comparison) -> dict[str, Any] | None:
 
 
 def _growth(results: Results, size: Size, options: argparse.Namespace) -> None:
-    found = growth.sweep(size.growth, options.methods, budget=options.growth_budget)
+    budget = options.growth_budget
+    found = growth.sweep(size.growth, options.methods, budget=budget, rounds=size.turns)
     results.measured["growth"] = growth.plain(found)
     results.add(growth.growth_tables(found), list(growth.goals(found)))
 
@@ -164,7 +165,7 @@ def _bytes(results: Results, size: Size, options: argparse.Namespace) -> None:
 
 def _scene(results: Results, size: Size, options: argparse.Namespace) -> None:
     product = full_scene.simulated(options.scene_folder, size.scene)
-    costs = full_scene.measure(product, rounds=size.scene_rounds)
+    costs = full_scene.measure(product, rounds=size.turns)
     table = f"### A full scene\n\n{full_scene.costs_table(product, costs)}"
     results.add(table, list(full_scene.goals(product, costs)))
 

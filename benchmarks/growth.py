@@ -69,8 +69,9 @@ def sweep(
     *,
     data: str | None = None,
     budget: float = BUDGET,
+    rounds: int = ROUNDS,
 ) -> Growth:
-    """Measure all sizes, small ones first."""
+    """Measure all sizes, small ones first; up to 10⁶ samples the median of some rounds."""
     chosen = data or ("olinda" if here("olinda") else "mixture")
     found: dict[str, dict[int, Summary]] = {name: {} for name in methods}
     for size in sorted(sizes):
@@ -80,8 +81,8 @@ def sweep(
             if reason:
                 found[name][size] = Summary(name, size, trouble=reason)
                 continue
-            rounds = ROUNDS if size <= REPEATED_UP_TO else 1
-            cell = Cell(chosen, N_CLUSTERS, (name,), size, rounds, predict=True)
+            times = rounds if size <= REPEATED_UP_TO else 1
+            cell = Cell(chosen, N_CLUSTERS, (name,), size, times, predict=True)
             found[name] |= {size: measure(cell, time)[name]}
     return Growth(chosen, tuple(sorted(sizes)), found)
 
