@@ -61,7 +61,7 @@ class Size(NamedTuple):
 
 
 FULL = Size(None, 90_000, MANY, 10, 5, 3, growth.SIZES, None)
-QUICK = Size(1500, 3000, None, 2, 2, 1, (1000, 4000, 16_000), (300, 300))
+QUICK = Size(1500, 3000, None, 2, 2, 1, (1000, 3000, 10_000), (300, 300))
 
 
 class Results:

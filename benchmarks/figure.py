@@ -21,6 +21,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from growth import N_CLUSTERS, Growth, restored
+from report import count
 
 STYLE = {
     "font.size": 10,
@@ -152,11 +153,7 @@ def _bytes(value: float, _: Any = None) -> str:
 
 
 def _size(value: float, _: Any = None) -> str:
-    if value <= 0:
-        return ""
-    digits, exponent = f"{value:.0e}".split("e")
-    power = f"10^{{{int(exponent)}}}"
-    return f"${power}$" if digits == "1" else f"${digits}\\cdot {power}$"
+    return count(round(value)) if value >= 1 else ""
 
 
 # --- quality --------------------------------------------------------------------
