@@ -18,8 +18,6 @@ over the floor's is the number to watch: what else the machine does weighs on bo
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import resource
 import shutil
 import statistics
@@ -27,11 +25,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import machine
+from report import Goal
+
 KINDS = ("read", "maps", "study", "workers")
+MOST_TIME, MOST_MIB, LEAST_SHARE = 3.0, 2048.0, 0.8
 
 
 class Cost(NamedTuple):
@@ -53,16 +55,25 @@ def main(arguments: Sequence[str] | None = None) -> str:
     given = parser.parse_args(arguments)
     if given.child:
         CHILDREN[given.child](given.product)
-        return str(_own_peak_mib())
-    product = _product(given.folder, given.size)
-    costs: dict[str, list[Cost]] = {kind: [] for kind in KINDS if kind in given.only}
-    for _ in range(given.rounds):
+        return str(machine.peak_mib())
+    found = simulated(given.folder, given.size)
+    return costs_table(found, measure(found, given.only, given.rounds))
+
+
+def measure(product: Path, kinds: Sequence[str] = KINDS, rounds: int = 1) -> dict[str, Cost]:
+    """What each kind of work costs: medians of rounds in which all take turns."""
+    costs: dict[str, list[Cost]] = {kind: [] for kind in KINDS if kind in kinds}
+    for _ in range(rounds):
         for kind in costs:
             costs[kind].append(_cost(kind, product))
-    return _table(product, costs)
+    return {
+        kind: Cost(*(statistics.median(column) for column in zip(*taken, strict=True)))
+        for kind, taken in costs.items()
+    }
 
 
-def _product(folder: Path, size: Sequence[int] | None) -> Path:
+def simulated(folder: Path, size: Sequence[int] | None = None) -> Path:
+    """The product folder of a simulated scene; it is made if it is not there yet."""
     place = folder / ("full" if size is None else "x".join(map(str, size)))
     found = sorted(place.glob("LT05_*")) if place.is_dir() else []
     if not found:
@@ -84,15 +95,6 @@ def _cost(kind: str, product: Path) -> Cost:
     return Cost(seconds, cpu, float(said.split()[-1]))
 
 
-def _own_peak_mib() -> float:
-    """Peak memory of this process alone: what `getrusage` says includes its parent's."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(peak.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 # --- the children ---------------------------------------------------------------
 
 
@@ -105,7 +107,7 @@ def _read(product: Path) -> None:
         with rasterio.open(path) as file:
             return sum(file.read(1, window=window).size for _, window in file.block_windows(1))
 
-    with ThreadPoolExecutor(_cpus()) as pool:
+    with ThreadPoolExecutor(machine.cpus()) as pool:
         list(pool.map(read, sorted(product.glob("*_SR_B*.TIF"))))
 
 
@@ -132,7 +134,7 @@ def _maps(product: Path, client: object = None) -> None:
 def _on_workers(product: Path) -> None:
     from distributed import Client
 
-    with Client(n_workers=_cpus(), threads_per_worker=1, dashboard_address=":0") as client:
+    with Client(n_workers=machine.cpus(), threads_per_worker=1, dashboard_address=":0") as client:
         _maps(product, client)
 
 
@@ -150,28 +152,16 @@ CHILDREN = {"read": _read, "maps": _maps, "study": _study, "workers": _on_worker
 # --- the table ------------------------------------------------------------------
 
 
-def _table(product: Path, costs: dict[str, list[Cost]]) -> str:
-    import rasterio
-
-    files = sorted(product.glob("*_SR_B*.TIF"))
-    with rasterio.open(files[0]) as file:
-        rows, columns = file.shape
-        seen = (file.read(1) != file.nodata).mean()
-    stored = sum(path.stat().st_size for path in files) / 2**20
+def costs_table(product: Path, costs: dict[str, Cost]) -> str:
+    """One line per kind of work, below one about the scene."""
     lines = [
-        f"{platform.machine()}, {_processor()}, {_cpus()} CPUs, Python "
-        f"{platform.python_version()}; {rows} × {columns} pixels, {len(files)} bands, "
-        f"{seen:.0%} seen, {stored:.0f} MiB stored.",
+        f"{machine.processor()}, {machine.cpus()} CPUs; {_about(product)}.",
         "",
         "| | time | CPU | peak memory | time / read | CPU / read |",
         "|---|---|---|---|---|---|",
     ]
-    middle = {
-        kind: Cost(*(statistics.median(column) for column in zip(*rounds, strict=True)))
-        for kind, rounds in costs.items()
-    }
-    floor = middle.get("read")
-    for kind, cost in middle.items():
+    floor = costs.get("read")
+    for kind, cost in costs.items():
         ratios = (cost.seconds / floor.seconds, cost.cpu / floor.cpu) if floor else (0.0, 0.0)
         lines.append(
             f"| {kind} | {cost.seconds:.1f} s | {cost.cpu:.1f} s | {cost.peak_mib:.0f} MiB "
@@ -180,16 +170,47 @@ def _table(product: Path, costs: dict[str, list[Cost]]) -> str:
     return "\n".join(lines)
 
 
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _about(product: Path) -> str:
+    import rasterio
+
+    files = sorted(product.glob("*_SR_B*.TIF"))
+    with rasterio.open(files[0]) as file:
+        rows, columns = file.shape
+        seen = (file.read(1) != file.nodata).mean()
+    stored = sum(path.stat().st_size for path in files) / 2**20
+    return (
+        f"{rows} × {columns} pixels, {len(files)} bands, {seen:.0%} seen, {stored:.0f} MiB stored"
+    )
 
 
-def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor()
-    return next(line.split(": ")[1] for line in text.splitlines() if line.startswith("model name"))
+def goals(product: Path, costs: dict[str, Cost]) -> Iterator[Goal]:
+    """COGs in, COGs out, beside reading them; worker processes beside threads."""
+    read, maps, workers = (costs.get(kind) for kind in ("read", "maps", "workers"))
+    if read and maps:
+        ratio = maps.seconds / read.seconds
+        yield Goal(
+            f"time from COGs to COGs: {_about(product)}",
+            f"{maps.seconds:.1f} s, {ratio:.1f}×",
+            f"≤ {MOST_TIME:g}× reading",
+            ratio <= MOST_TIME,
+            f"reading {read.seconds:.1f} s",
+        )
+        yield Goal(
+            "peak memory of that",
+            f"{maps.peak_mib:.0f} MiB",
+            f"≤ {MOST_MIB:.0f} MiB",
+            maps.peak_mib <= MOST_MIB,
+            f"reading {read.peak_mib:.0f} MiB",
+        )
+    if maps and workers:
+        share = maps.seconds / workers.seconds
+        yield Goal(
+            f"throughput of {machine.cpus()} worker processes, by that of as many threads",
+            f"{share:.2f} ({workers.seconds:.1f} s)",
+            f"≥ {LEAST_SHARE}",
+            share >= LEAST_SHARE,
+            f"threads {maps.seconds:.1f} s",
+        )
 
 
 if __name__ == "__main__":

@@ -1,23 +1,319 @@
-"""The benchmark of a full scene stays alive: a small one runs here."""
+"""The benchmarks are run small, so that they stay alive; what they conclude is checked."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import math
 from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import cell
+import datasets
+import engine
+import exact
+import figure
+import full_scene
+import growth
+import machine
+import methods
+import report
+import same_bytes
+from cell import Cell, Run, Summary
+from engine import Comparison
+
+NAN = math.nan
+
+
+@pytest.fixture(scope="module")
+def command() -> ModuleType:
+    """What `python benchmarks` runs."""
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / "__main__.py"
+    spec = importlib.util.spec_from_file_location("benchmarks_command", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def without_dask_ml(monkeypatch):
+    """As where dask-ml is not installed."""
+    there = methods.find_spec
+    monkeypatch.setattr(
+        methods, "find_spec", lambda name: None if name == "dask_ml" else there(name)
+    )
+
+
+def run(method: str, seconds: float = 1.0, **known: float) -> Run:
+    unknown = dict.fromkeys(("label_seconds", "peak", "beyond", "nmi", "ari", "smallest"), NAN)
+    return Run(method, seconds, seconds, **{**unknown, "agreement": [], **known})
+
+
+def comparison(data: str, k: int, **found: list[Run]) -> Comparison:
+    summaries = {
+        name.replace("_", "-"): Summary(name.replace("_", "-"), 100, 6, runs)
+        for name, runs in found.items()
+    }
+    return Comparison(data, k, None, 2, summaries)
+
+
+# --- the programs ---------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_one_command_writes_tables_goals_and_figures(
+    command, without_dask_ml, tmp_path, monkeypatch, capsys
+):
+    small = command.Size(400, 700, None, 2, 2, 1, (400, 800), (60, 60))
+    monkeypatch.setattr(command, "QUICK", small)
+    monkeypatch.setattr(growth, "SLOPE_FROM", 400)
+    words = ["--quick", "--out", str(tmp_path), "--only", "race", "engine", "growth", "exact"]
+    command.main([*words, "--data", "digits", "--methods", "strandline", "kmeans"])
+
+    text = (tmp_path / "tables.md").read_text(encoding="utf-8")
+    assert text in capsys.readouterr().out
+    assert machine.facts().splitlines()[1] in text  # the versions
+    assert "proves nothing" in text
+    assert "not installed: pip install dask-ml" in text
+    goals = text.split("## Goals")[1].split("## Tables")[0].strip().splitlines()
+    goals = [[entry.strip() for entry in line.strip("|").split("|")] for line in goals]
+    assert goals[0] == ["goal", "measured", "bar", "met", "baseline, same run"]
+    said = {row[0].split(",")[0]: row for row in goals[2:]}
+    assert said["speed"][3] == "not measured"
+    assert float(said["NMI"][1].split()[0]) > 60
+    assert said["NMI"][4].startswith("KMeans ")
+    assert said["growth of time"][3] in ("yes", "**no**")
+    assert float(said["smallest cosine to the exact eigenvectors"][1]) > 0.999
+    drawn = {path.name for path in tmp_path.iterdir()}
+    pictures = {f"{name}.{kind}" for name in ("growth", "quality") for kind in ("png", "svg")}
+    assert drawn == {"tables.md", "measured.json", *pictures}
 
 
 def test_full_scene_prints_its_table(tmp_path):
-    path = Path(__file__).resolve().parents[1] / "benchmarks" / "full_scene.py"
-    spec = importlib.util.spec_from_file_location("full_scene", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     size = ("--size", "120", "100")
-    table = module.main([*size, "--folder", str(tmp_path), "--only", "read", "maps", "study"])
+    table = full_scene.main([*size, "--folder", str(tmp_path), "--only", "read", "maps", "study"])
     lines = table.splitlines()
     assert "120 × 100 pixels, 6 bands, 100% seen" in lines[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[4:]]
+    rows = [[entry.strip() for entry in line.strip("|").split("|")] for line in lines[4:]]
     assert [row[0] for row in rows] == ["read", "maps", "study"]
     assert rows[0][4:] == ["1.0", "1.0"]
     assert all(float(row[3].removesuffix(" MiB")) > 50 for row in rows)
     (product,) = (tmp_path / "120x100").iterdir()  # nothing else is left
     assert product.name.startswith("LT05_")
+
+
+def test_every_data_set_can_be_loaded(real_data, monkeypatch):
+    monkeypatch.setattr(datasets, "SHARED", real_data)
+    assert set(engine.CLUSTERS) == set(datasets.DATA_SETS)
+    for name in datasets.DATA_SETS:
+        X, truth = datasets.load(name, 900)
+        assert X.dtype == np.float32
+        assert len(X) == 900
+        assert np.isfinite(X).all()
+        assert truth is None or len(truth) == 900
+    more = datasets.load("olinda", 200_000).X
+    assert len(np.unique(more, axis=0)) > 199_000
+    assert more.std() == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.filterwarnings("ignore:Graph is not fully connected")  # groups are far apart
+@pytest.mark.parametrize("name", methods.METHODS)
+def test_every_method_labels_its_samples(name):
+    method = methods.METHODS[name]
+    if method.missing or name == "dask-ml":  # dask-ml's own code warns, and takes its time
+        pytest.skip(method.missing or "measured by the benchmark only")
+    X, truth = datasets.load("mixture", 400)
+    labels, predict = method.fit(X, 8, 0)
+    assert cell._percent("adjusted_rand_score", truth, labels) > 80
+    if predict is not None:
+        np.testing.assert_array_equal(predict(X), labels)
+
+
+# --- one measurement ------------------------------------------------------------
+
+
+def test_what_is_finished_when_the_time_is_over_counts(monkeypatch):
+    def talk(plan, present, budget):
+        yield {"kind": "data", "content": [1000, 6]}
+        yield {"kind": "run", "content": vars(run("strandline", 2.0))}
+        yield {"kind": "end", "content": "over 6 s"}
+
+    monkeypatch.setattr(cell, "_talk", talk)
+    summary = cell.measure(Cell("mixture", 8, ("strandline",), seeds=5), 6.0)["strandline"]
+    assert (summary.trouble, summary.rows, len(summary.runs)) == ("over 6 s", 1000, 1)
+    assert "1 of 5 seeds" in engine._name("strandline", summary, 5)
+
+
+def test_a_measurement_ends_when_its_time_is_over():
+    endless = Cell("mixture", 8, ("strandline",), 1000, seeds=1_000_000)
+    assert cell.measure(endless, 0.2)["strandline"].trouble == "over 0.2 s"
+
+
+def test_a_matrix_that_does_not_fit_is_said_and_the_other_method_goes_on():
+    # 200,000 × 200,000 affinities take 300 GiB
+    found = cell.measure(Cell("mixture", 8, ("exact", "minibatch"), 200_000), 300.0)
+    assert found["exact"].trouble.startswith("MemoryError: Unable to allocate")
+    assert found["minibatch"].trouble is None
+    (measured,) = found["minibatch"].runs
+    assert 0 < measured.beyond < measured.peak
+    assert 0.05 < measured.smallest < 0.125
+
+
+def test_a_method_that_is_not_installed_is_said(without_dask_ml):
+    summary = cell.measure(Cell("mixture", 8, ("dask-ml",), 1000), 1.0)["dask-ml"]
+    assert summary.trouble == "not installed: pip install dask-ml"
+    assert math.isnan(summary.middle("seconds"))
+
+
+def test_seeds_are_compared_pair_by_pair():
+    runs = [run("kmeans", agreement=[]), run("kmeans", agreement=[90.0])]
+    runs.append(run("kmeans", agreement=[60.0, 30.0]))
+    assert Summary("kmeans", runs=runs).stability == 60.0
+    assert math.isnan(Summary("kmeans", runs=runs[:1]).stability)
+
+
+# --- goals ----------------------------------------------------------------------
+
+
+def test_goals_stand_beside_dask_ml_and_the_best_other_peer():
+    letters = comparison(
+        "letters",
+        26,
+        strandline=[run("strandline", nmi=47.0), run("strandline", nmi=48.0)],
+        dask_ml=[run("dask-ml", nmi=30.0)],
+        kmeans=[run("kmeans", nmi=36.0)],
+        minibatch=[run("minibatch", nmi=35.0)],
+    )
+    (goal,) = engine.goals([letters])
+    assert goal.met
+    assert goal.measured == "47.5 (2 seeds)"
+    assert goal.baseline == "dask-ml 30.0; KMeans 36.0"
+
+
+def test_stability_and_the_smallest_cluster_are_goals_on_scenes():
+    runs = [run("strandline", smallest=0.2, agreement=[])]
+    runs.append(run("strandline", smallest=0.0001, agreement=[94.0]))
+    stability, smallest = engine.goals([comparison("olinda", 4, strandline=runs)])
+    assert (stability.measured, stability.met) == ("94.0 (2 seeds)", False)
+    assert (smallest.measured, smallest.met) == ("0.01 %", False)
+
+
+def test_a_race_without_dask_ml_is_not_measured(without_dask_ml):
+    found = comparison("olinda", 4, strandline=[run("strandline", 0.5)], dask_ml=[])
+    found.found["dask-ml"].trouble = methods.METHODS["dask-ml"].missing
+    goal = engine.race_goal(found)
+    assert goal.met is None
+    assert "pip install dask-ml" in goal.baseline
+    won = comparison("olinda", 4, strandline=[run("a", 0.1)], dask_ml=[run("b", 20.0)])
+    assert engine.race_goal(won).met
+    assert "200×" in engine.race_goal(won).measured
+
+
+def sweep(seconds: dict[int, float]) -> growth.Growth:
+    found = {
+        size: Summary("strandline", size, 6, [run("strandline", time, beyond=40.0 + size * 4e-6)])
+        for size, time in seconds.items()
+    }
+    return growth.Growth("mixture", tuple(seconds), {"strandline": found})
+
+
+def test_growth_is_the_slope_from_a_hundred_thousand_samples_on():
+    even = sweep({10_000: 5.0, 100_000: 1.0, 1_000_000: 10.0, 10_000_000: 100.0})
+    goals = list(growth.goals(even))
+    assert [goal.met for goal in goals] == [True, None, True]
+    assert goals[0].measured == "1.00"
+    bent = sweep({100_000: 1.0, 1_000_000: 2.0, 10_000_000: 12.0})
+    assert next(growth.goals(bent)).met is False
+
+
+def test_what_cannot_end_in_time_is_not_started():
+    before = sweep({1000: 1.0, 10_000: 10.0}).found["strandline"]
+    assert growth._hopeless(before, 100_000, 200.0) is None
+    assert growth._hopeless(before, 100_000, 90.0) == "would take 100 s"
+    before[100_000] = Summary("strandline", trouble="over 90 s")
+    assert growth._hopeless(before, 1_000_000, 90.0) == "smaller failed"
+
+
+def test_the_sweep_can_be_drawn_again_from_its_file():
+    measured = sweep({100_000: 1.0, 1_000_000: 10.0})
+    again = growth.restored(json.loads(json.dumps(growth.plain(measured))))
+    assert growth.growth_tables(again) == growth.growth_tables(measured)
+
+
+def test_time_memory_and_workers_are_goals_of_a_full_scene(monkeypatch):
+    monkeypatch.setattr(full_scene, "_about", lambda product: "a scene")
+    cost = full_scene.Cost
+    costs = {"read": cost(10, 20, 100), "maps": cost(31, 60, 1500), "workers": cost(32, 60, 800)}
+    time, memory, workers = full_scene.goals(Path(), costs)
+    assert (time.met, memory.met, workers.met) == (False, True, True)
+    assert time.measured == "31.0 s, 3.1×"
+
+
+def test_bytes_are_compared_between_threads_chunkings_and_workers():
+    found = same_bytes.digests(500, "mixture", workers=(1,))
+    assert len(found) == 8
+    (goal,) = same_bytes.goals(found)
+    assert goal.met
+    assert goal.measured == "1 answer in 8 ways"
+
+
+def test_other_bytes_are_seen():
+    (goal,) = same_bytes.goals({"one": "abc", "two": "abd"})
+    assert goal.met is False
+
+
+# --- the exact answer -----------------------------------------------------------
+
+
+def test_the_exact_eigenvectors_are_those_of_the_dense_matrix():
+    X = datasets.load("mixture", 300).X
+    graph = exact.Graph(X, 0.5)
+    values, vectors = exact.leading_eigenpairs(graph, 6)
+    square = np.square(X[:, None, :] - X[None, :, :]).sum(axis=2, dtype=np.float64)
+    dense = np.exp(-0.5 * square)
+    dense += exact.TELEPORT * dense.sum() / len(X) ** 2
+    root = np.sqrt(dense.sum(axis=1))
+    expected = np.linalg.eigh(dense / root / root[:, None])
+    np.testing.assert_allclose(values, expected[0][::-1][:6], atol=1e-5)
+    cosines = np.linalg.svd(vectors.T @ expected[1][:, ::-1][:, :6], compute_uv=False)
+    assert cosines.min() > 0.9999
+
+
+def test_ours_are_exact_when_every_sample_is_a_landmark():
+    for one in exact.compare(300, (3, 4), data="mixture", landmarks=300):
+        assert one.landmarks == 300
+        assert one.cosine > 0.9999
+        assert one.eigenvalues < 1e-4
+
+
+# --- how numbers are written ----------------------------------------------------
+
+
+def test_numbers_are_written_short():
+    assert [report.count(n) for n in (1500, 10_000, 60_000_000, 122_848)] == [
+        "1,500",
+        "10⁴",
+        "6·10⁷",
+        "122,848",
+    ]
+    assert [report.seconds(s) for s in (0.126, 45.3, 1200, NAN)] == [
+        "0.13 s",
+        "45 s",
+        "20 min",
+        "–",
+    ]
+    assert [report.memory(m) for m in (11.4, 2048, NAN)] == ["11 MiB", "2.0 GiB", "–"]
+
+
+def test_names_in_the_figure_keep_apart():
+    moved = figure._spread([10.0, 11.0, 50.0, 55.0, 56.0, 200.0])
+    assert (np.diff(moved) > figure._GAP - 1e-9).all()
+    assert moved[-1] == 200.0
+    assert moved[0] + moved[1] == pytest.approx(21.0)
+
+
+def test_every_method_has_its_look():
+    assert set(methods.METHODS) <= set(figure.LOOKS)
