@@ -40,9 +40,9 @@ from strandline.spectral.rotation import cluster_qr, discretize
 from strandline.spectral.tiles import in_tiles, one_blas_thread, thread_count
 
 _GRAPHS = 4
-_GAMMA_NEIGHBOURS = 4
-_GAMMA_SHARE = 64  # one in so many landmarks, if that is fewer
-_GAMMA_SAMPLE_NEIGHBOURS = 8  # where every sample is a landmark
+_GAMMA_NEIGHBOURS = 8
+_GAMMA_SHARE = 42  # one in so many landmarks, if these are fewer neighbours, but
+_GAMMA_LEAST = 3
 _GAMMA_SAMPLES = 1 << 13  # the median of a distance needs no more
 _LANDMARK_STREAM, _KMEANS_STREAM, _CELL_STREAM = 1, 2, 3
 
@@ -373,9 +373,10 @@ def _natural_gamma(
     n_jobs: int | None,
 ) -> float:
     """Gamma from the typical distance between a sample and the landmarks around it."""
-    width = min(_GAMMA_NEIGHBOURS, -(-len(landmarks) // _GAMMA_SHARE))
-    if len(landmarks) == len(points):
-        width = min(_GAMMA_SAMPLE_NEIGHBOURS, len(landmarks))
+    width = _GAMMA_NEIGHBOURS
+    if len(landmarks) < len(points):  # a share: the scale hardly depends on their number
+        width = min(width, max(_GAMMA_LEAST, len(landmarks) // _GAMMA_SHARE))
+    width = min(width, len(landmarks))
     some = slice(_GAMMA_SAMPLES)  # distinct samples come in an order as good as random
     _, squared = neighbour_distances(points[some], landmarks, width, n_jobs)
     typical = weighted_median(np.sqrt(squared[:, -1]), weights[some])
