@@ -182,6 +182,8 @@ def test_only_nan_or_only_weight_zero_is_an_error():
         ({"n_clusters": 0}, "n_clusters"),
         ({"n_clusters": 2.5}, "n_clusters"),
         ({"n_clusters": True}, "n_clusters"),
+        ({"n_clusters": "many"}, "or 'auto', got 'many'"),
+        ({"max_clusters": 1}, "max_clusters"),
         ({"n_neighbors": 0}, "n_neighbors"),
         ({"n_init": -1}, "n_init"),
         ({"n_components": 0}, "n_components"),

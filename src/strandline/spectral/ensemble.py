@@ -128,6 +128,20 @@ def varied(settings: Settings, main: NystromMap | JointMap, frame: Frame, number
     )
 
 
+def shared_weight(
+    labels: NDArray[np.int32], others: NDArray[np.int32], weights: NDArray[np.float64]
+) -> float:
+    """Share of the weight on which two clusterings agree, their clusters matched.
+
+    Examples
+    --------
+    >>> shared_weight(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 1]), np.ones(4))
+    0.75
+    """
+    same = _matched(labels, others, weights)[others] == labels
+    return float(weights[same].sum() / weights.sum())
+
+
 def _labels(model: Model, prepared: Prepared) -> NDArray[np.int32]:
     def one(part: slice) -> NDArray[np.int32]:
         return model.rule(model.embed(prepared.points[part]))
