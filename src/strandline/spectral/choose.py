@@ -96,7 +96,7 @@ def choose_n_clusters(prepared: Prepared, settings: Settings, max_clusters: int)
         labels = _labels(view, view.embedded[:_MOST_ROWS], few.weights, tried, settings.seed)
         stability = dict.fromkeys(candidates, 0.0)
         for number in range(_OTHER_VIEWS):
-            other = see_graph(prepared, varied(settings, view.embed, prepared.frame, number))
+            other = see_graph(prepared, varied(settings, view.embed, number))
             embedded = other.embedded[:_MOST_ROWS]
             others = _labels(other, embedded, few.weights, candidates, settings.seed)
             for k in candidates:

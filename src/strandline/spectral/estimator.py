@@ -357,9 +357,10 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         array = plain_array(X)
         if not is_dask(array):
             try:
-                table = _validation.validate_data(
-                    self, array, reset=reset, dtype="numeric", ensure_all_finite="allow-nan"
-                )
+                with np.errstate(invalid="ignore"):  # it adds everything up to find infinities
+                    table = _validation.validate_data(
+                        self, array, reset=reset, dtype="numeric", ensure_all_finite="allow-nan"
+                    )
             except ValueError as error:
                 if "infinity" in str(error):
                     raise InvalidDataError(

@@ -39,6 +39,9 @@ from strandline.spectral.tiles import map_tiles, one_blas_thread, thread_count
 
 _GRAPHS = 4
 _GAMMA_NEIGHBOURS = 8
+_GAMMA_RANGE = 1e-30, 1e20
+"""Beyond these all samples are alike, or none; single precision holds what is between."""
+
 _LANDMARK_STREAM, _KMEANS_STREAM = 1, 2
 
 SAMPLE_ROWS = 1 << 16
@@ -62,6 +65,7 @@ class Settings:
     n_jobs: int | None
     assign_labels: Any = "kmeans"
     landmark_iterations: int = 6
+    frame_gamma: float | None = None
 
 
 @dataclass(frozen=True)
@@ -309,8 +313,11 @@ def _kernel_graph(
     kernel: GaussianKernel | PairwiseKernel
     if settings.affinity != "rbf":
         kernel = PairwiseKernel(landmarks, settings.affinity, settings.kernel_parameters)
+    elif settings.frame_gamma is not None:
+        kernel = GaussianKernel(landmarks, settings.frame_gamma)
     elif settings.gamma is not None:
-        kernel = GaussianKernel(landmarks, settings.gamma * frame.unit**2)
+        gamma = float(np.clip(settings.gamma * frame.unit * frame.unit, *_GAMMA_RANGE))
+        kernel = GaussianKernel(landmarks, gamma)
     else:
         gamma = _natural_gamma(points, weights, landmarks, settings.n_jobs)
         kernel = GaussianKernel(landmarks, gamma)

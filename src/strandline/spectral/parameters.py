@@ -77,7 +77,8 @@ def _kernel_parameters(estimator: SpectralClustering, gamma: float | None) -> di
             expected=", ".join(sorted(allowed)) or "no parameters",
             got=", ".join(unknown),
         )
-    return {name: value for name, value in usual.items() if name in allowed} | given
+    # A gamma of None is each kernel's own default, which not every kernel spells as None.
+    return {n: value for n, value in usual.items() if n in allowed and value is not None} | given
 
 
 def _check_count(name: str, value: Any, *, least: int = 1, other: str | None = None) -> None:
