@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 from sklearn.base import clone
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -35,7 +37,11 @@ def blobs() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.filterwarnings("ignore::strandline.errors.FewerClustersWarning")
 @parametrize_with_checks(
-    [SpectralClustering(), SpectralClustering(affinity="nearest_neighbors")],
+    [
+        SpectralClustering(),
+        SpectralClustering(affinity="nearest_neighbors"),
+        SpectralClustering("auto", assign_labels="cluster_qr", n_stability=1),
+    ],
 )
 def test_scikit_learns_estimator_contract(estimator, check):
     check(estimator)
@@ -182,6 +188,8 @@ def test_only_nan_or_only_weight_zero_is_an_error():
         ({"n_clusters": 0}, "n_clusters"),
         ({"n_clusters": 2.5}, "n_clusters"),
         ({"n_clusters": True}, "n_clusters"),
+        ({"n_clusters": "many"}, "or 'auto', got 'many'"),
+        ({"max_clusters": 1}, "max_clusters"),
         ({"n_neighbors": 0}, "n_neighbors"),
         ({"n_init": -1}, "n_init"),
         ({"n_components": 0}, "n_components"),
@@ -287,7 +295,7 @@ def test_xarray_objects_are_taken_by_their_array(blobs):
 
 
 def test_an_isolated_point_does_not_turn_the_answer_into_nan(blobs):
-    # dask-ml issues 841 and 151: one far sample, and a kernel too narrow for the data.
+    # dask-ml issues 841 and 227: degrees of zero, from a far sample or a narrow kernel, gave NaN.
     X, truth = blobs
     far = np.concatenate([X, [[1e4, 1e4, 1e4, 1e4]]])
     for model in (
@@ -306,9 +314,42 @@ def test_an_isolated_point_does_not_turn_the_answer_into_nan(blobs):
 
 
 def test_labels_of_a_lazy_array_need_no_more_than_their_chunks():
-    # dask-ml issue 904: an N × landmarks matrix was kept in memory.
+    # dask-ml issue 151: an N × landmarks matrix was kept in memory.
     X = da.random.default_rng(0).uniform(size=(2_000_000, 2), chunks=(100_000, 2))
     model = SpectralClustering(2, affinity="rbf", n_components=50).fit(X.astype(np.float32))
     assert model.labels_.chunks == (X.chunks[0],)
     assert model.labels_.dtype == np.int32
     assert model.labels_[:1000].compute().shape == (1000,)
+
+
+def test_many_features_and_a_clusterer_of_small_batches_work():
+    # dask-ml issue 904: blobs with as many features as samples, and MiniBatchKMeans, ended in
+    # a division by zero.
+    X, truth = make_blobs(n_samples=1000, n_features=1000, centers=10, random_state=0)
+    clusterer = MiniBatchKMeans(n_clusters=10, batch_size=1024, n_init=3)
+    for affinity in ("rbf", "nearest_neighbors"):
+        model = SpectralClustering(10, affinity=affinity, assign_labels=clusterer).fit(X)
+        assert adjusted_rand_score(truth, model.labels_) > 0.85
+    assert adjusted_rand_score(truth, SpectralClustering(10).fit_predict(X)) > 0.99
+
+
+@BOTH
+def test_all_new_attributes_survive_clone_and_set_params(blobs, affinity):
+    X, _ = blobs
+    model = SpectralClustering(
+        "auto",
+        max_clusters=5,
+        affinity=affinity,
+        n_stability=2,
+        assign_labels=KMeans(3, n_init=2),
+    )
+    copy = clone(model).set_params(assign_labels__n_clusters=4, n_jobs=1)
+    assert copy.get_params()["assign_labels__n_clusters"] == 4
+    assert model.assign_labels.n_clusters == 3
+    copy.fit(X)
+    assert copy.n_clusters_ == 4
+    assert copy.stability_.shape == (1000,)
+    assert pickle.loads(pickle.dumps(copy)).stability(X).tobytes() == copy.stability_.tobytes()
+    copy.set_params(n_clusters=3, n_stability=0).fit(X)
+    assert not hasattr(copy, "choice_")
+    assert not hasattr(copy, "stability_")

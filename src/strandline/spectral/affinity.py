@@ -18,6 +18,8 @@ _FARTHEST = 1e6
 _EXACT_NORM = 1e4
 """Up to this |x|²/2, in kernel widths, rounding moves an exponent by less than a hundredth."""
 
+_LEAST_UNIT, _GREATEST_UNIT = 1e-300, 1e300
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -42,14 +44,18 @@ class Frame:
     def of(cls, rows: NDArray[Any], dtype: DTypeLike) -> Frame:
         """Fit a frame to distinct rows: median per feature, median distance from there."""
         table = rows.astype(np.float64)
+        # Halving and doubling is exact, and keeps squares and sums of any size finite.
+        exponent = int(np.frexp(np.abs(table).max())[1])
+        table = np.ldexp(table, -exponent)
         origin = np.median(table, axis=0)
-        with np.errstate(over="ignore"):
-            distance = np.sqrt(np.square(table - origin).sum(axis=1))
+        distance = np.sqrt(np.square(table - origin).sum(axis=1))
         unit = float(np.median(distance))
-        if not (0.0 < unit < np.inf):
-            usable = distance[(distance > 0.0) & (distance < np.inf)]
+        if unit == 0.0:
+            usable = distance[distance > 0.0]
             unit = float(usable.mean()) if len(usable) else 1.0
-        return cls(origin, unit, np.dtype(dtype))
+        with np.errstate(over="ignore", under="ignore"):
+            unit = float(np.clip(np.ldexp(unit, exponent), _LEAST_UNIT, _GREATEST_UNIT))
+        return cls(np.ldexp(origin, exponent), unit, np.dtype(dtype))
 
     def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Express rows in this frame."""

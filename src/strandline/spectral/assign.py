@@ -87,6 +87,8 @@ def canonical_order(
     ndarray of int64, shape (n_clusters,)
         Old numbers in their new order.
     """
+    # Halving and doubling is exact, and keeps sums of any size finite.
+    rows = np.ldexp(rows.astype(np.float64), -int(np.frexp(np.abs(rows).max())[1]))
     mass = np.bincount(labels, weights, n_clusters)
     sums = [np.bincount(labels, weights * column, n_clusters) for column in rows.T]
     means = np.stack(sums, axis=1) / np.where(mass > 0.0, mass, 1.0)[:, None]

@@ -11,7 +11,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from strandline.errors import FewerClustersWarning
-from strandline.spectral.affinity import Frame, GaussianKernel
+from strandline.spectral.affinity import GaussianKernel
 from strandline.spectral.embedding import JointMap, NystromMap
 from strandline.spectral.fitting import Model, Prepared, Settings, fit_prepared
 from strandline.spectral.tiles import map_tiles
@@ -85,14 +85,14 @@ def fit_ensemble(prepared: Prepared, settings: Settings, main: Model, n_members:
         with warnings.catch_warnings():
             # The main model has said so already.
             warnings.simplefilter("ignore", FewerClustersWarning)
-            other = varied(settings, main.embed, prepared.frame, number)
+            other = varied(settings, main.embed, number)
             member = fit_prepared(prepared, other)
         members.append(member)
         names.append(_matched(labels, _labels(member, prepared), prepared.weights))
     return Ensemble(main, tuple(members), tuple(names))
 
 
-def varied(settings: Settings, main: NystromMap | JointMap, frame: Frame, number: int) -> Settings:
+def varied(settings: Settings, main: NystromMap | JointMap, number: int) -> Settings:
     """Ask for other, few landmarks: six samples per cluster, far from one another.
 
     Through the usual number of landmarks, at the centres of their cells, all models see
@@ -106,8 +106,6 @@ def varied(settings: Settings, main: NystromMap | JointMap, frame: Frame, number
         Those of the main model.
     main : NystromMap or JointMap
         Its embedding.
-    frame : Frame
-        The frame of both.
     number : int
         From 0; says which other landmarks.
 
@@ -116,16 +114,30 @@ def varied(settings: Settings, main: NystromMap | JointMap, frame: Frame, number
     Settings
     """
     state = np.random.SeedSequence([settings.seed, _ENSEMBLE_STREAM, number]).generate_state(1)
-    gamma = settings.gamma
+    gamma = None
     if isinstance(main, NystromMap) and isinstance(main.kernel, GaussianKernel):
-        gamma = main.kernel.gamma / frame.unit**2
+        gamma = main.kernel.gamma
     return replace(
         settings,
         seed=int(state[0]),
         n_landmarks=_LANDMARKS_PER_CLUSTER * settings.n_clusters,
         landmark_iterations=0,
-        gamma=gamma,
+        frame_gamma=gamma,
     )
+
+
+def shared_weight(
+    labels: NDArray[np.int32], others: NDArray[np.int32], weights: NDArray[np.float64]
+) -> float:
+    """Share of the weight on which two clusterings agree, their clusters matched.
+
+    Examples
+    --------
+    >>> shared_weight(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 1]), np.ones(4))
+    0.75
+    """
+    same = _matched(labels, others, weights)[others] == labels
+    return float(weights[same].sum() / weights.sum())
 
 
 def _labels(model: Model, prepared: Prepared) -> NDArray[np.int32]:

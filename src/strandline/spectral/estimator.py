@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn.base import (
 )
 
 from strandline.errors import ConfigurationError, InvalidDataError
+from strandline.spectral.choose import choose_n_clusters
 from strandline.spectral.ensemble import Ensemble, fit_ensemble
 from strandline.spectral.fitting import SAMPLE_ROWS, Model, fit_prepared, prepare, working_dtype
 from strandline.spectral.parameters import checked_settings, checked_weight
@@ -49,8 +50,12 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
 
     Parameters
     ----------
-    n_clusters : int
-        Number of clusters.
+    n_clusters : int or "auto"
+        Number of clusters. "auto" chooses one of 2 … `max_clusters`, at the cost of a few
+        fits: the last before a cluster would have to be cut where there is no gap. The
+        model is then that of the chosen number, to the byte.
+    max_clusters : int
+        The largest number that "auto" considers.
     affinity : {"auto", "rbf", "nearest_neighbors"}, name of a pairwise kernel, or callable
         ``"rbf"``: a Gaussian kernel; the steadiest on data that fills few dimensions,
         like the spectra of a scene, and fast. ``"nearest_neighbors"``: sparse graphs
@@ -106,10 +111,16 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
     assign_labels_ : AssignedLabels
         Holds the same `labels_`, for code written for dask-ml.
     n_clusters_ : int
-        Number of clusters found: `n_clusters`, unless the samples allow only fewer or a
-        clusterer decided.
+        Number of clusters found: `n_clusters`, unless that is "auto", the samples allow
+        only fewer, or a clusterer decided.
     affinity_ : str or callable
         The affinity that was used: never ``"auto"``.
+    choice_ : DataFrame
+        What "auto" considered, indexed by ``n_clusters``: ``eigenvalue``, ``gap`` to the
+        next, ``conductance`` of the leakiest cluster (chance that a step to a neighbour
+        leaves it), ``contrast`` (how much worse that is with one more cluster; the largest
+        is chosen), ``stability`` (share of samples on which models with other, few
+        landmarks agree), ``chosen``. Only with ``n_clusters="auto"``.
     eigenvalues_ : ndarray of float64, shape (n_vectors,)
         Leading eigenvalues of the normalised graph, descending.
     n_features_in_ : int
@@ -129,8 +140,9 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
 
     def __init__(
         self,
-        n_clusters: int = 8,
+        n_clusters: int | str = 8,
         *,
+        max_clusters: int = 12,
         affinity: str | Callable[..., Any] = "auto",
         gamma: float | str | None = None,
         n_components: int | None = None,
@@ -147,6 +159,7 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         n_jobs: int | None = None,
     ) -> None:
         self.n_clusters = n_clusters
+        self.max_clusters = max_clusters
         self.affinity = affinity
         self.gamma = gamma
         self.n_components = n_components
@@ -206,12 +219,16 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
             )
         weight = None if sample_weight is None else sample_weight[sample.numbers]
         prepared = prepare(sample.rows, weight, settings)
+        self._forget("choice_", "ensemble_", "stability_")
+        if self.n_clusters == "auto":
+            choice = choose_n_clusters(prepared, settings, self.max_clusters)
+            self.choice_ = choice.table
+            settings = replace(settings, n_clusters=choice.n_clusters)
         self.model_: Model = fit_prepared(prepared, settings)
         self.n_clusters_ = self.model_.rule.n_clusters
         self.eigenvalues_ = self.model_.eigenvalues
         self.labels_ = self._label(array)
         self.assign_labels_ = AssignedLabels(self.labels_)
-        self._forget("ensemble_", "stability_")
         if self.n_stability:
             self.ensemble_ = fit_ensemble(prepared, settings, self.model_, self.n_stability)
             self.stability_ = self._agreement(array)
@@ -349,9 +366,10 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         array = plain_array(X)
         if not is_dask(array):
             try:
-                table = _validation.validate_data(
-                    self, array, reset=reset, dtype="numeric", ensure_all_finite="allow-nan"
-                )
+                with np.errstate(invalid="ignore"):  # it adds everything up to find infinities
+                    table = _validation.validate_data(
+                        self, array, reset=reset, dtype="numeric", ensure_all_finite="allow-nan"
+                    )
             except ValueError as error:
                 if "infinity" in str(error):
                     raise InvalidDataError(

@@ -44,7 +44,10 @@ _GAMMA_NEIGHBOURS = 8
 _GAMMA_SHARE = 42  # one in so many landmarks, if these are fewer neighbours, but
 _GAMMA_LEAST = 3
 _GAMMA_SAMPLES = 1 << 13  # the median of a distance needs no more
-_LANDMARK_STREAM, _KMEANS_STREAM, _CELL_STREAM = 1, 2, 3
+_GAMMA_RANGE = 1e-30, 1e20
+"""Beyond these all samples are alike, or none; single precision holds what is between."""
+
+_LANDMARK_STREAM, _KMEANS_STREAM, _CELL_STREAM = 1, 2, 5
 
 SAMPLE_ROWS = 1 << 17
 """The model is fitted to at most this many samples; fewer are all used."""
@@ -67,6 +70,7 @@ class Settings:
     n_jobs: int | None
     assign_labels: Any = "kmeans"
     landmark_iterations: int = 6
+    frame_gamma: float | None = None
 
 
 @dataclass(frozen=True)
@@ -353,8 +357,11 @@ def _kernel_graph(
     kernel: GaussianKernel | PairwiseKernel
     if settings.affinity != "rbf":
         kernel = PairwiseKernel(landmarks, settings.affinity, settings.kernel_parameters)
+    elif settings.frame_gamma is not None:
+        kernel = GaussianKernel(landmarks, settings.frame_gamma)
     elif settings.gamma is not None:
-        kernel = GaussianKernel(landmarks, settings.gamma * frame.unit**2)
+        gamma = float(np.clip(settings.gamma * frame.unit * frame.unit, *_GAMMA_RANGE))
+        kernel = GaussianKernel(landmarks, gamma)
     else:
         gamma = _natural_gamma(points, weights, landmarks, settings.n_jobs)
         kernel = GaussianKernel(landmarks, gamma)

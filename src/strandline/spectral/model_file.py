@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from strandline.errors import ModelFileError
@@ -70,6 +71,8 @@ def dump_model(model: SpectralClustering) -> bytes:
         "feature_names": [str(name) for name in getattr(model, "feature_names_in_", [])] or None,
         **details,
     }
+    if hasattr(model, "choice_"):
+        header["choice"] = model.choice_.reset_index().to_dict("split", index=False)
     if hasattr(model, "ensemble_"):
         header["members"] = []
         for number, member in enumerate(model.ensemble_.members):
@@ -158,6 +161,8 @@ def _rebuild(arrays: dict[str, NDArray[Any]], header: dict[str, Any]) -> Spectra
     model.model_ = _rebuild_model(arrays, header, model.n_features_in_)
     model.n_clusters_ = model.model_.rule.n_clusters
     model.eigenvalues_ = model.model_.eigenvalues
+    if "choice" in header:
+        model.choice_ = pd.DataFrame(**header["choice"]).set_index("n_clusters")
     if "members" in header:
         model.ensemble_ = _rebuild_ensemble(arrays, header, model.model_)
     if header["feature_names"] is not None:

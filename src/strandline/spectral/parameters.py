@@ -25,8 +25,12 @@ _warned: set[str] = set()
 
 def checked_settings(estimator: SpectralClustering) -> Settings:
     """Check an estimator's parameters, all before any work is done."""
-    for name in ("n_clusters", "n_neighbors", "n_init"):
+    for name in ("n_neighbors", "n_init"):
         _check_count(name, getattr(estimator, name))
+    _check_count("max_clusters", estimator.max_clusters, least=2)
+    automatic = isinstance(estimator.n_clusters, str) and estimator.n_clusters == "auto"
+    if not automatic:
+        _check_count("n_clusters", estimator.n_clusters, other="'auto'")
     if estimator.n_components is not None:
         _check_count("n_components", estimator.n_components)
     _check_count("n_stability", estimator.n_stability, least=0)
@@ -43,7 +47,7 @@ def checked_settings(estimator: SpectralClustering) -> Settings:
     _check_count("kmeans_params['n_init']", n_init)
     _check_count("kmeans_params['max_iter']", max_iter)
     return Settings(
-        n_clusters=int(estimator.n_clusters),
+        n_clusters=1 if automatic else int(estimator.n_clusters),
         affinity=_checked_affinity(estimator.affinity),
         gamma=gamma,
         n_landmarks=None if estimator.n_components is None else int(estimator.n_components),
@@ -74,14 +78,15 @@ def _kernel_parameters(estimator: SpectralClustering, gamma: float | None) -> di
             expected=", ".join(sorted(allowed)) or "no parameters",
             got=", ".join(unknown),
         )
-    return {name: value for name, value in usual.items() if name in allowed} | given
+    # A gamma of None is each kernel's own default, which not every kernel spells as None.
+    return {n: value for n, value in usual.items() if n in allowed and value is not None} | given
 
 
-def _check_count(name: str, value: Any, *, least: int = 1) -> None:
+def _check_count(name: str, value: Any, *, least: int = 1, other: str | None = None) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ConfigurationError(
             f"{name} has to be a whole number.",
-            expected=f"{least}, {least + 1}, {least + 2}, …",
+            expected=f"{least}, {least + 1}, {least + 2}, …" + (f" or {other}" if other else ""),
             got=repr(value),
         )
 
