@@ -18,6 +18,7 @@ from strandline.spectral.tiles import map_tiles
 
 _ENSEMBLE_STREAM = 3
 _LANDMARKS_PER_CLUSTER = 6
+_WIDER = 0.7  # factor of gamma: at 1, edges of clear groups are left alone; at 0.5 all agree
 _NO_COUNTERPART = -1
 
 
@@ -98,7 +99,8 @@ def varied(settings: Settings, main: NystromMap | JointMap, number: int) -> Sett
     Through the usual number of landmarks, at the centres of their cells, all models see
     the same and agree even where clusters overlap. Through a few scattered samples each
     draws its boundaries somewhat differently, the more so the less there is to hold them.
-    Kernels keep the width that the main model found.
+    Kernels are a little wider than the main model's: few landmarks have to reach every
+    sample of a clear group.
 
     Parameters
     ----------
@@ -116,7 +118,7 @@ def varied(settings: Settings, main: NystromMap | JointMap, number: int) -> Sett
     state = np.random.SeedSequence([settings.seed, _ENSEMBLE_STREAM, number]).generate_state(1)
     gamma = None
     if isinstance(main, NystromMap) and isinstance(main.kernel, GaussianKernel):
-        gamma = main.kernel.gamma
+        gamma = _WIDER * main.kernel.gamma
     return replace(
         settings,
         seed=int(state[0]),
