@@ -76,7 +76,7 @@ def test_damaged_and_foreign_files_are_refused_by_name():
 
 
 def test_arrays_that_do_not_fit_together_are_refused_when_read():
-    data = dump_model(SpectralClustering(3, n_components=50).fit(X))
+    data = dump_model(SpectralClustering(3, affinity="rbf", n_components=50).fit(X))
     for changes in ({"origin": np.zeros(7)}, {"rule_weights": np.zeros((2, 3))}, {"gaussian": {}}):
         with pytest.raises(ModelFileError, match="damaged"):
             load_model(rewritten(data, **changes))
