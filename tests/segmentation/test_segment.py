@@ -148,3 +148,17 @@ def test_what_is_no_scene_is_refused():
         segment(["scene.tif"])
     with pytest.raises(ConfigurationError, match="dimensions"):
         segment(round_lake().isel(band=0))
+
+
+def test_the_number_of_clusters_can_be_chosen_from_the_pixels():
+    scene = round_lake(radius=500)
+    result = segment(scene, n_clusters="auto")
+    chosen = segment(scene, n_clusters=result.attrs["n_clusters"])
+    assert result["labels"].values.tobytes() == chosen["labels"].values.tobytes()
+    assert result["labels"].values[30, 40] == 0
+    model = SegmentationModel.of(result)
+    assert model.clusterer.choice_["chosen"].sum() == 1
+    engine = SpectralClustering("auto", max_clusters=4)
+    assert 2 <= segment(scene, clusterer=engine).attrs["n_clusters"] <= 4
+    with pytest.raises(ConfigurationError, match="'auto', got 'several'"):
+        segment(scene, n_clusters="several")

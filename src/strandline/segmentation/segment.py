@@ -32,7 +32,7 @@ NOT_SURFACE_BANDS = frozenset({"lwir", "lwir11", "lwir12", "cirrus", "pan"})
 
 def segment(
     scenes: xr.DataArray | Iterable[xr.DataArray],
-    n_clusters: int = 8,
+    n_clusters: int | str = 8,
     *,
     bands: Sequence[str] | None = None,
     standardize: str = "band",
@@ -49,8 +49,10 @@ def segment(
     scenes : DataArray of shape (band, y, x) or (time, band, y, x), or iterable of DataArray
         Reflectance (units "1"), NaN where not observed. Scenes of a list are put on the
         grid of the first one, with the bands that all share.
-    n_clusters : int
-        Number of clusters, 2 … 254.
+    n_clusters : int or "auto"
+        Number of clusters, 2 … 254. "auto" chooses 2 … 12 (see `SpectralClustering`); in
+        natural landscapes, whose classes merge into one another, that is seldom more than
+        a few.
     bands : sequence of str, optional
         Bands to cluster by. Default: all but thermal, cirrus and panchromatic ones.
     standardize : {"global", "band", "robust"}
@@ -109,7 +111,7 @@ def segment(
 
 def fit_segmentation(
     scenes: xr.DataArray | Iterable[xr.DataArray],
-    n_clusters: int = 8,
+    n_clusters: int | str = 8,
     *,
     bands: Sequence[str] | None = None,
     standardize: str = "band",
@@ -138,9 +140,10 @@ def fit_segmentation(
     scene = _one_array(scenes)
     scene = scene.sel(band=_chosen_bands(scene, bands))
     engine = _engine(clusterer, n_clusters, random_state)
-    n_subclusters = _checked_count(int(engine.n_clusters), n_subclusters)
+    most = _most_clusters(engine)
+    n_subclusters = _checked_count(most, n_subclusters)
     _check_seed(engine.random_state)
-    rows = _sample(scene, int(engine.n_clusters))
+    rows = _sample(scene, 2 if engine.n_clusters == "auto" else most)
     model, classes = _fit(rows, scene, engine, standardize, n_subclusters)
     by_cluster = signatures(rows, classes[:, 0], model.n_clusters)
     by_subcluster = signatures(rows, classes[:, 1], len(model.subclusters.cluster))
@@ -227,12 +230,23 @@ def _chosen_bands(scene: xr.DataArray, bands: Sequence[str] | None) -> list[str]
 
 
 def _engine(
-    clusterer: SpectralClustering | None, n_clusters: int, random_state: int
+    clusterer: SpectralClustering | None, n_clusters: int | str, random_state: int
 ) -> SpectralClustering:
     if clusterer is None:
         return SpectralClustering(n_clusters=n_clusters, random_state=random_state)
     parameters: dict[str, Any] = clusterer.get_params(deep=False)  # type: ignore[no-untyped-call]  # scikit-learn is untyped
     return SpectralClustering(**parameters)
+
+
+def _most_clusters(engine: SpectralClustering) -> int:
+    """Give the number of clusters, or the largest that may be chosen."""
+    if engine.n_clusters == "auto":
+        return engine.max_clusters
+    if isinstance(engine.n_clusters, int | np.integer):
+        return int(engine.n_clusters)
+    raise ConfigurationError(
+        "n_clusters is no number.", expected="2 … 254 or 'auto'", got=repr(engine.n_clusters)
+    )
 
 
 def _check_seed(seed: Any) -> None:
