@@ -38,7 +38,7 @@ def test_gaussians_are_counted(count, n_features):
 
 
 def test_gaussians_are_counted_in_the_landmark_graph():
-    X = mixture(6, 3, 0)
+    X = mixture(6, 3, 1)
     assert SpectralClustering("auto", affinity="nearest_neighbors").fit(X).n_clusters_ == 6
 
 
