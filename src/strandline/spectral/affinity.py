@@ -227,7 +227,8 @@ class NeighbourWeights:
         scale = local**self.locality * self.typical ** (1.0 - self.locality)
         tiny = np.finfo(squared.dtype).tiny
         double = np.maximum(2.0 * np.square(scale), tiny)[:, None]
-        weights: NDArray[Any] = np.exp(-(squared - squared[:, :1]) / double)
+        with np.errstate(over="ignore"):  # infinitely far apart: no weight
+            weights: NDArray[Any] = np.exp(-(squared - squared[:, :1]) / double)
         weights /= weights.sum(axis=1, keepdims=True)
         return weights
 
