@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from strandline.errors import InvalidDataError
 from strandline.spectral.affinity import GaussianKernel, NeighbourWeights, PairwiseKernel
-from strandline.spectral.tiles import map_tiles, one_blas_thread, whole_lanes
+from strandline.spectral.tiles import map_tiles, one_blas_thread, scratch, whole_lanes
 
 _NO_EIGENVALUE = 1e-12
 """Eigenvalues below this, relative to the first, are rounding errors."""
@@ -103,13 +103,18 @@ class NystromMap:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_wide", whole_lanes(self.matrix))
 
-    def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
-        """Embed points as unit vectors of shape (n_points, n_vectors)."""
-        return self.combine(self.kernel(points, passing=True))
+    def __call__(self, points: NDArray[Any], *, passing: bool = False) -> NDArray[Any]:
+        """Embed points as unit vectors of shape (n_points, n_vectors).
 
-    def combine(self, affinities: NDArray[Any]) -> NDArray[Any]:
+        `passing`: used at once and not kept, the array may be the thread's scratch memory.
+        """
+        return self.combine(self.kernel(points, passing=True), passing=passing)
+
+    def combine(self, affinities: NDArray[Any], *, passing: bool = False) -> NDArray[Any]:
         """Embed points whose affinities to the landmarks are known already."""
-        rows = (affinities @ self._wide)[:, : len(self.offset)]
+        shape, dtype = (len(affinities), self._wide.shape[1]), self._wide.dtype
+        product = scratch("embedding", shape, dtype) if passing else np.empty(shape, dtype)
+        rows = np.matmul(affinities, self._wide, out=product)[:, : len(self.offset)]
         rows += self.offset
         return unit_rows(rows)
 
@@ -152,8 +157,11 @@ class JointMap:
 
     maps: tuple[LandmarkMap, ...]
 
-    def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
-        """Embed points as unit vectors of shape (n_points, total number of vectors)."""
+    def __call__(self, points: NDArray[Any], *, passing: bool = False) -> NDArray[Any]:
+        """Embed points as unit vectors of shape (n_points, total number of vectors).
+
+        `passing` makes no difference here.
+        """
         return self.side_by_side([embed(points) for embed in self.maps])
 
     def side_by_side(self, parts: list[NDArray[Any]]) -> NDArray[Any]:

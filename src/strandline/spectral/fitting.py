@@ -117,7 +117,7 @@ class Model:
         return labels
 
     def _label(self, tile: NDArray[Any]) -> NDArray[np.int32]:
-        return self.rule(self.embed(tile))
+        return self.rule(self.embed(tile, passing=True))
 
 
 class Prepared(NamedTuple):
