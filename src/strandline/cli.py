@@ -60,7 +60,7 @@ Clusters = Annotated[
 Subclusters = Annotated[
     int | None,
     typer.Option(
-        help="How finely water is decided about, in all; default: 96, or the clusters if more.",
+        help="How finely water is decided about, in all; default: 240, or the clusters if more.",
         rich_help_panel=WATER,
     ),
 ]
