@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -49,9 +51,10 @@ def test_every_subcluster_lies_within_one_cluster():
     assert float(result["subcluster_share"].sum()) == pytest.approx(1.0)
 
 
-def test_many_clusters_need_no_number_of_subclusters():
-    result = segment(round_lake(radius=500, seed=1), n_clusters=100)
-    assert result.sizes["subcluster"] == result.sizes["cluster"] == 100
+def test_many_clusters_need_no_number_of_subclusters(monkeypatch):
+    monkeypatch.setattr(import_module("strandline.segmentation.segment"), "SUBCLUSTERS", 9)
+    result = segment(round_lake(radius=500, seed=1), n_clusters=20)
+    assert result.sizes["subcluster"] == result.sizes["cluster"] == 20
 
 
 def test_one_model_gives_the_lake_one_label_on_both_dates():

@@ -25,7 +25,7 @@ SAMPLE_PIXELS = 1 << 20
 
 SUBCLUSTERS = 240
 """How many there are, unless the caller says. With fewer, whole stretches of shore change sides
-together: with 96, the area of a lake in pixels of 300 m moved by 3 % with the rounding of the CPU."""
+together: with 96, the area of a lake in pixels of 300 m moved by 3 % with a CPU's rounding."""
 
 NOT_SURFACE_BANDS = frozenset({"lwir", "lwir11", "lwir12", "cirrus", "pan"})
 """Bands left aside unless asked for: heat, high cloud, and what the colours say already."""
