@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strandline.spectral.landmarks import choose_landmarks, collapse_duplicates
-from strandline.spectral.tiles import TILE_ROWS, scratch, whole_lanes
+from strandline.spectral.tiles import in_tiles, scratch, whole_lanes
 
 OFFSET = 0.05
 """Offset of the logarithms, relative to the brightness of a bright pixel."""
@@ -73,22 +73,16 @@ class Subclusters:
         ndarray of shape (n,)
             Subcluster numbers.
         """
-        count = len(rows)
-        whole = -(-count // TILE_ROWS) * TILE_ROWS  # products of one shape: see spectral.tiles
-        logarithms = np.zeros((whole, rows.shape[1]), np.float32)
-        logarithms[:count] = _logarithms(rows, self.offset)
-        own = np.zeros(whole, np.intp)
-        own[:count] = labels
-        nearest = np.empty(whole, np.intp)
-        shape = (TILE_ROWS, self._transposed.shape[1])
+        return in_tiles(self._nearest, _logarithms(rows, self.offset), labels)
+
+    def _nearest(self, logarithms: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.intp]:
+        shape = (len(logarithms), self._transposed.shape[1])
         score = scratch("subclusters", shape, logarithms.dtype)
         bias = scratch("subclusters of the cluster", shape, logarithms.dtype)
-        for start in range(0, whole, TILE_ROWS):
-            tile = slice(start, start + TILE_ROWS)
-            np.matmul(logarithms[tile], self._transposed, out=score)
-            score += self._bias.take(own[tile], axis=0, out=bias, mode="clip")
-            score.argmax(axis=1, out=nearest[tile])
-        return nearest[:count]
+        np.matmul(logarithms, self._transposed, out=score)
+        score += self._bias.take(labels, axis=0, out=bias, mode="clip")
+        nearest: NDArray[np.intp] = score.argmax(axis=1)
+        return nearest
 
 
 def divide(

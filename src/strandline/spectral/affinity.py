@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from strandline.errors import ConfigurationError, InvalidDataError
+from strandline.spectral.landmarks import closeness, search_matrix
 from strandline.spectral.tiles import map_tiles, scratch, whole_lanes
 
 _FARTHEST = 1e6
@@ -189,11 +190,7 @@ class NeighbourWeights:
     _right: NDArray[Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        z = self.landmarks
-        right = np.empty((z.shape[1] + 1, len(z)), z.dtype)
-        right[:-1] = z.T
-        right[-1] = -0.5 * np.einsum("ij,ij->i", z, z)
-        object.__setattr__(self, "_right", whole_lanes(right))
+        object.__setattr__(self, "_right", search_matrix(self.landmarks))
 
     def __call__(self, points: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Nearest landmarks' indices and weights, each of shape (n_points, n_neighbors)."""
@@ -202,11 +199,7 @@ class NeighbourWeights:
 
     def search(self, points: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Find the nearest landmarks: their indices and squared distances, nearest first."""
-        left = np.ones((len(points), points.shape[1] + 1), points.dtype)
-        left[:, :-1] = points
-        # x·z - |z|²/2 is largest where the distance is least.
-        score = scratch("neighbours", (len(points), self._right.shape[1]), points.dtype)
-        score = np.matmul(left, self._right, out=score)[:, : len(self.landmarks)]
+        score = closeness(points, self._right, len(self.landmarks))
         every = np.arange(len(points))
         nearest = np.empty((len(points), self.n_neighbors), np.int64)
         best = np.empty((len(points), self.n_neighbors), points.dtype)

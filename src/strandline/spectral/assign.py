@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 
 from strandline.spectral.tiles import scratch, whole_lanes
 
+MAX_ITERATIONS = 300
+TOLERANCE = 1e-7
+"""Where k-means ends, unless the caller says: iterations, and relative improvement."""
+
 _COARSE_ITERATIONS = 30
 _FEW_ITERATIONS = 4
 _REFINED_STARTS = 4
@@ -105,8 +109,8 @@ def kmeans_centres(
     rng: np.random.Generator,
     *,
     n_init: int = 32,
-    max_iter: int = 300,
-    tol: float = 1e-7,
+    max_iter: int = MAX_ITERATIONS,
+    tol: float = TOLERANCE,
 ) -> NDArray[np.float64]:
     """Centres of the least weighted squared error over many starts.
 

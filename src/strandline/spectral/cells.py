@@ -8,8 +8,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from strandline.spectral.landmarks import choose_landmarks, nearest_landmark
-from strandline.spectral.tiles import scratch, whole_lanes
+from strandline.spectral.landmarks import (
+    choose_landmarks,
+    closeness,
+    nearest_landmark,
+    search_matrix,
+)
 
 MIXED = -1
 """The label of a cell in which samples have several labels, or too few are known."""
@@ -41,11 +45,7 @@ class Cells:
     _right: NDArray[Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        z = self.prototypes
-        right = np.empty((z.shape[1] + 1, len(z)), z.dtype)
-        right[:-1] = z.T
-        right[-1] = -0.5 * np.einsum("ij,ij->i", z, z)
-        object.__setattr__(self, "_right", whole_lanes(right))
+        object.__setattr__(self, "_right", search_matrix(self.prototypes))
 
     @classmethod
     def around(
@@ -92,10 +92,6 @@ class Cells:
 
     def __call__(self, points: NDArray[Any]) -> NDArray[np.int32]:
         """Labels of a tile of points in the frame, `MIXED` where they are not known."""
-        left = np.ones((len(points), points.shape[1] + 1), points.dtype)
-        left[:, :-1] = points
-        # x·z - |z|²/2 is largest where the distance is least.
-        score = scratch("cells", (len(points), self._right.shape[1]), points.dtype)
-        score = np.matmul(left, self._right, out=score)[:, : len(self.labels)]
-        known: NDArray[np.int32] = self.labels[score.argmax(axis=1)]
+        nearest = closeness(points, self._right, len(self.labels)).argmax(axis=1)
+        known: NDArray[np.int32] = self.labels[nearest]
         return known

@@ -24,7 +24,7 @@ from strandline.spectral.affinity import (
 from strandline.spectral.assign import LinearRule, kmeans_centres
 from strandline.spectral.embedding import JointMap, soft_cut, unit_rows
 from strandline.spectral.ensemble import shared_weight, varied
-from strandline.spectral.fitting import Prepared, Settings, View, see_graph
+from strandline.spectral.fitting import FRAMED, Prepared, Settings, View, see_graph
 from strandline.spectral.tiles import one_blas_thread
 
 _MOST_ROWS = 1 << 12
@@ -186,7 +186,7 @@ def _worst_conductance(
     """
     frame = few.frame
     points = few.points
-    if frame.unit == 1.0 and not frame.origin.any():  # raw units may be of any size
+    if few.affinity not in FRAMED:  # raw units may be of any size
         frame = Frame.of(few.distinct, few.points.dtype)
         points, landmarks = frame(few.distinct), frame(landmarks)
     width = min(_NEIGHBOURS, len(landmarks))

@@ -341,7 +341,8 @@ def landmark_spectrum(
     """
     n_landmarks = len(neighbours.landmarks)
     n_points, width = nearest.shape
-    values = neighbours.weigh(squared).astype(np.float64) * np.sqrt(weights)[:, None]
+    near = neighbours.weigh(squared)
+    values = near.astype(np.float64) * np.sqrt(weights)[:, None]
     B = scipy.sparse.csr_array(
         (values.ravel(), nearest.ravel(), np.arange(0, n_points * width + 1, width)),
         shape=(n_points, n_landmarks),
@@ -359,4 +360,4 @@ def landmark_spectrum(
         )
     rows = vectors * root[:, None] * soft_cut(eigenvalues, n_clusters)
     embed = LandmarkMap(neighbours, rows.astype(squared.dtype))
-    return Spectrum(eigenvalues, embed, embed.average(nearest, neighbours.weigh(squared)))
+    return Spectrum(eigenvalues, embed, embed.average(nearest, near))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -18,13 +19,17 @@ from sklearn.base import (
 
 from strandline.errors import ConfigurationError, InvalidDataError
 from strandline.spectral.choose import choose_n_clusters
-from strandline.spectral.ensemble import Ensemble, fit_ensemble
+from strandline.spectral.ensemble import fit_ensemble
 from strandline.spectral.fitting import SAMPLE_ROWS, Model, fit_prepared, prepare, working_dtype
 from strandline.spectral.parameters import checked_settings, checked_weight
 from strandline.spectral.sampling import draw_indexed_sample, is_dask, plain_array
 from strandline.spectral.tiles import NOT_LABELLED, map_rows
 
 _validation: Any = sklearn.utils.validation  # scikit-learn has no types
+
+
+_NO_LABEL = np.int32(NOT_LABELLED)
+_NO_SHARE = np.float32(np.nan)
 
 
 @dataclass(frozen=True)
@@ -271,17 +276,8 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         """
         model = self.fitted_model()
         array = self._checked(X, reset=False)
-        shape = (array.shape[0], self._n_features_out)
-        dtype = working_dtype(array.dtype)
-        if is_dask(array):
-            return array.rechunk({1: -1}).map_blocks(
-                _embed_block,
-                model=model,
-                dtype=dtype,
-                chunks=(array.chunks[0], (shape[1],)),
-                meta=np.empty((0, 0), dtype),
-            )
-        return map_rows(model.embedding, array, np.full(shape, np.nan, dtype), self.n_jobs)
+        missing = working_dtype(array.dtype).type(np.nan)
+        return _by_rows(model.embedding, array, missing, self._n_features_out, n_jobs=self.n_jobs)
 
     def stability(self, X: Any) -> Any:
         """Tell how sure labels are, by whether models with other landmarks agree.
@@ -338,28 +334,10 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
             self.__dict__.pop(name, None)
 
     def _agreement(self, array: Any) -> Any:
-        if is_dask(array):
-            return array.rechunk({1: -1}).map_blocks(
-                _agreement_block,
-                ensemble=self.ensemble_,
-                dtype=np.float32,
-                drop_axis=1,
-                meta=np.empty(0, np.float32),
-            )
-        shares = np.full(array.shape[0], np.nan, np.float32)
-        return map_rows(self.ensemble_.agreement, array, shares, self.n_jobs)
+        return _by_rows(self.ensemble_.agreement, array, _NO_SHARE, n_jobs=self.n_jobs)
 
     def _label(self, array: Any) -> Any:
-        if is_dask(array):
-            return array.rechunk({1: -1}).map_blocks(
-                _label_block,
-                model=self.model_,
-                dtype=np.int32,
-                drop_axis=1,
-                meta=np.empty(0, np.int32),
-            )
-        labels = np.full(array.shape[0], NOT_LABELLED, np.int32)
-        return map_rows(self.model_.labels, array, labels, self.n_jobs)
+        return _by_rows(self.model_.labels, array, _NO_LABEL, n_jobs=self.n_jobs)
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
         """Get the numeric table inside `X`; Dask arrays are checked without computing."""
@@ -402,17 +380,27 @@ class SpectralClustering(  # type: ignore[no-untyped-call]  # scikit-learn has n
         return tags
 
 
-def _label_block(block: NDArray[Any], model: Model) -> NDArray[np.int32]:
-    labels = np.full(len(block), NOT_LABELLED, np.int32)
-    return map_rows(model.labels, block, labels, n_jobs=1)
+def _by_rows(
+    function: Callable[[NDArray[Any]], NDArray[Any]],
+    array: Any,
+    missing: np.generic,
+    width: int | None = None,
+    *,
+    n_jobs: int | None,
+) -> Any:
+    """Map the rows of a NumPy array, or lazily of a Dask array, to a number or `width` numbers.
 
-
-def _agreement_block(block: NDArray[Any], ensemble: Ensemble) -> NDArray[np.float32]:
-    shares = np.full(len(block), np.nan, np.float32)
-    return map_rows(ensemble.agreement, block, shares, n_jobs=1)
-
-
-def _embed_block(block: NDArray[Any], model: Model) -> NDArray[Any]:
-    shape = (len(block), model.rule.n_vectors)
-    out = np.full(shape, np.nan, working_dtype(block.dtype))
-    return map_rows(model.embedding, block, out, n_jobs=1)
+    The result has the type of `missing`, which stands where a row has NaN.
+    """
+    if not is_dask(array):
+        shape = (len(array),) if width is None else (len(array), width)
+        return map_rows(function, array, np.full(shape, missing), n_jobs)
+    shapes: dict[str, Any] = (
+        {"drop_axis": 1} if width is None else {"chunks": (array.chunks[0], (width,))}
+    )
+    return array.rechunk({1: -1}).map_blocks(
+        partial(_by_rows, function, missing=missing, width=width, n_jobs=1),
+        dtype=missing.dtype,
+        meta=np.empty((0,) if width is None else (0, 0), missing.dtype),
+        **shapes,
+    )

@@ -49,6 +49,9 @@ _GAMMA_RANGE = 1e-30, 1e20
 
 _LANDMARK_STREAM, _KMEANS_STREAM, _CELL_STREAM = 1, 2, 5
 
+FRAMED = ("auto", "rbf", "nearest_neighbors")
+"""Affinities of samples in a frame; other kernels are defined in the data's own units."""
+
 SAMPLE_ROWS = 1 << 17
 """The model is fitted to at most this many samples; fewer are all used."""
 
@@ -167,9 +170,9 @@ def prepare(
     if len(distinct) == 0:
         raise InvalidDataError("No sample has a positive weight.")
     affinity = settings.affinity
-    if affinity in ("auto", "rbf", "nearest_neighbors"):
+    if affinity in FRAMED:
         frame = Frame.of(distinct, working_dtype(rows.dtype))
-    else:  # other kernels are defined in the data's own units
+    else:
         frame = Frame(np.zeros(rows.shape[1]), 1.0, np.dtype(np.float64))
     points = frame(distinct)
     if affinity == "auto":

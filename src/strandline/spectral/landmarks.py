@@ -9,7 +9,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from strandline.spectral.sampling import mixed_bits
-from strandline.spectral.tiles import map_tiles
+from strandline.spectral.tiles import map_tiles, scratch, whole_lanes
 
 _SEEDING_ROUNDS = 8
 _POOL_PER_LANDMARK = 10
@@ -184,6 +184,26 @@ def _draw_distinct(
         # Exponential clocks: the first `size` to ring are the sample; rate zero rings last.
         clock = rng.standard_exponential(len(chance)) / chance
     return np.sort(np.argpartition(clock, size - 1)[:size]).astype(np.int64)
+
+
+def search_matrix(landmarks: NDArray[Any]) -> NDArray[Any]:
+    """Prepare landmarks for `closeness`."""
+    right = np.empty((landmarks.shape[1] + 1, len(landmarks)), landmarks.dtype)
+    right[:-1] = landmarks.T
+    right[-1] = -0.5 * np.einsum("ij,ij->i", landmarks, landmarks)
+    return whole_lanes(right)
+
+
+def closeness(points: NDArray[Any], matrix: NDArray[Any], n_landmarks: int) -> NDArray[Any]:
+    """Score x·z - |z|²/2 of points and landmarks: the largest where the distance is least.
+
+    The array, of shape (n_points, n_landmarks), is the thread's scratch memory: to be used
+    at once.
+    """
+    left = np.ones((len(points), points.shape[1] + 1), points.dtype)
+    left[:, :-1] = points
+    score = scratch("closeness", (len(points), matrix.shape[1]), points.dtype)
+    return np.matmul(left, matrix, out=score)[:, :n_landmarks]
 
 
 def nearest_landmark(

@@ -11,6 +11,7 @@ import sklearn.utils.validation
 from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError, IgnoredParameterWarning, InvalidDataError
+from strandline.spectral.assign import MAX_ITERATIONS, TOLERANCE
 from strandline.spectral.fitting import Settings
 from strandline.spectral.prototypes import is_clusterer
 from strandline.spectral.sampling import is_dask, plain_array
@@ -43,7 +44,7 @@ def checked_settings(estimator: SpectralClustering) -> Settings:
     if estimator.persist_embedding:
         _warn_ignored("persist_embedding")
     n_init = kmeans.get("n_init", estimator.n_init)
-    max_iter = kmeans.get("max_iter", 300)
+    max_iter = kmeans.get("max_iter", MAX_ITERATIONS)
     _check_count("kmeans_params['n_init']", n_init)
     _check_count("kmeans_params['max_iter']", max_iter)
     return Settings(
@@ -56,7 +57,7 @@ def checked_settings(estimator: SpectralClustering) -> Settings:
         seed=_seed(estimator.random_state),
         n_init=int(n_init),
         max_iter=int(max_iter),
-        tol=float(kmeans.get("tol", 1e-7)),
+        tol=float(kmeans.get("tol", TOLERANCE)),
         n_jobs=estimator.n_jobs,
         assign_labels=_checked_assignment(estimator.assign_labels),
     )

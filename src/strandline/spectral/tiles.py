@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -166,15 +166,22 @@ def map_tiles(
 ) -> Iterator[Result]:
     """Apply `function` to consecutive slices of `n_rows` rows; results come in tile order."""
     slices = [slice(i, min(i + TILE_ROWS, n_rows)) for i in range(0, n_rows, TILE_ROWS)]
-    threads = min(thread_count(n_jobs), len(slices))
+    groups = [slices[i : i + _TILES_AT_ONCE] for i in range(0, len(slices), _TILES_AT_ONCE)]
+    for results in _in_threads(lambda group: list(map(function, group)), groups, n_jobs):
+        yield from results
+
+
+def _in_threads(
+    function: Callable[[Any], Result], parts: Sequence[Any], n_jobs: int | None
+) -> Iterator[Result]:
+    """Apply `function` to parts of the work, several at a time; results come in order."""
+    threads = min(thread_count(n_jobs), len(parts))
     with one_blas_thread():
         if threads <= 1:
-            yield from map(function, slices)
-            return
-        groups = [slices[i : i + _TILES_AT_ONCE] for i in range(0, len(slices), _TILES_AT_ONCE)]
-        with ThreadPoolExecutor(threads) as pool:
-            for results in pool.map(lambda group: list(map(function, group)), groups):
-                yield from results
+            yield from map(function, parts)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                yield from pool.map(function, parts)
 
 
 def map_rows(
@@ -217,28 +224,20 @@ def map_rows(
         elif observed.any():
             results[observed] = function(block[observed])
 
-    starts = range(0, len(rows), size)
-    threads = min(thread_count(n_jobs), len(starts))
-    with one_blas_thread():
-        if threads <= 1:
-            for start in starts:
-                work(start)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                for _ in pool.map(work, starts):
-                    pass
+    for _ in _in_threads(work, range(0, len(rows), size), n_jobs):
+        pass
     return out
 
 
-def in_tiles(function: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[Any]) -> NDArray[Any]:
+def in_tiles(function: Callable[..., NDArray[Any]], *tables: NDArray[Any]) -> NDArray[Any]:
     """Apply `function` to tiles of one shape, the last filled up with zeros.
 
     Parameters
     ----------
     function : callable
-        Takes an array of shape (TILE_ROWS, n_features), returns as many rows.
-    rows : ndarray of shape (n, n_features)
-        At least one.
+        Takes TILE_ROWS rows of each table, returns as many.
+    *tables : ndarray of shape (n, ...)
+        At least one row each, and as many as the others.
 
     Returns
     -------
@@ -249,13 +248,21 @@ def in_tiles(function: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[Any
     >>> in_tiles(lambda tile: tile.sum(axis=1), np.ones((3, 2))).tolist()
     [2.0, 2.0, 2.0]
     """
-    whole = len(rows) // TILE_ROWS * TILE_ROWS
-    parts = [function(rows[i : i + TILE_ROWS]) for i in range(0, whole, TILE_ROWS)]
-    if whole < len(rows):
-        last = np.zeros((TILE_ROWS, rows.shape[1]), rows.dtype)
-        last[: len(rows) - whole] = rows[whole:]
-        parts.append(function(last)[: len(rows) - whole])
+    count = len(tables[0])
+    whole = count // TILE_ROWS * TILE_ROWS
+    parts = [
+        function(*(table[i : i + TILE_ROWS] for table in tables))
+        for i in range(0, whole, TILE_ROWS)
+    ]
+    if whole < count:
+        parts.append(function(*(_filled_up(table[whole:]) for table in tables))[: count - whole])
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _filled_up(rows: NDArray[Any]) -> NDArray[Any]:
+    tile = np.zeros((TILE_ROWS, *rows.shape[1:]), rows.dtype)
+    tile[: len(rows)] = rows
+    return tile
 
 
 def observed_rows(block: NDArray[Any]) -> NDArray[np.bool_] | None:
