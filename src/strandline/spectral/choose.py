@@ -24,14 +24,13 @@ from strandline.spectral.affinity import (
 from strandline.spectral.assign import LinearRule, kmeans_centres
 from strandline.spectral.embedding import JointMap, soft_cut, unit_rows
 from strandline.spectral.ensemble import shared_weight, varied
-from strandline.spectral.fitting import FRAMED, Prepared, Settings, View, see_graph
+from strandline.spectral.fitting import FRAMED, Prepared, Settings, Stream, View, see_graph
 from strandline.spectral.tiles import one_blas_thread
 
 _MOST_ROWS = 1 << 12
 _STARTS = 8
 _NEIGHBOURS = 5
 _OTHER_VIEWS = 2
-_CHOICE_STREAM = 4
 
 _RESOLUTION = 0.006
 """Conductances are compared with this added: far below it, all clusters are well apart."""
@@ -148,7 +147,7 @@ def _labels(
     for k in candidates:
         points = _narrowed(embedded, view.eigenvalues, candidates[-1], k, n_graphs)
         coarse = _narrowed(landmarks, view.eigenvalues, candidates[-1], k, n_graphs)
-        rng = np.random.default_rng([seed, _CHOICE_STREAM, k])
+        rng = np.random.default_rng([seed, Stream.CHOICE, k])
         centres = kmeans_centres(points, weights, coarse, view.mass, k, rng, n_init=_STARTS)
         labels[k] = LinearRule.nearest(centres, points.dtype)(points)
     return labels

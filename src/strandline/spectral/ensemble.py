@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from strandline.errors import FewerClustersWarning
 from strandline.spectral.affinity import GaussianKernel
 from strandline.spectral.embedding import JointMap, NystromMap
-from strandline.spectral.fitting import Model, Prepared, Settings, fit_prepared
+from strandline.spectral.fitting import Model, Prepared, Settings, Stream, fit_prepared
 from strandline.spectral.tiles import map_tiles
 
-_ENSEMBLE_STREAM = 3
 _LANDMARKS_PER_CLUSTER = 6
 _WIDER = 0.7  # factor of gamma: at 1, edges of clear groups are left alone; at 0.5 all agree
 _NO_COUNTERPART = -1
@@ -115,7 +114,7 @@ def varied(settings: Settings, main: NystromMap | JointMap, number: int) -> Sett
     -------
     Settings
     """
-    state = np.random.SeedSequence([settings.seed, _ENSEMBLE_STREAM, number]).generate_state(1)
+    state = np.random.SeedSequence([settings.seed, Stream.ENSEMBLE, number]).generate_state(1)
     gamma = None
     if isinstance(main, NystromMap) and isinstance(main.kernel, GaussianKernel):
         gamma = _WIDER * main.kernel.gamma

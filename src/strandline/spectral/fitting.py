@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,13 +48,21 @@ _GAMMA_SAMPLES = 1 << 13  # the median of a distance needs no more
 _GAMMA_RANGE = 1e-30, 1e20
 """Beyond these all samples are alike, or none; single precision holds what is between."""
 
-_LANDMARK_STREAM, _KMEANS_STREAM, _CELL_STREAM = 1, 2, 5
-
 FRAMED = ("auto", "rbf", "nearest_neighbors")
 """Affinities of samples in a frame; other kernels are defined in the data's own units."""
 
 SAMPLE_ROWS = 1 << 17
 """The model is fitted to at most this many samples; fewer are all used."""
+
+
+class Stream(IntEnum):
+    """What random numbers are drawn for: each purpose has a stream of its own, by the seed."""
+
+    LANDMARKS = 1
+    KMEANS = 2
+    ENSEMBLE = 3
+    CHOICE = 4
+    CELLS = 5
 
 
 @dataclass(frozen=True)
@@ -219,7 +228,7 @@ def fit_prepared(prepared: Prepared, settings: Settings) -> Model:
             prepared.points,
             rule(view.embedded),
             rule.n_clusters,
-            np.random.default_rng([settings.seed, _CELL_STREAM]),
+            np.random.default_rng([settings.seed, Stream.CELLS]),
             settings.n_jobs,
         )
     return Model(prepared.frame, view.embed, rule, view.eigenvalues, cells)
@@ -233,7 +242,7 @@ def _found_rule(
         return learned_rule(settings.assign_labels, view.embedded, weights, settings.seed)
     if settings.assign_labels == "cluster_qr":
         return cluster_qr(view.embedded, weights, settings.n_clusters)
-    rng = np.random.default_rng([settings.seed, _KMEANS_STREAM])
+    rng = np.random.default_rng([settings.seed, Stream.KMEANS])
     if settings.assign_labels == "discretize":
         return discretize(view.embedded, weights, settings.n_clusters, rng)
     centres = kmeans_centres(
@@ -330,7 +339,7 @@ def _landmark_graph(
     number: int,
     settings: Settings,
 ) -> _Graph:
-    rng = np.random.default_rng([settings.seed, _LANDMARK_STREAM, number])
+    rng = np.random.default_rng([settings.seed, Stream.LANDMARKS, number])
     landmarks = choose_landmarks(
         points, weights, n_landmarks, rng, n_iterations=settings.landmark_iterations, n_jobs=1
     )
@@ -348,7 +357,7 @@ def _kernel_graph(
 ) -> View:
     """See the graph of a kernel by the Nyström method."""
     n_landmarks = settings.n_landmarks or max(160, 32 * settings.n_clusters)
-    rng = np.random.default_rng([settings.seed, _LANDMARK_STREAM])
+    rng = np.random.default_rng([settings.seed, Stream.LANDMARKS])
     landmarks = choose_landmarks(
         points,
         weights,
