@@ -91,6 +91,14 @@ class UnreadableSourceError(SceneError, OSError):
     """The source is there but cannot be read: truncated, damaged, or not what it claims."""
 
 
+class AccessDeniedError(UnreadableSourceError, PermissionError):
+    """The source is there, and its owner does not let us read it."""
+
+
+class UnreachableSourceError(UnreadableSourceError, ConnectionError):
+    """A server did not answer, broke off, or failed, also when asked again."""
+
+
 class UnknownProductError(SceneError):
     """The source is no product that Strandline knows how to interpret."""
 
@@ -125,6 +133,10 @@ class CatalogError(SceneError):
 
 class UnknownSourceError(CatalogError, KeyError, AttributeError):
     """A catalogue has no source of this name, asked for as an item or as an attribute."""
+
+
+class SearchError(SceneError):
+    """A search for scenes cannot be made, or its service does not answer as it should."""
 
 
 # --- preparation, engine, water, change ------------------------------------

@@ -19,8 +19,8 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
+from strandline.scenes.landsat.product import describe_product, product_factors
 from strandline.scenes.open import open_scene
-from strandline.scenes.product import describe_product, product_factors
 
 TM_BANDS = ["blue", "green", "red", "nir08", "swir16", "swir22"]
 OLI_BANDS = ["coastal", *TM_BANDS]

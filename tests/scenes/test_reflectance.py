@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from strandline.errors import ReflectanceRangeError, ScaleError
-from strandline.scenes.mtl import parse_metadata
+from strandline.scenes.landsat.mtl import parse_metadata
 from strandline.scenes.reflectance import (
     COLLECTION_2_SURFACE,
     Factors,

@@ -15,7 +15,7 @@ import rioxarray  # noqa: F401  # registers the `.rio` accessor
 import xarray as xr
 
 from strandline.errors import ConfigurationError, OutputError
-from strandline.scenes.mtl import parse_metadata
+from strandline.scenes.landsat.mtl import parse_metadata
 from strandline.scenes.open import open_scene
 from strandline.scenes.simulate import simulate_scene
 from strandline.scenes.simulation import lake, product

@@ -1,7 +1,7 @@
 """Scenes: from files, products, catalogues and services to labelled arrays of reflectance.
 
 `open.py` decides what a source is. `raster.py` reads files as they are stored;
-`bundle.py` and `product.py` know Landsat products, `files.py` plain rasters,
+`landsat/` knows Landsat products, `files.py` plain rasters,
 and `datasets.py` NetCDF, Zarr and arrays in memory. `sensors.py` names the
 bands, `reflectance.py` scales them once, `quality.py` says which pixels were
 observed, and `scene.py` puts the result together.

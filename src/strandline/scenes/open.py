@@ -17,9 +17,9 @@ from strandline.errors import (
     UnreadableSourceError,
 )
 from strandline.scenes.archive import is_archive, is_metadata
-from strandline.scenes.bundle import open_bundle
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.files import read_files
+from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
 from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
 from strandline.scenes.scene import Stored, choose_bands, default_bands, finish, override, pick

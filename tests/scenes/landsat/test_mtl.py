@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from strandline.errors import MetadataError
-from strandline.scenes.mtl import parse_metadata
+from strandline.scenes.landsat.mtl import parse_metadata
 
 ODL = """GROUP = L1_METADATA_FILE
   GROUP = IMAGE_ATTRIBUTES

@@ -18,7 +18,7 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
-from strandline.scenes.bundle import open_bundle
+from strandline.scenes.landsat.bundle import open_bundle
 from strandline.scenes.quality import REASONS
 
 TM_L2, OLI_L1, OLI_L2 = "LT05_L2SP_090084", "LC08_L1TP_090084", "LC08_L2SP_098084"

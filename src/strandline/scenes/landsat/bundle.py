@@ -16,7 +16,7 @@ import xarray as xr
 
 from strandline.errors import GridMismatchError, MissingBandError, MissingCRSError
 from strandline.scenes.chunking import Chunks
-from strandline.scenes.product import (
+from strandline.scenes.landsat.product import (
     Product,
     describe_product,
     metadata_grid,

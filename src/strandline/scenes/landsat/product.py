@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 
 from strandline.errors import MetadataError, MissingCRSError, ScaleError, UnknownProductError
 from strandline.scenes.archive import ProductFiles, is_archive, list_product, product_stem
-from strandline.scenes.mtl import Metadata, parse_metadata
+from strandline.scenes.landsat.mtl import Metadata, parse_metadata
 from strandline.scenes.reflectance import (
     Factors,
     earth_sun_distance,
