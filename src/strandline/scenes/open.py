@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from strandline.errors import (
     ConfigurationError,
@@ -23,6 +24,7 @@ from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
 from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
 from strandline.scenes.scene import Stored, choose_bands, default_bands, finish, override, pick
+from strandline.scenes.stac.source import is_stac
 from strandline.scenes.storage import is_url
 
 _CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
@@ -44,6 +46,7 @@ def open_scene(
     mask: Iterable[str] = DEFAULT_REASONS,
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    grid: GeoBox | None = None,
 ) -> xr.DataArray:
     """Open one acquisition as an array of reflectance.
 
@@ -56,6 +59,9 @@ def open_scene(
           such as ``"LT05_…_sr_band{band}.tif"``;
         - a NetCDF file or a Zarr store;
         - a source of a catalogue: ``"catalog.yml:landsat_5_small"``;
+        - STAC: what :func:`strandline.search_scenes` found of one pass, an item or several of
+          one pass (put together), the path or URL of an item, or of a saved search with the id
+          of an item or the date of a pass: ``"found.json:LC08_L2SP_042033_20171022_02_T1"``;
         - an array, or a dataset with one variable per band, that you have already.
 
         Files may lie on this machine, on S3 (``s3://``), or on a web server.
@@ -84,6 +90,10 @@ def open_scene(
         Rows and columns per Dask chunk; about 1024 × 1024 by default.
     storage_options : mapping, optional
         For stores: ``{"anon": True}``, ``{"endpoint_url": …}``, ``{"key": …, "secret": …}``.
+    grid : GeoBox, optional
+        Of STAC items: where to read them, as :func:`strandline.make_grid` gives it; only its
+        bytes are transferred. Each of its pixels gets the number stored below its centre. By
+        default the grid of the files, pixel for pixel; `strandline.regrid` can average.
 
     Returns
     -------
@@ -135,6 +145,20 @@ def open_scene(
         "mask": check_reasons(mask),
     }
     lazily: dict[str, Any] = {"chunks": chunks, "storage_options": storage_options}
+    if is_stac(source) and not is_product_metadata(source):
+        if band_names is not None:
+            raise _names_itself("A STAC item")
+        from strandline.scenes.stac.load import open_items
+
+        return open_items(source, **shared, **lazily, grid=grid)
+    if grid is not None:
+        raise ConfigurationError(
+            "Only STAC items are read on a grid of the caller's.",
+            got=f"grid, with {type(source).__name__} {str(source)[:60]!r}"
+            if isinstance(source, str | Path)
+            else f"grid, with {type(source).__name__}",
+            remedy="Open the scene without grid=…, and use regrid(scene, grid): it stays lazy.",
+        )
     if isinstance(source, str | Path):
         text = str(source)
         if not text.strip():
@@ -149,14 +173,23 @@ def open_scene(
             return scene
         if is_product(text):
             if band_names is not None:
-                raise ConfigurationError(
-                    "A Landsat product names its bands itself.",
-                    got="band_names",
-                    remedy="Leave band_names out, and pick with bands=….",
-                )
+                raise _names_itself("A Landsat product")
             return open_bundle(text, **shared, **lazily)
     stored = _read(source, shared, band_names, lazily)
     return _scene(stored, **shared)
+
+
+def _names_itself(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{what} names its bands itself.",
+        got="band_names",
+        remedy="Leave band_names out, and pick with bands=….",
+    )
+
+
+def is_product_metadata(source: Any) -> bool:
+    """Whether a source is the path of a product's own metadata, which may be JSON too."""
+    return isinstance(source, str | Path) and is_metadata(str(source))
 
 
 def _named(band_names: Sequence[str] | None) -> dict[str, Any]:

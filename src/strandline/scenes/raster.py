@@ -100,7 +100,10 @@ class RasterHeader:
 
 
 def read_header(
-    url: str | Path, *, storage_options: Mapping[str, Any] | None = None
+    url: str | Path,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    address: str | None = None,
 ) -> RasterHeader:
     """Read what a raster file says about itself.
 
@@ -110,6 +113,8 @@ def read_header(
         Local path, ``file://``, ``s3://``, ``gs://``, ``http(s)://`` or GDAL ``/vsi…`` path.
     storage_options : mapping, optional
         As fsspec and intake write them, e.g. ``{"anon": True}``.
+    address : str, optional
+        Where the file is, if `url` lacks what shall not be shown: a signature.
 
     Returns
     -------
@@ -129,7 +134,7 @@ def read_header(
     ...
     strandline.errors.SourceNotFoundError: There is no file 'nowhere.tif'. ...
     """
-    path, options = gdal_path(url), gdal_options(storage_options)
+    path, options = gdal_path(address or url), gdal_options(storage_options)
     if not is_local(path):
         # GDAL remembers what a URL answered, refusals too: a second try with credentials, or an
         # object that was replaced, would get the old answer.
@@ -345,6 +350,34 @@ def _read_window(
 
 
 @contextmanager
+def open_raster(
+    url: str, options: Mapping[str, str], *, address: str | None = None
+) -> Iterator[DatasetReader]:
+    """Open one file for reading while the block runs, inside a task or outside of one.
+
+    Parameters
+    ----------
+    url : str
+        For messages.
+    options : mapping of str to str
+        As :func:`strandline.scenes.storage.gdal_options` returns them.
+    address : str, optional
+        Where the file is, if `url` lacks what shall not be shown: a signature.
+
+    Yields
+    ------
+    rasterio.io.DatasetReader
+
+    Raises
+    ------
+    SourceNotFoundError, UnreadableSourceError
+        Also for what fails inside the block.
+    """
+    with _opened(url, gdal_path(address or url), options, quiet=True) as dataset:
+        yield dataset
+
+
+@contextmanager
 def _opened(
     url: str, path: str, options: Mapping[str, str], *, quiet: bool
 ) -> Iterator[DatasetReader]:
@@ -385,6 +418,8 @@ def _explained(url: str, path: str, error: Exception) -> SceneError:
     cause = error.__cause__
     if "previous exception" in reason and cause is not None:
         reason = str(cause).strip().rstrip(".")
+    # A path may carry a signature.
+    reason = reason.replace(path, url).replace(path.removeprefix("/vsicurl/"), url)
     absent = any(words in reason.lower() for words in _NOT_THERE)
     if absent and not (is_local(path) and Path(path).exists()):
         return _not_found(url)
