@@ -62,6 +62,6 @@ def signed(href: str) -> str:
     if not urlsplit(href).netloc.endswith(_BLOBS):
         return href
     with needing_packages():
-        import planetary_computer
+        import planetary_computer  # type: ignore[import-untyped]  # no type information
     address: str = planetary_computer.sign_url(href)
     return address

@@ -58,7 +58,8 @@ def area_of(
     if bbox is not None:
         return _box(*_numbers(bbox, 4, "The bounding box"))
     if center is not None:
-        return _around(*_numbers(center, 2, "The centre"), _numbers([buffer], 1, "The buffer")[0])
+        longitude, latitude = _numbers(center, 2, "The centre")
+        return _around(longitude, latitude, _numbers([buffer], 1, "The buffer")[0])
     return None if geometry is None else _shape(geometry)
 
 
@@ -104,6 +105,7 @@ def _around(longitude: float, latitude: float, buffer: float) -> BaseGeometry:
     import numpy as np
     import pyproj
     import shapely
+    from shapely.geometry import Polygon
 
     _check(longitude, latitude, "The centre")
     if not 0 < buffer <= 5e6:
@@ -115,7 +117,7 @@ def _around(longitude: float, latitude: float, buffer: float) -> BaseGeometry:
     square = shapely.segmentize(shapely.box(-buffer, -buffer, buffer, buffer), 2 * buffer / _PIECES)  # type: ignore[no-untyped-call]  # untyped library
     x, y = back.transform(*shapely.get_coordinates(square).T)
     x = longitude + (np.asarray(x) - longitude + 180) % 360 - 180
-    return _within_a_turn(shapely.Polygon(np.column_stack([x, y])))
+    return _within_a_turn(Polygon(np.column_stack([x, y])))  # type: ignore[no-untyped-call]  # untyped library
 
 
 def _shape(geometry: Any) -> BaseGeometry:
@@ -144,7 +146,7 @@ def _shape(geometry: Any) -> BaseGeometry:
     west, south, east, north = found.bounds
     _check(west, south, "The geometry")
     _check(east, north, "The geometry")
-    return _within_a_turn(shapely.unary_union([found]))  # type: ignore[no-untyped-call]  # untyped library
+    return _within_a_turn(shapely.unary_union([found]))
 
 
 def _to_degrees(found: Any, crs: Any) -> Any:
@@ -173,10 +175,11 @@ def _within_a_turn(found: Any) -> BaseGeometry:
         return found  # type: ignore[no-any-return]  # untyped library
     parts = []
     for turn in (-360, 0, 360):
-        part = affinity.translate(found, turn).intersection(box(-180, -90, 180, 90))
+        moved = affinity.translate(found, turn)  # type: ignore[no-untyped-call]  # untyped library
+        part = moved.intersection(box(-180, -90, 180, 90))
         if part.area > 0 or (found.area == 0 and not part.is_empty):
             parts.append(part)
-    joined: BaseGeometry = unary_union(parts)  # type: ignore[no-untyped-call]  # untyped library
+    joined: BaseGeometry = unary_union(parts)
     return joined
 
 
@@ -207,7 +210,6 @@ def share_covered(area: BaseGeometry | None, footprint: BaseGeometry | None) -> 
 def footprint_of(geometry: Any, bbox: Sequence[float] | None) -> BaseGeometry | None:
     """Read the footprint of an item; valid, and cut at the antimeridian; None if it has none."""
     import shapely
-    from shapely.errors import ShapelyError
     from shapely.geometry import shape
 
     try:
@@ -217,11 +219,18 @@ def footprint_of(geometry: Any, bbox: Sequence[float] | None) -> BaseGeometry | 
             if east - west > 180 and found.geom_type == "Polygon":
                 # Drawn the long way round: a scene that lies across the antimeridian.
                 turned = shapely.transform(found, lambda xy: _columns(xy[:, 0] % 360, xy[:, 1]))
-                found = shapely.make_valid(turned)
+                found = shapely.make_valid(turned)  # type: ignore[no-untyped-call]  # untyped library
             return _within_a_turn(found)
         if bbox is not None and len(bbox) in (4, 6):
             corners = [*bbox[:2], *bbox[len(bbox) // 2 :][:2]]
             return _box(*corners)
-    except (ShapelyError, ConfigurationError, TypeError, ValueError, KeyError, AttributeError):
+    except (
+        shapely.GEOSException,
+        ConfigurationError,
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+    ):
         return None
     return None

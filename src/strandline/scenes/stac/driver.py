@@ -35,7 +35,7 @@ class Promise:
     sign: bool = False
 
 
-class StacDriver(RioDriver):  # type: ignore[misc]  # untyped library
+class StacDriver(RioDriver):
     """Driver of odc-loader with errors, retries and access of ours.
 
     Parameters
@@ -67,7 +67,9 @@ class StacDriver(RioDriver):  # type: ignore[misc]  # untyped library
         """Leave the environment to each reading."""
         yield None
 
-    def open(self, src: RasterSource, ctx: Any) -> StacReader:
+    def open(  # type: ignore[override]  # any reader will do
+        self, src: RasterSource, ctx: Any
+    ) -> StacReader:
         """Make the reader of one band of one file."""
         return StacReader(src.uri, src.band, self.promises[src.uri], self.options)
 
@@ -151,4 +153,5 @@ def _same(one: float, other: float) -> bool:
 
 
 def _equals(values: NDArray[Any], number: float) -> NDArray[np.bool_]:
-    return np.isnan(values) if math.isnan(number) else values == number
+    equal: NDArray[np.bool_] = np.isnan(values) if math.isnan(number) else values == number
+    return equal

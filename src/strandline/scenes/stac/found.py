@@ -90,7 +90,7 @@ class FoundScenes(Sequence["pystac.Item"]):
 
         known = [footprint_of(item.geometry, item.bbox) for item in self._items]
         footprints = [one for one in known if one is not None]
-        return share_covered(self.area, unary_union(footprints) if footprints else None)  # type: ignore[no-untyped-call]  # untyped library
+        return share_covered(self.area, unary_union(footprints) if footprints else None)
 
     def clearest(self, n: int = 1) -> FoundScenes:
         """Choose the passes that show most of the area without cloud.

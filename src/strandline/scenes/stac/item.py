@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pyproj.exceptions import CRSError
 
 from strandline.errors import MetadataError, MissingBandError, UnknownProductError
 from strandline.scenes.raster import short_crs
@@ -36,6 +37,9 @@ _QUALITY = ("qa_pixel", "qa_radsat", "scl", "qa60")
 _NOT_DATA = {"thumbnail", "overview", "visual", "metadata", "graphic", "tilejson", "preview"}
 _MASKS = {"cloud", "cloud-shadow", "snow-ice", "water-mask", "saturation", "data-mask", "mask"}
 _IMAGES = (".tif", ".tiff", ".gtif", ".jp2", ".vrt", ".img")
+_LEVEL = re.compile(
+    r"(?:^|[^A-Z0-9]|MSI|S2MSI)(L[12]|[12](?=[A-C]))(?:[A-C]|SP|SR|TP|GT|GS)?(?=$|[^A-Z0-9])"
+)
 _CLOSE = 0.02  # micrometres between a stated wavelength and that of the sensor's band
 
 
@@ -73,7 +77,7 @@ class Layer:
     grid: GeoBox | None = None
     dtype: str | None = None
     nodata: float | None = None
-    factors: Factors = Factors()
+    factors: Factors = field(default_factory=Factors)
 
 
 @dataclass(frozen=True)
@@ -220,8 +224,7 @@ def _level(item: pystac.Item) -> str | None:
         item.id,
     )
     for text in said:
-        found = re.search(r"(?:^|[^A-Za-z0-9]|MSI|S2MSI)(L?[12])(?:[A-C]|SP|SR|TP|GT|GS)?(?=$|[^A-Za-z0-9])",
-                          str(text or "").upper())  # fmt: skip
+        found = _LEVEL.search(str(text or "").upper())
         if found:
             return "L" + found[1][-1]
     return None
@@ -278,7 +281,7 @@ def _bands(asset: pystac.Asset) -> list[dict[str, Any]]:
     fields = asset.extra_fields
     lists = [fields.get(name) or [] for name in ("bands", "eo:bands", "raster:bands")]
     count = max([1, *map(len, lists)])
-    shared = {
+    shared: dict[str, Any] = {
         name: fields[name]
         for name in ("nodata", "data_type", "raster:scale", "raster:offset", "eo:common_name",
                      "eo:center_wavelength")
@@ -421,7 +424,7 @@ def _grid(item: pystac.Item, key: str, asset: pystac.Asset) -> GeoBox | None:
         if not all(map(math.isfinite, numbers)):
             raise ValueError
         return GeoBox((rows, columns), affine, short_crs(crs))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, CRSError) as error:
         raise MetadataError(
             f"The STAC item {item.id!r} gives no usable grid for {key!r}.",
             expected="proj:shape (rows, columns), proj:transform of 6 numbers, and a CRS",

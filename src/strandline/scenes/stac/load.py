@@ -70,7 +70,7 @@ def open_items(
     mask: Iterable[str] = DEFAULT_REASONS,
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
-    grid: GeoBox | None = None,
+    grid: Any = None,
 ) -> xr.DataArray:
     """Open the STAC items of one pass as a scene.
 
@@ -220,7 +220,7 @@ def _beyond(kind: np.dtype[Any]) -> tuple[np.dtype[Any], float]:
     return wider, float(np.iinfo(wider).min)
 
 
-def _target(plans: Sequence[_Plan], names: Sequence[str], grid: GeoBox | None) -> GeoBox:
+def _target(plans: Sequence[_Plan], names: Sequence[str], grid: Any) -> GeoBox:
     """Give the grid to read on: the caller's, or the finest of the files, over all tiles."""
     if grid is not None:
         if not isinstance(grid, GeoBox):
@@ -413,7 +413,7 @@ def _covered(stored: Stored) -> xr.DataArray:
 
 
 def _mosaic(parts: Sequence[tuple[xr.DataArray, xr.DataArray]]) -> xr.DataArray:
-    """Put the tiles of a pass together; where they overlap the first one counts, all bands of it."""
+    """Put the tiles of a pass together; where they overlap all bands are the first one's."""
     scene, covered = parts[0]
     if len(parts) == 1:
         return scene
@@ -421,7 +421,7 @@ def _mosaic(parts: Sequence[tuple[xr.DataArray, xr.DataArray]]) -> xr.DataArray:
     moment = min(part.coords["time"].values for part, _ in parts)
     for other, there in parts[1:]:
         other = other.assign_coords(time=scene.coords["time"])
-        scene = xr.where(covered, scene, other).transpose("band", "y", "x")
+        scene = scene.where(covered, other).transpose("band", "y", "x")
         covered = covered | there
     scene = scene.assign_coords(time=moment)
     scene.attrs, scene.encoding, scene.name = attrs, encoding, name

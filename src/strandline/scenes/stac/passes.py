@@ -42,8 +42,8 @@ def group_passes(items: Sequence[pystac.Item]) -> list[list[pystac.Item]]:
     --------
     >>> import pystac
     >>> at = lambda clock: datetime.fromisoformat(f"2017-10-22T{clock}+00:00")
-    >>> landsat = {"platform": "landsat-8"}
-    >>> items = [pystac.Item(c, None, None, at(c), dict(landsat)) for c in ("18:34", "18:35", "21:00")]
+    >>> clocks = ("18:34", "18:35", "21:00")
+    >>> items = [pystac.Item(c, None, None, at(c), {"platform": "landsat-8"}) for c in clocks]
     >>> [[item.id for item in one] for one in group_passes(items)]
     [['18:34', '18:35'], ['21:00']]
     """

@@ -88,13 +88,13 @@ def _moment(value: Any, given: Any, *, end: bool) -> dt.datetime | None:
             found = span.end_time if end else span.start_time
         else:
             found = pd.Timestamp(value)
+        if pd.isna(found):
+            raise ValueError("no moment")
         if found.tzinfo is None:
             found = found.tz_localize("UTC")
         moment: dt.datetime = found.tz_convert("UTC").floor("us").to_pydatetime()
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise _unreadable(given) from error
-    if moment is pd.NaT:
-        raise _unreadable(given)
     return moment
 
 

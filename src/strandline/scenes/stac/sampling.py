@@ -115,7 +115,7 @@ def _nearest(source: GeoBox, target: GeoBox) -> Pick:
     x, y = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
     t = target.transform
     x, y = t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f
-    if source.crs != target.crs:
+    if source.crs is not None and target.crs is not None and source.crs != target.crs:
         between = pyproj.Transformer.from_crs(target.crs.proj, source.crs.proj, always_xy=True)
         x, y = between.transform(x, y)
     lost = ~(np.isfinite(x) & np.isfinite(y))

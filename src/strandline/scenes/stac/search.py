@@ -68,10 +68,11 @@ class _Wanted:
         if self.area is None:
             return True
         footprint = footprint_of(item.geometry, item.bbox)
-        if footprint is None or not footprint.intersects(self.area):
+        if footprint is None:
             return False
+        both = footprint.intersection(self.area)
         # Sharing an edge is no overlap.
-        return self.area.area == 0 or footprint.intersection(self.area).area > 0
+        return bool(not both.is_empty if self.area.area == 0 else both.area > 0)
 
 
 def search_scenes(
@@ -237,9 +238,14 @@ def _candidates(api: Any, address: str, wanted: _Wanted) -> Iterator[pystac.Item
 
 
 def _is_api(document: Mapping[str, Any]) -> bool:
+    return "conformsTo" in document or any(True for _ in _links(document, "search"))
+
+
+def _links(document: Mapping[str, Any], rel: str) -> Iterator[Mapping[str, Any]]:
     links = document.get("links")
-    rels = {link.get("rel") for link in links if isinstance(link, Mapping)} if isinstance(links, list) else set()  # fmt: skip
-    return "conformsTo" in document or "search" in rels
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, Mapping) and link.get("rel") == rel:
+            yield link
 
 
 def _walk(address: str) -> Iterator[pystac.Item]:
@@ -292,11 +298,7 @@ def _ask(address: str, document: Mapping[str, Any], wanted: _Wanted) -> Iterator
 
 def _method(document: Mapping[str, Any]) -> str:
     """POST, unless the API offers nothing but GET."""
-    offered = {
-        str(link.get("method", "GET")).upper()
-        for link in document.get("links", ())
-        if isinstance(link, Mapping) and link.get("rel") == "search"
-    }
+    offered = {str(link.get("method", "GET")).upper() for link in _links(document, "search")}
     return "GET" if offered == {"GET"} else "POST"
 
 
@@ -304,8 +306,7 @@ def _usual(client: Any, document: Mapping[str, Any], wanted: _Wanted) -> tuple[s
     """Pick the collections of surface reflectance that an API has; None for all of its."""
     known = {
         str(link.get("href", "")).rstrip("/").rsplit("/", 1)[-1]
-        for link in document.get("links", ())
-        if isinstance(link, Mapping) and link.get("rel") == "child"
+        for link in _links(document, "child")
     }
     if not known & set(USUAL_COLLECTIONS):
         known |= {collection.id for collection in client.get_collections()}
