@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from strandline.scenes.archive import list_product
-from strandline.scenes.open import is_array_store, is_product, split_catalog_source
+from strandline.scenes.open import (
+    is_array_store,
+    is_product,
+    is_product_metadata,
+    split_catalog_source,
+)
 from strandline.scenes.patterns import match_files
+from strandline.scenes.stac.source import is_stac
 
 
 def source_files(
@@ -28,7 +34,8 @@ def source_files(
     -------
     list of str
         Paths and URLs. An archive is one file; a product's folder counts with all of the
-        product's files; a catalogue's source with the catalogue.
+        product's files; a catalogue's source with the catalogue; a STAC source with the files of
+        its bands, unsigned.
 
     Raises
     ------
@@ -48,6 +55,10 @@ def source_files(
 
         catalog, name = named
         return [catalog, *open_catalog(catalog)[name].urls]
+    if is_stac(text) and not is_product_metadata(text):
+        from strandline.scenes.stac.load import item_files
+
+        return item_files(text)
     if is_product(text):
         files = list_product(text, storage_options)
         return [files.archive] if files.archive else sorted(files.places.values())

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import rasterio
 from pyproj import Transformer
-from servers import Website, website
 
+from servers import Website, website
 from strandline import simulate_scene
 from strandline.scenes.landsat.product import describe_product
 

@@ -225,7 +225,7 @@ def footprint_of(geometry: Any, bbox: Sequence[float] | None) -> BaseGeometry | 
             corners = [*bbox[:2], *bbox[len(bbox) // 2 :][:2]]
             return _box(*corners)
     except (
-        shapely.GEOSException,
+        shapely.GEOSException,  # type: ignore[attr-defined]  # it is there
         ConfigurationError,
         TypeError,
         ValueError,

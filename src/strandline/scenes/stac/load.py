@@ -38,8 +38,8 @@ from strandline.scenes.stac.item import Described, Layer, describe_item
 from strandline.scenes.stac.passes import check_one_pass
 from strandline.scenes.stac.sampling import lattice_offset
 from strandline.scenes.stac.service import needing_packages
-from strandline.scenes.stac.source import items_of
-from strandline.scenes.storage import gdal_options
+from strandline.scenes.stac.source import items_of, split_name
+from strandline.scenes.storage import gdal_options, is_url
 
 if TYPE_CHECKING:
     import pystac
@@ -120,6 +120,27 @@ def open_items(
         )
         parts.append((finish(one, reflectance=reflectance, crs=crs), _covered(one)))
     return _mosaic(parts)
+
+
+def item_files(source: str) -> list[str]:
+    """List the files of what :func:`open_items` may read: bands and quality bands, unsigned.
+
+    Parameters
+    ----------
+    source : str
+        As for :func:`open_items`. A local JSON file is listed too.
+
+    Returns
+    -------
+    list of str
+    """
+    path, _ = split_name(source)
+    found = [] if is_url(path) else [path]
+    for item in check_one_pass(items_of(source)):
+        described = describe_item(item, settle_offset=False)
+        layers = [*described.bands.values(), *described.quality.values()]
+        found += sorted({layer.href for layer in layers})
+    return found
 
 
 def _wanted(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from strandline.scenes.stac.item import platform_of
 from strandline.scenes.stac.passes import moment_of
 from strandline.scenes.stac.period import Period, read_period
 from strandline.scenes.stac.service import (
+    TIMEOUT,
     asking,
     needing_packages,
     patient_io,
@@ -161,7 +162,13 @@ def search_scenes(
         import pystac_client  # noqa: F401  said now rather than half-way
     address = service_url(api) if isinstance(api, str) else str(api)
     found: dict[tuple[str | None, str], pystac.Item] = {}
-    for item in islice(_candidates(api, address, wanted), MOST + 1):
+    for number, item in enumerate(_candidates(api, address, wanted)):
+        if number == MOST:
+            raise SearchError(
+                "The search is too wide.",
+                got=f"more than {MOST} items to look at",
+                remedy="Narrow the place, the dates or the collections, or pass limit=….",
+            )
         if wanted.fits(item):
             found.setdefault((item.collection_id, item.id), item)
             if limit is not None and len(found) == limit:
@@ -209,7 +216,9 @@ def _percent(value: float | None) -> float | None:
 def _candidates(api: Any, address: str, wanted: _Wanted) -> Iterator[pystac.Item]:
     """Give the items that a source may have for us; those that do not fit go later."""
     if not isinstance(api, str | Path):
-        if not is_stac(api) and not (isinstance(api, Sequence) and not api):
+        if isinstance(api, Sequence) and not api:
+            return
+        if not is_stac(api):
             raise ConfigurationError(
                 "This cannot be searched.",
                 expected="a URL or path, or STAC items",
@@ -224,8 +233,7 @@ def _candidates(api: Any, address: str, wanted: _Wanted) -> Iterator[pystac.Item
     if kind in ("Feature", "FeatureCollection"):
         yield from parse_items(document, address)
     elif kind in ("Catalog", "Collection") and not _is_api(document):
-        with asking(address):
-            yield from _walk(address)
+        yield from _walk(address, document)
     elif kind == "Catalog" or "conformsTo" in document:
         with asking(address):
             yield from _ask(address, document, wanted)
@@ -248,15 +256,30 @@ def _links(document: Mapping[str, Any], rel: str) -> Iterator[Mapping[str, Any]]
             yield link
 
 
-def _walk(address: str) -> Iterator[pystac.Item]:
-    """Walk through a catalogue of files."""
-    import pystac
+def _walk(address: str, document: Mapping[str, Any]) -> Iterator[pystac.Item]:
+    """Walk through a catalogue of files, the nearer ones first; each is read once."""
+    from pystac.utils import make_absolute_href
 
-    start = pystac.read_file(
-        address if is_url(address) else str(Path(address).absolute()), stac_io=patient_io()
-    )
-    if isinstance(start, pystac.Catalog):
-        yield from start.get_items(recursive=True)
+    base = address if is_url(address) else str(Path(address.removeprefix("file://")).absolute())
+    waiting = deque([base])
+    seen = {base}
+    while waiting:
+        place = waiting.popleft()
+        found = document if place == base else read_document(place)
+        if found.get("type") in ("Feature", "FeatureCollection"):
+            yield from parse_items(found, place)
+            continue
+        if found.get("type") not in ("Catalog", "Collection"):
+            raise SearchError(
+                f"{place!r} is no part of a STAC catalogue.",
+                expected="a document of type Catalog, Collection, Feature or FeatureCollection",
+                got=f"type {found.get('type')!r}",
+            )
+        for link in (*_links(found, "item"), *_links(found, "child")):
+            there = make_absolute_href(str(link.get("href", "")), place)
+            if there not in seen:
+                seen.add(there)
+                waiting.append(there)
 
 
 def _ask(address: str, document: Mapping[str, Any], wanted: _Wanted) -> Iterator[pystac.Item]:
@@ -268,7 +291,7 @@ def _ask(address: str, document: Mapping[str, Any], wanted: _Wanted) -> Iterator
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PystacClientWarning)  # conformance is looked at here
-        client = Client.open(address, stac_io=patient_io())
+        client = Client.open(address, stac_io=patient_io(), timeout=TIMEOUT)
     if not client.conforms_to("ITEM_SEARCH"):
         raise SearchError(
             f"{address!r} is a STAC API that cannot be searched.",

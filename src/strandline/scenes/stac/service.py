@@ -16,6 +16,7 @@ from strandline.errors import (
     SceneError,
     SearchError,
     SourceNotFoundError,
+    StrandlineError,
     UnreachableSourceError,
     UnreadableSourceError,
 )
@@ -32,6 +33,9 @@ TIMEOUT = (10.0, 30.0)
 
 TRIES = 3
 """How often a request is repeated when a server fails in a way that may pass."""
+
+BACKOFF = 0.5
+"""Seconds before a request is repeated; doubled each time."""
 
 _PASSING = (429, 500, 502, 503, 504)
 _SIGNATURE = {"sig", "signature", "x-amz-signature", "x-goog-signature", "se", "token"}
@@ -71,7 +75,7 @@ def patient_io() -> Any:
         total=TRIES,
         connect=2,
         read=1,
-        backoff_factor=0.5,
+        backoff_factor=BACKOFF,
         status_forcelist=_PASSING,
         allowed_methods=None,  # a search is a POST that changes nothing
         raise_on_status=False,
@@ -83,20 +87,19 @@ def patient_io() -> Any:
 def asking(address: str) -> Iterator[None]:
     """Turn what goes wrong with a request to `address` into errors that name it."""
     with needing_packages():
-        from pystac import STACError
         from pystac_client.exceptions import APIError
     try:
         yield
-    except SceneError:
+    except StrandlineError:
         raise
     except APIError as error:
         raise _refused(address, error) from None
     except FileNotFoundError:
         raise _not_found(address) from None
-    except (STACError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        cause = error
+    except Exception as error:  # a damaged document can make pystac raise anything
+        cause: BaseException = error
         while (cause.__cause__ or cause.__context__) is not None:
-            cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]  # not None
+            cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]  # not None here
             if isinstance(cause, APIError):
                 raise _refused(address, cause) from None
             if isinstance(cause, FileNotFoundError):

@@ -58,6 +58,35 @@ def _is_collection(thing: Any) -> bool:
     )
 
 
+def passes_of(source: str) -> FoundScenes:
+    """Give the items of a saved search; nothing where a source is something else.
+
+    What is wrong with it is left to be said where it is opened.
+    """
+    if not is_stac(source):
+        return FoundScenes([])
+    from strandline.errors import SceneError
+    from strandline.scenes.stac.passes import group_passes
+
+    try:
+        items = items_of(source)
+    except SceneError:
+        return FoundScenes([])
+    return FoundScenes(items if len(group_passes(items)) > 1 else [])
+
+
+def split_name(source: str) -> tuple[str, str | None]:
+    """Take ``found.json:ID`` apart.
+
+    Examples
+    --------
+    >>> split_name("found.json:1988-10-22"), split_name("https://a.example/found.json")
+    (('found.json', '1988-10-22'), ('https://a.example/found.json', None))
+    """
+    named = _NAMED.match(source)
+    return (named["path"], named["name"]) if named else (source, None)
+
+
 def items_of(source: Any) -> list[pystac.Item]:
     """Give the items that a source names.
 
@@ -78,12 +107,9 @@ def items_of(source: Any) -> list[pystac.Item]:
         If it is no item and no collection of items.
     """
     if isinstance(source, str | Path):
-        text = str(source)
-        named = _NAMED.match(text)
-        if named is None:
-            return parse_items(read_document(text), text)
-        items = parse_items(read_document(named["path"]), named["path"])
-        return _named(items, named["name"], named["path"])
+        path, name = split_name(str(source))
+        items = parse_items(read_document(path), path)
+        return items if name is None else _named(items, name, path)
     with needing_packages():
         import pystac
     if isinstance(source, pystac.Item):
