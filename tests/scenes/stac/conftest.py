@@ -3,79 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
-import rasterio
-from pyproj import Transformer
 
-from servers import Website, website
+from servers import Website, item_of_product, website
 from strandline import simulate_scene
-from strandline.scenes.landsat.product import describe_product
 
 _COUNT = count()
-EXTENSIONS = [
-    "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
-    "https://stac-extensions.github.io/eo/v1.0.0/schema.json",
-    "https://stac-extensions.github.io/projection/v1.0.0/schema.json",
-    "https://stac-extensions.github.io/landsat/v2.0.0/schema.json",
-]
-
-
-def item_of_product(folder: Path, address: Callable[[Path], str], **properties) -> dict:
-    """Describe a Landsat product as archives do, with addresses of its files."""
-    product = describe_product(folder)
-    assets = {}
-    for kind, name in product.quality.items():
-        band = {"data_type": "uint16"} | ({"nodata": 1} if kind == "qa_pixel" else {})
-        assets[kind] = {"raster:bands": [band], "roles": ["cloud"], "file": name}
-    for name, (number, file) in product.bands.items():
-        assets[name] = {
-            "eo:bands": [{"name": f"OLI_B{number}", "common_name": name}],
-            "raster:bands": [
-                {"data_type": "uint16", "nodata": 0, "scale": 2.75e-05, "offset": -0.2}
-            ],
-            "roles": ["data", "reflectance"],
-            "file": file,
-        }
-    for asset in assets.values():
-        asset["href"] = address(folder / asset.pop("file"))
-        asset["type"] = "image/tiff; application=geotiff; profile=cloud-optimized"
-    first = next(iter(product.bands.values()))[1]
-    with rasterio.open(folder / first) as file:
-        to_degrees = Transformer.from_crs(file.crs, "EPSG:4326", always_xy=True)
-        west, south, east, north = to_degrees.transform_bounds(*file.bounds)
-        grid = {
-            "proj:epsg": file.crs.to_epsg(),
-            "proj:shape": [file.height, file.width],
-            "proj:transform": list(file.transform)[:6],
-        }
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    time = product.time if isinstance(product.time, datetime) else None
-    return {
-        "type": "Feature",
-        "stac_version": "1.0.0",
-        "stac_extensions": EXTENSIONS,
-        "id": folder.name,
-        "collection": "landsat-c2-l2",
-        "geometry": {"type": "Polygon", "coordinates": [ring]},
-        "bbox": [west, south, east, north],
-        "properties": {
-            "datetime": f"{time:%Y-%m-%dT%H:%M:%SZ}",
-            "platform": product.sensor.platform,
-            "instruments": [product.sensor.instrument],
-            "eo:cloud_cover": 3.0,
-            "landsat:correction": "L2SP",
-            "landsat:collection_number": "02",
-            **grid,
-            **properties,
-        },
-        "assets": assets,
-        "links": [],
-    }
 
 
 @pytest.fixture(scope="session")

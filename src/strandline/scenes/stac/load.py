@@ -77,7 +77,7 @@ def open_items(
     Parameters
     ----------
     source : str, Path, pystac.Item, mapping, or collection of items
-        See :func:`strandline.scenes.stac.source.items_of`.
+        As `items_of` of `source.py` takes them.
     bands, reflectance, scale, offset, nodata, platform, time, crs, mask, chunks, storage_options
         As for `strandline.open_scene`.
     grid : GeoBox, optional
