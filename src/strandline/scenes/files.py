@@ -96,11 +96,15 @@ def read_files(
         band_names=[band.name for band in loaded],
         chunks=chunks,
         storage_options=storage_options,
+        nested=True,
     )
     order = [[band.name for band in loaded].index(name) for name in chosen]
     return Stored(
         values=pick(values, order),
-        factors=tuple(_factors(loaded[index], product, reasons) for index in order),
+        factors=tuple(
+            _factors(loaded[index], values.attrs["nodata"][index], product, reasons)
+            for index in order
+        ),
         source=source,
         sensor=sensor,
         level=product.level if product else None,
@@ -197,9 +201,11 @@ def _described(text: str | None, position: int, sensor: Sensor | None) -> str:
     return band_name(text, sensor) or text
 
 
-def _factors(band: _Band, product: ProductName | None, reasons: Sequence[str]) -> Factors:
+def _factors(
+    band: _Band, nodata: float | None, product: ProductName | None, reasons: Sequence[str]
+) -> Factors:
     header, index = band.header, band.index
-    scale, offset, nodata = header.scales[index], header.offsets[index], header.nodata[index]
+    scale, offset = header.scales[index], header.offsets[index]
     factors = Factors()
     if product is not None and header.dtype == _STORED_AS.get(product.collection or ""):
         factors = published_factors(product)
