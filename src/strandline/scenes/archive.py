@@ -74,7 +74,7 @@ class ProductFiles:
                 member = tar.extractfile(self.places[name])
                 content = b"" if member is None else member.read()
         elif is_url(self.places[name]):
-            content = _remote_content(self.places[name], self.storage_options)
+            content = remote_content(self.places[name], self.storage_options)
         else:
             content = Path(self.places[name]).read_bytes()
         return content.decode("utf-8", errors="replace")
@@ -317,7 +317,14 @@ def _remote_product(source: str, options: Mapping[str, Any]) -> ProductFiles:
     return ProductFiles(source, places, storage_options=dict(options))
 
 
-def _remote_content(url: str, options: Mapping[str, Any]) -> bytes:
+def remote_content(url: str, options: Mapping[str, Any]) -> bytes:
+    """Read a small file from a server.
+
+    Raises
+    ------
+    SourceNotFoundError, UnreadableSourceError
+        If it is not there, or cannot be read.
+    """
     import fsspec
 
     try:

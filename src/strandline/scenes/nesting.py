@@ -131,7 +131,7 @@ def blank_for(dtype: np.dtype[Any], nodata: float | None) -> tuple[np.dtype[Any]
     (dtype('int32'), -2147483648)
     """
     if dtype.kind not in "iu":
-        return dtype, np.nan
+        return dtype, np.nan if nodata is None else nodata
     limits = np.iinfo(dtype)
     if nodata is not None and float(nodata).is_integer() and limits.min <= nodata <= limits.max:
         return dtype, int(nodata)
