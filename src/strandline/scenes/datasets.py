@@ -20,7 +20,7 @@ from strandline.errors import (
 )
 from strandline.scenes.chunking import Chunks, chunk_shape
 from strandline.scenes.patterns import listing_options
-from strandline.scenes.quality import not_observed
+from strandline.scenes.quality import are_flags, quality_flags
 from strandline.scenes.raster import short_crs
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.scene import Stored
@@ -34,7 +34,7 @@ _PLANES = (
     ("northing", "easting"),
     ("Y", "X"),
 )
-_QUALITY = {"qa_pixel": "qa_pixel", "bqa": "bqa", "pixel_qa": "pixel_qa"}
+_QUALITY = ("qa_pixel", "bqa", "pixel_qa", "scl", "qa60")
 _NOT_BANDS = ("qa_radsat", "radsat_qa", "qa_aerosol", "sr_qa_aerosol", "cloud_qa")
 
 
@@ -123,7 +123,6 @@ def from_xarray(
     label: str,
     platform: str | None = None,
     band_names: Sequence[str] | None = None,
-    reasons: tuple[str, ...] = (),
     chunks: Chunks = None,
 ) -> Stored:
     """Understand an array or dataset that someone else made.
@@ -139,8 +138,6 @@ def from_xarray(
         If it does not say.
     band_names : sequence of str, optional
         If it has none.
-    reasons : tuple of str
-        What to mask by a quality variable, if there is one.
     chunks : int, (int, int), mapping, "auto" or None
         Rows and columns per chunk; by default as they are.
 
@@ -165,11 +162,13 @@ def from_xarray(
         sensor = sensor or _sensor(attrs.get("platform"))
     else:
         array, names = _flat(source, label), None
+    own = array.coords.get("quality")
+    if own is not None and are_flags(own):
+        quality["quality"] = own
     array = array if "band" in array.dims else array.expand_dims("band")
     array = array.transpose("band", "y", "x")
     factors = _factors(array)
     labels = _labels(array, names, band_names, sensor, label)
-    unobserved, masked = _unobserved(quality, sensor, reasons)
     keep = {"y", "x", "spatial_ref"}
     time = array.coords["time"].values if "time" in array.coords else None
     values = _georeferenced(array).assign_coords(band=np.asarray(labels, dtype=str))
@@ -184,8 +183,7 @@ def from_xarray(
         sensor=sensor,
         level=_level(attrs.get("processing_level")),
         time=time,
-        unobserved=unobserved,
-        masked=masked,
+        quality=_flags(quality, values, sensor),
     )
 
 
@@ -244,7 +242,7 @@ def _one_array(
     quality = {
         str(name).lower(): planes.pop(name)
         for name in list(planes)
-        if str(name).lower() in (*_QUALITY, *_NOT_BANDS)
+        if str(name).lower() in (*_QUALITY, *_NOT_BANDS) or are_flags(planes[name])
     }
     if not planes:
         raise UnknownProductError(
@@ -363,15 +361,17 @@ def _georeferenced(array: xr.DataArray) -> xr.DataArray:
     return placed
 
 
-def _unobserved(
-    quality: Mapping[str, xr.DataArray], sensor: Sensor | None, reasons: tuple[str, ...]
-) -> tuple[xr.DataArray | None, tuple[str, ...]]:
-    name = next((name for name in _QUALITY if name in quality), None)
-    if name is None or not reasons:
-        return None, ()
-    qa = quality[name]
-    if not np.issubdtype(qa.dtype, np.integer):
-        return None, ()
-    instrument = sensor.instrument if sensor else None
-    flags = not_observed(qa.reset_coords(drop=True), name, instrument=instrument, reasons=reasons)
-    return flags, reasons
+def _flags(
+    quality: Mapping[str, xr.DataArray], values: xr.DataArray, sensor: Sensor | None
+) -> xr.DataArray | None:
+    """Make flags of whatever quality variable there is, in the chunks of the values."""
+    name = next((name for name in ("quality", *_QUALITY) if name in quality), None)
+    if name is None:
+        return None
+    flags = quality[name].transpose("y", "x").reset_coords(drop=True)
+    if name != "quality":
+        instrument = sensor.instrument if sensor else None
+        flags = quality_flags(flags, name, instrument=instrument)
+    if values.chunks is not None:
+        flags = flags.chunk(dict(zip(("y", "x"), values.chunks[1:], strict=True)))
+    return flags

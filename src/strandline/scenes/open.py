@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,6 @@ def _read(
             label=f"<xarray.{kind}>",
             platform=platform,
             band_names=band_names,
-            reasons=reasons,
             chunks=lazily["chunks"],
         )
     if isinstance(source, str | Path):
@@ -224,7 +224,6 @@ def _read(
                 label=text,
                 platform=platform,
                 band_names=band_names,
-                reasons=reasons,
                 chunks=lazily["chunks"],
             )
         files = match_files(text, storage_options=lazily["storage_options"])
@@ -288,21 +287,17 @@ def _scene(
     else:
         chosen = choose_bands(there, bands, stored.sensor, stored.source)
     beyond = [reason for reason in mask if reason not in ("fill", "saturated")]
-    if beyond and mask != DEFAULT_REASONS and stored.unobserved is None:
+    if beyond and mask != DEFAULT_REASONS and stored.quality is None:
         raise MissingBandError(
             f"{stored.source!r} has no quality band to find {', '.join(beyond)} in.",
             remedy="Leave mask out, or open the product's folder with its quality bands.",
         )
     picked = [there.index(name) for name in chosen]
     factors = override([stored.factors[index] for index in picked], scale, offset, nodata)
-    chosen_only = Stored(
+    chosen_only = replace(
+        stored,
         values=pick(stored.values, picked),
         factors=factors,
-        source=stored.source,
-        sensor=stored.sensor,
-        level=stored.level,
         time=stored.time if time is None else time,
-        unobserved=stored.unobserved,
-        masked=stored.masked,
     )
-    return finish(chosen_only, reflectance=reflectance, crs=crs)
+    return finish(chosen_only, reflectance=reflectance, crs=crs, mask=mask)

@@ -22,7 +22,7 @@ from odc.geo.xr import xr_coords
 
 from strandline.errors import ConfigurationError, StrandlineError
 from strandline.scenes.open import open_scene
-from strandline.scenes.quality import DEFAULT_REASONS, not_observed
+from strandline.scenes.quality import flag_attributes, quality_flags, told_reasons
 from strandline.scenes.reflectance import COLLECTION_2_SURFACE
 from strandline.scenes.scene import Stored, finish
 from strandline.scenes.sensors import SENSORS, find_sensor
@@ -171,7 +171,9 @@ def _in_memory(
             quality[where] = tile.quality
     coords = {"band": list(bands), **xr_coords(grid, dims=("y", "x"))}
     sensor = SENSORS[taken.platform]
-    flags = not_observed(quality, instrument=sensor.instrument, reasons=DEFAULT_REASONS)
+    qa = xr.DataArray(quality, dims=("y", "x"))
+    flags = quality_flags(qa, "qa_pixel", instrument=sensor.instrument)
+    flags.attrs = flag_attributes([*told_reasons(flags), "saturated"])  # nothing ever is
     stored = Stored(
         values=xr.DataArray(numbers_seen, dims=("band", "y", "x"), coords=coords),
         factors=(COLLECTION_2_SURFACE,) * len(bands),
@@ -179,8 +181,7 @@ def _in_memory(
         sensor=sensor,
         level="L2",
         time=taken.moment,
-        unobserved=xr.DataArray(flags, dims=("y", "x")),
-        masked=DEFAULT_REASONS,
+        quality=flags,
     )
     scene = finish(stored, reflectance=True)
     return scene, truth.array(acquisition, taken)

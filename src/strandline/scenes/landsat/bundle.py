@@ -23,13 +23,7 @@ from strandline.scenes.landsat.product import (
     product_factors,
     resolution,
 )
-from strandline.scenes.quality import (
-    DEFAULT_REASONS,
-    check_reasons,
-    dropped,
-    not_observed,
-    saturated,
-)
+from strandline.scenes.quality import DEFAULT_REASONS, check_reasons, merge_flags, quality_flags
 from strandline.scenes.raster import read_bands
 from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
 from strandline.scenes.scene import Stored, choose_bands, finish, override, place
@@ -93,7 +87,6 @@ def open_bundle(
     else:
         factors = [published_factors(product.name) for _ in names]
     reasons = check_reasons(mask)
-    unobserved, masked = _unobserved(product, names, values, reasons, storage_options)
     stored = Stored(
         values=values,
         factors=override(
@@ -106,10 +99,9 @@ def open_bundle(
         sensor=product.sensor,
         level=product.level,
         time=product.time if time is None else time,
-        unobserved=unobserved,
-        masked=masked,
+        quality=_flags(product, names, values, reasons, storage_options),
     )
-    return finish(stored, reflectance=reflectance, crs=crs)
+    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons)
 
 
 def _wanted(product: Product, bands: Iterable[str] | None, reflectance: bool) -> list[str]:
@@ -167,14 +159,14 @@ def _located(values: xr.DataArray, product: Product, names: Sequence[str]) -> xr
     return placed
 
 
-def _unobserved(
+def _flags(
     product: Product,
     names: Sequence[str],
     values: xr.DataArray,
     reasons: tuple[str, ...],
     storage_options: Mapping[str, Any] | None,
-) -> tuple[xr.DataArray | None, tuple[str, ...]]:
-    """Pixels to leave out, from whatever quality bands the product has."""
+) -> xr.DataArray | None:
+    """Make flags of whatever quality bands the product has."""
     pixel = next(
         (kind for kind in ("qa_pixel", "pixel_qa", "bqa") if kind in product.quality), None
     )
@@ -187,27 +179,21 @@ def _unobserved(
             got=", ".join(product.quality) or "none",
             remedy="Leave mask out, or fetch the file.",
         )
-    if resolution(product.sensor, names[0]) == 15:
-        return None, ()  # quality bands are on the 30 m grid
-    instrument = product.sensor.instrument
+    kinds = [kind for kind in (pixel, radsat) if kind is not None]
+    if not kinds or resolution(product.sensor, names[0]) == 15:  # they are on the 30 m grid
+        return None
+    numbers = [product.bands[name][0] for name in names]
     flags = []
-    if pixel is not None and reasons:
-        qa = _quality_band(product, pixel, values, storage_options)
-        flags.append(not_observed(qa, pixel, instrument=instrument, reasons=reasons))
-    if radsat is not None and {"saturated", "fill"} & set(reasons):
-        bits = _quality_band(product, radsat, values, storage_options)
-        if "saturated" in reasons:
-            numbers = [product.bands[name][0] for name in names]
-            flags.append(saturated(bits, numbers, radsat))
-        if "fill" in reasons and radsat == "qa_radsat" and instrument in ("tm", "etm"):
-            flags.append(dropped(bits))
-    if not flags:
-        return None, ()
-    result = flags[0]
-    for flag in flags[1:]:
-        result = result | flag
-    told = reasons if pixel is not None else tuple({"saturated"} & set(reasons))
-    return result, told
+    for kind in kinds:
+        try:
+            qa = _quality_band(product, kind, values, storage_options)
+        except GridMismatchError:
+            if reasons:
+                raise
+            return None  # nobody asked for it
+        instrument = product.sensor.instrument
+        flags.append(quality_flags(qa, kind, instrument=instrument, numbers=numbers))
+    return merge_flags(*flags)
 
 
 def _quality_band(
