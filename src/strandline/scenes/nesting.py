@@ -180,7 +180,9 @@ def spread(
     held_columns = (across >= 0) & (across < nesting.shape[1])
     result = np.full((len(values), rows, columns), blank, values.dtype)
     if values.size:
-        repeated = values[:, (down - origin[0])[held_rows]][:, :, (across - origin[1])[held_columns]]
+        repeated = values[:, (down - origin[0])[held_rows]][
+            :, :, (across - origin[1])[held_columns]
+        ]
         # Both masks are runs of True, so the filled part is a rectangle.
         first_row, first_column = int(np.argmax(held_rows)), int(np.argmax(held_columns))
         result[

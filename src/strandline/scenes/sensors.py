@@ -121,11 +121,22 @@ _SHARED = ("blue", "green", "red", "nir08", "swir16", "swir22")
 
 
 def _multispectral_instrument(platform: str, centres: str) -> Sensor:
-    numbers = "1 2 3 4 5 6 7 8 8A 9 10 11 12".split()
-    names = (
-        "coastal blue green red rededge071 rededge075 rededge078 nir nir08 nir09 cirrus "
-        "swir16 swir22"
-    ).split()
+    numbers = ["1", "2", "3", "4", "5", "6", "7", "8", "8A", "9", "10", "11", "12"]
+    names = [
+        "coastal",
+        "blue",
+        "green",
+        "red",
+        "rededge071",
+        "rededge075",
+        "rededge078",
+        "nir",
+        "nir08",
+        "nir09",
+        "cirrus",
+        "swir16",
+        "swir22",
+    ]
     sizes = (60, 10, 10, 10, 20, 20, 20, 10, 20, 60, 60, 20, 20)
     bands = zip(numbers, names, centres.split(), sizes, strict=True)
     return Sensor(

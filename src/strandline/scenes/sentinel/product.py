@@ -10,7 +10,12 @@ from typing import Any
 
 from affine import Affine
 
-from strandline.errors import GridMismatchError, MetadataError, MissingBandError, UnknownProductError
+from strandline.errors import (
+    GridMismatchError,
+    MetadataError,
+    MissingBandError,
+    UnknownProductError,
+)
 from strandline.scenes.patterns import MatchedFile
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.sensors import Sensor, band_name, find_sensor
@@ -253,7 +258,9 @@ def grid_image(product: SafeProduct, resolution: int) -> str:
     )
 
 
-def safe_factors(product: SafeProduct, names: Sequence[str], *, mask: Sequence[str]) -> list[Factors]:
+def safe_factors(
+    product: SafeProduct, names: Sequence[str], *, mask: Sequence[str]
+) -> list[Factors]:
     """Find how the product's numbers become reflectance, from its XML file.
 
     Parameters

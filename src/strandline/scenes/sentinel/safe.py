@@ -17,7 +17,7 @@ from typing import Any
 
 from strandline.errors import SourceNotFoundError, UnknownProductError, UnreadableSourceError
 from strandline.scenes.archive import remote_content
-from strandline.scenes.sentinel.metadata import LARGEST
+from strandline.scenes.sentinel.document import LARGEST
 from strandline.scenes.storage import is_url
 
 _SAFE = re.compile(r"\.SAFE/?$", re.IGNORECASE)
@@ -164,7 +164,9 @@ def _product_metadata(folder: Path) -> list[str]:
 
 
 def _safe_folders(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if _SAFE.search(child.name) and child.is_dir())
+    return sorted(
+        child for child in folder.iterdir() if _SAFE.search(child.name) and child.is_dir()
+    )
 
 
 def _is_granule(folder: Path) -> bool:
@@ -298,9 +300,7 @@ def _remote(source: str, options: Mapping[str, Any]) -> SafeFiles:
         )
     if match := _PRODUCT_METADATA.search(source):
         root = source[: match.start()]
-        return SafeFiles(
-            source, source[len(root) + 1 :], None, (), root, storage_options=options
-        )
+        return SafeFiles(source, source[len(root) + 1 :], None, (), root, storage_options=options)
     root = source.rstrip("/")
     # Servers need not list folders; the names of files are fixed, and the rest the XML file says.
     level = "1C" if "_MSIL1C_" in root.rsplit("/", 1)[-1] else "2A"
