@@ -373,7 +373,7 @@ def _lazy_nested(
     shape: tuple[int, int],
     options: Mapping[str, str],
 ) -> tuple[da.Array, list[float | None]]:
-    """A coarser file on the finest one's grid, in the same chunks; and what its rim holds."""
+    """Bring a coarser file onto a finer grid, in its chunks; and tell what its rim holds."""
     dtype, blank = np.dtype(header.dtype), 0
     nodata: list[float | None] = list(header.nodata)
     if not nesting.covers((first.height, first.width)):

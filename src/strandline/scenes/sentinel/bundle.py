@@ -236,7 +236,7 @@ def _flags(
     reasons: tuple[str, ...],
     options: Mapping[str, Any] | None,
 ) -> xr.DataArray | None:
-    """Flags of the scene classification or the cloud mask, on the scene's grid."""
+    """Make flags of the scene classification or the cloud mask, on the scene's grid."""
     kind, name = "scl", ""
     if product.classes:
         name = product.classes[min(product.classes)]
@@ -292,7 +292,6 @@ def _codes(
     if kind == "scl":
         # A rim outside the classification holds a number that is none of its classes.
         blank = layers.attrs["nodata"][0]
-        codes = layers[0] if blank is None else layers[0].where(layers[0] != blank, 0)
-        return codes
+        return layers[0] if blank is None else layers[0].where(layers[0] != blank, 0)
     codes = (layers[0] > 0) * 1 + (layers[1] > 0) * 2 + (layers[2] > 0) * 4
     return codes.astype("uint8")
