@@ -89,8 +89,9 @@ def simulate_scene(
     platform : str, optional
         "landsat-4", "landsat-5" (TM), "landsat-8" or "landsat-9" (OLI); "sentinel-2a",
         "sentinel-2b" or "sentinel-2c" (MSI), whose sizes are multiples of 6 and never "full", and
-        whose spectra are read between OLI's bands. By default the Landsat that flew: Landsat 5 before 2013 (4 before March 1984), Landsat 8 since. Any
-        may be asked for on any date, to compare dates through one sensor.
+        whose spectra are read between OLI's bands. By default the Landsat that flew: Landsat 5
+        before 2013 (4 before March 1984), Landsat 8 since. Any may be asked for on any date, to
+        compare dates through one sensor.
     seed : int
         Chooses the landscape and the noise; not negative.
     cloud_cover : float

@@ -18,7 +18,14 @@ from strandline.errors import (
     MissingCRSError,
 )
 from strandline.scenes.chunking import Chunks
-from strandline.scenes.quality import DEFAULT_REASONS, check_reasons, quality_flags
+from strandline.scenes.quality import (
+    DEFAULT_REASONS,
+    check_reasons,
+    flag_attributes,
+    merge_flags,
+    quality_flags,
+    reason_bits,
+)
 from strandline.scenes.raster import RasterHeader, lazy_bands, read_header, short_crs
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.scene import Stored, choose_bands, finish, override
@@ -261,6 +268,17 @@ def _flags(
             raise
         return None  # nobody asked for it
     flags: xr.DataArray = quality_flags(codes, kind, instrument=product.sensor.instrument)
+    # The scene classification knows both; cloud masks leave them to the numbers.
+    return flags if kind == "scl" else merge_flags(flags, _flags_of_numbers(product, values))
+
+
+def _flags_of_numbers(product: SafeProduct, values: xr.DataArray) -> xr.DataArray:
+    """Find fill (no band has a value) and saturation (in any band) in the stored numbers."""
+    fill = (values == product.metadata.nodata).all("band")
+    saturated = (values == product.metadata.saturated).any("band")
+    bits = fill * reason_bits(["fill"]) + saturated * reason_bits(["saturated"])
+    flags: xr.DataArray = bits.astype("uint8")
+    flags.attrs = flag_attributes(("fill", "saturated"))
     return flags
 
 
