@@ -21,6 +21,8 @@ from strandline.scenes.sensors import (
     find_sensor,
     parse_product_name,
 )
+from strandline.scenes.sentinel.factors import SATURATED as MSI_SATURATED
+from strandline.scenes.sentinel.factors import msi_factors
 
 _STORED_AS = {"01": "int16", "02": "uint16"}  # surface reflectance of either collection
 
@@ -211,6 +213,11 @@ def _factors(
         factors = published_factors(product)
         if product.collection == "01" and factors.invalid and "saturated" in reasons:
             factors = replace(factors, invalid=(*factors.invalid, COLLECTION_1_SATURATED))
+    if product is not None and product.baseline and header.url.lower().endswith(".jp2"):
+        # An image as it was delivered. What someone made of it may have the offset taken out.
+        factors = msi_factors(baseline=product.baseline)
+        if "saturated" in reasons:
+            factors = replace(factors, invalid=(*factors.invalid, MSI_SATURATED))
     if scale != 1 or offset != 0:
         factors = replace(factors, scale=scale, offset=offset)
     if nodata is not None:

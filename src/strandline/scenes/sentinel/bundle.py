@@ -7,8 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
+import numpy as np
 import xarray as xr
 from affine import Affine
+from numpy.typing import NDArray
 
 from strandline.errors import (
     ConfigurationError,
@@ -245,8 +248,9 @@ def _flags(
 ) -> xr.DataArray | None:
     """Make flags of the scene classification or the cloud mask, on the scene's grid."""
     kind, name = "scl", ""
+    size = round(abs(onto.transform.a))
     if product.classes:
-        name = product.classes[min(product.classes)]
+        name = product.classes.get(size) or product.classes[min(product.classes)]
     elif product.clouds is not None:
         name = product.clouds
         kind = "qa60" if name.lower().endswith(".gml") else "msk_classi"
@@ -262,12 +266,11 @@ def _flags(
             )
         return None
     try:
-        codes = _codes(product, kind, name, values, onto, options)
+        flags = _flags_of_file(product, kind, name, values, onto, options)
     except (MetadataError, GridMismatchError):
         if beyond:
             raise
         return None  # nobody asked for it
-    flags: xr.DataArray = quality_flags(codes, kind, instrument=product.sensor.instrument)
     # The scene classification knows both; cloud masks leave them to the numbers.
     return flags if kind == "scl" else merge_flags(flags, _flags_of_numbers(product, values))
 
@@ -282,7 +285,7 @@ def _flags_of_numbers(product: SafeProduct, values: xr.DataArray) -> xr.DataArra
     return flags
 
 
-def _codes(
+def _flags_of_file(
     product: SafeProduct,
     kind: str,
     name: str,
@@ -290,11 +293,12 @@ def _codes(
     onto: RasterHeader,
     options: Mapping[str, Any] | None,
 ) -> xr.DataArray:
-    """Numbers of the product's quality band on the scene's grid."""
+    """Make flags of the product's quality band, on the scene's grid."""
     if kind == "qa60":
         crs = product.tile.crs if product.tile else None
         clouds = parse_clouds(product.files.text(name), name, crs)
-        return draw_clouds(clouds, onto.transform, values)
+        drawn: xr.DataArray = quality_flags(draw_clouds(clouds, onto.transform, values), kind)
+        return drawn
     header = read_header(product.files.place(name), storage_options=options)
     if kind == "msk_classi" and header.count != 3:
         raise MetadataError(
@@ -303,13 +307,29 @@ def _codes(
             got=str(header.count),
             remedy="Pass mask=() to open the bands without it.",
         )
-    shape = {"y": values.chunks[1][0], "x": values.chunks[2][0]} if values.chunks else None
-    layers = lazy_bands(
-        [header], chunks=shape, storage_options=options, nested=True, onto=onto
-    ).drop_vars("band")
+    ratio = round(abs(onto.transform.a / header.transform.a))
+    finer = (header.height, header.width) == (ratio * onto.height, ratio * onto.width)
+    ratio = ratio if finer else 1
+    rows, columns = (sizes[0] * ratio for sizes in values.data.chunks[1:])
+    shape = {"y": rows, "x": columns}
+    grid = header if ratio > 1 else onto
+    layers = lazy_bands([header], chunks=shape, storage_options=options, nested=True, onto=grid)
+    layers = layers.drop_vars("band")
     if kind == "scl":
         # A rim outside the classification holds a number that is none of its classes.
         blank = layers.attrs["nodata"][0]
-        return layers[0] if blank is None else layers[0].where(layers[0] != blank, 0)
-    codes = (layers[0] > 0) * 1 + (layers[1] > 0) * 2 + (layers[2] > 0) * 4
-    return codes.astype("uint8")
+        codes = layers[0] if blank is None else layers[0].where(layers[0] != blank, 0)
+    else:
+        codes = (layers[0] > 0) * 1 + (layers[1] > 0) * 2 + (layers[2] > 0) * 4
+        codes = codes.astype("uint8")
+    flags: xr.DataArray = quality_flags(codes, kind, instrument=product.sensor.instrument)
+    if ratio == 1:
+        return flags
+    # A coarse pixel has every flaw that one of its parts has.
+    together = da.coarsen(_any_flaw, flags.data, {0: ratio, 1: ratio})
+    return xr.DataArray(together, dims=("y", "x"), attrs=flags.attrs)
+
+
+def _any_flaw(flags: NDArray[np.uint8], axis: tuple[int, ...]) -> NDArray[np.uint8]:
+    together: NDArray[np.uint8] = np.bitwise_or.reduce(flags, axis=axis)
+    return together
