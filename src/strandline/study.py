@@ -336,7 +336,7 @@ def _record_of_inputs(config: StudyConfig) -> dict[str, Any]:
 
     inputs = []
     for scene in config.scenes:
-        files = source_files(scene.source, scene.storage_options)
+        files = source_files(scene.source, scene.storage_options, platform=scene.platform)
         inputs += fingerprint(files, storage_options=scene.storage_options)
     return {
         "config": config.model_dump(mode="json", exclude_defaults=True),

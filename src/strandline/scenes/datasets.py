@@ -120,10 +120,12 @@ def _handle(path: str, options: Mapping[str, Any]) -> Any:
 
 def _in_spectral_order(dataset: xr.Dataset) -> xr.Dataset:
     """Undo the alphabet: a Zarr store does not keep the order of its variables."""
-    order = [band.name for band in SENSORS["landsat-8"].bands]
+    only_msi = {"rededge071", "rededge075", "rededge078", "nir", "nir09"}
+    platform = "sentinel-2a" if only_msi & set(map(str, dataset.data_vars)) else "landsat-8"
+    order = [band.name for band in SENSORS[platform].bands]
 
     def place(name: Hashable) -> int:
-        known = band_name(str(name))
+        known = band_name(str(name), SENSORS[platform])
         return order.index(known) if known in order else len(order)
 
     return dataset[sorted(dataset.data_vars, key=place)]

@@ -36,6 +36,7 @@ from strandline.errors import (
 )
 from strandline.scenes.access import ATTEMPTS, Result, not_found, of_raster, patiently
 from strandline.scenes.chunking import Chunks, chunk_shape
+from strandline.scenes.nesting import Nesting, blank_for, finest, nest, spread
 from strandline.scenes.redaction import redact_url
 from strandline.scenes.storage import Access, needs_package
 
@@ -202,6 +203,8 @@ def lazy_bands(
     band_names: Sequence[str] | None = None,
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    nested: bool = False,
+    onto: RasterHeader | None = None,
 ) -> xr.DataArray:
     """Read like :func:`read_bands`, from files whose headers are at hand.
 
@@ -211,16 +214,23 @@ def lazy_bands(
         At least one.
     band_names, chunks, storage_options
         As for :func:`read_bands`.
+    nested : bool
+        Whether files may have larger pixels than the finest of them, if those cover a whole number
+        of its pixels: their values are repeated. See :mod:`strandline.scenes.nesting`.
+    onto : RasterHeader, optional
+        A file whose grid to take instead of the first (nested: of the finest) one's.
 
     Returns
     -------
     xarray.DataArray
+        On one grid. ``nodata`` of a file that does not reach all of it names the
+        number that stands there.
     """
     if not headers:
         raise SourceNotFoundError("There is no file to read.", remedy="Pass at least one path.")
-    first = headers[0]
-    for header in headers[1:]:
-        check_same_grid(first, header)
+    grids = [(header.transform, (header.height, header.width)) for header in headers]
+    first = onto or headers[finest(grids) if nested else 0]
+    nestings = [_nesting(first, header, nested=nested) for header in headers]
     if not first.transform.b == first.transform.d == 0:
         raise UnknownProductError(
             f"The grid of {first.url!r} is rotated.",
@@ -230,13 +240,20 @@ def lazy_bands(
         )
     names = _band_names(headers, band_names)
     shape = chunk_shape(first.height, first.width, first.block_shape, chunks)
-    parts = [
-        _lazy_file(header, shape, Access.to(header.url, storage_options)) for header in headers
-    ]
+    parts, nodata = [], []
+    for header, nesting in zip(headers, nestings, strict=True):
+        access = Access.to(header.url, storage_options)
+        if nesting is None:
+            parts.append(_lazy_file(header, shape, access))
+            nodata.append(list(header.nodata))
+        else:
+            part, blanks = _lazy_nested(header, nesting, first, shape, access)
+            parts.append(part)
+            nodata.append(blanks)
     data = parts[0] if len(parts) == 1 else da.concatenate(parts, axis=0)  # type: ignore[no-untyped-call]  # untyped library
     coords = xr_coords(first.geobox, dims=("y", "x"))
     attrs = {
-        "nodata": [value for header in headers for value in header.nodata],
+        "nodata": [value for values in nodata for value in values],
         "scales": [value for header in headers for value in header.scales],
         "offsets": [value for header in headers for value in header.offsets],
         "georeferenced": first.georeferenced,
@@ -284,6 +301,23 @@ def check_same_grid(first: RasterHeader, other: RasterHeader) -> None:
     )
 
 
+def _nesting(first: RasterHeader, header: RasterHeader, *, nested: bool) -> Nesting | None:
+    """Where a file lies on the first one's grid; None where that is its own grid too."""
+    if header is first:
+        return None
+    if nested and _same_crs(first.crs, header.crs) and first.georeferenced:
+        found = nest(
+            (first.transform, (first.height, first.width)),
+            (header.transform, (header.height, header.width)),
+        )
+        # A rim is marked by one number, so that all bands of the file have to agree on theirs.
+        agreed = len({str(value) for value in header.nodata}) == 1
+        if found and max(found.ratio) > 1 and (agreed or found.covers((first.height, first.width))):
+            return found
+    check_same_grid(first, header)
+    return None
+
+
 def _same_crs(a: str | None, b: str | None) -> bool:
     if a is None or b is None:
         return a is b
@@ -310,19 +344,66 @@ def _describe_grid(header: RasterHeader) -> str:
 
 def _lazy_file(header: RasterHeader, shape: tuple[int, int], access: Access) -> da.Array:
     name = "read-" + tokenize(access.path, header.stamp, header.transform, header.count, shape)
-    chunks = da.core.normalize_chunks(  # type: ignore[no-untyped-call]  # untyped library
-        (header.count, *shape), (header.count, header.height, header.width)
-    )
-    tops = np.concatenate(([0], np.cumsum(chunks[1])))[:-1].tolist()
-    lefts = np.concatenate(([0], np.cumsum(chunks[2])))[:-1].tolist()
     # One object shared by all tasks; quiet: the header has said already that it has no transform.
     source = (access, header.dtype, not header.georeferenced)
+    chunks = _chunks(header.count, header, shape)
+    return _assembled(name, chunks, header.dtype, lambda place: (_read_window, source, place))
+
+
+def _lazy_nested(
+    header: RasterHeader,
+    nesting: Nesting,
+    first: RasterHeader,
+    shape: tuple[int, int],
+    access: Access,
+) -> tuple[da.Array, list[float | None]]:
+    """Bring a coarser file onto a finer grid, in its chunks; and tell what its rim holds."""
+    dtype, blank = np.dtype(header.dtype), 0
+    nodata: list[float | None] = list(header.nodata)
+    if not nesting.covers((first.height, first.width)):
+        dtype, blank = blank_for(dtype, nodata[0])
+        nodata = [float(blank)] * header.count
+    name = "nest-" + tokenize(
+        access.path, header.stamp, header.transform, header.count, nesting, shape
+    )
+    source = (access, str(dtype), False)
+    chunks = _chunks(header.count, first, shape)
+    data = _assembled(
+        name, chunks, dtype, lambda place: (_read_nested, source, nesting, place, blank)
+    )
+    return data, nodata
+
+
+def _chunks(count: int, grid: RasterHeader, shape: tuple[int, int]) -> Any:
+    return da.core.normalize_chunks((count, *shape), (count, grid.height, grid.width))  # type: ignore[no-untyped-call]  # untyped library
+
+
+def _assembled(
+    name: str, chunks: Any, dtype: Any, task: Callable[[tuple[int, int, int, int]], Any]
+) -> da.Array:
+    """Make an array of tasks, one for the (top, left, rows, columns) of every chunk."""
+    tops = np.concatenate(([0], np.cumsum(chunks[1])))[:-1].tolist()
+    lefts = np.concatenate(([0], np.cumsum(chunks[2])))[:-1].tolist()
     graph = {
-        (name, 0, i, j): (_read_window, source, (top, left, rows, columns))
+        (name, 0, i, j): task((top, left, rows, columns))
         for i, (top, rows) in enumerate(zip(tops, chunks[1], strict=True))
         for j, (left, columns) in enumerate(zip(lefts, chunks[2], strict=True))
     }
-    return da.Array(graph, name, chunks, dtype=np.dtype(header.dtype))  # type: ignore[no-untyped-call]  # untyped library
+    return da.Array(graph, name, chunks, dtype=np.dtype(dtype))  # type: ignore[no-untyped-call]  # untyped library
+
+
+def _read_nested(
+    source: tuple[Access, str, bool],
+    nesting: Nesting,
+    place: tuple[int, int, int, int],
+    blank: Any,
+) -> NDArray[Any]:
+    """Read the coarse pixels under one window of the finest grid, and repeat them."""
+    top, left, rows, columns = place
+    first_row, down = nesting.window(top, rows, 0)
+    first_column, across = nesting.window(left, columns, 1)
+    values = _read_window(source, (first_row, first_column, down, across))
+    return spread(values, nesting, (first_row, first_column), place, blank)
 
 
 def _read_window(
