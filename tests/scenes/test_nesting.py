@@ -62,7 +62,6 @@ def test_coarse_pixels_are_repeated_on_the_finest_grid(pair, reverse):
 def test_the_rim_that_a_coarse_file_leaves_has_no_value(pair, dtype, nodata):
     # A fine column is missing at the left and one at the right; a fine row too many at the top.
     paths, _, coarse = pair((7, 6), (4, 2), corner=(10, -10), dtype=dtype, nodata=nodata)
-    coarse = coarse % 256 if dtype == "uint8" else coarse
     scene = opened(paths, reflectance=False).compute()
     expected = np.full((7, 6), np.nan)
     expected[:, 1:5] = coarse.repeat(2, 0).repeat(2, 1)[1:8, :4]
@@ -72,7 +71,7 @@ def test_the_rim_that_a_coarse_file_leaves_has_no_value(pair, dtype, nodata):
 def test_chunks_do_not_matter(pair):
     paths, _, _ = pair((61, 47), (11, 8), corner=(-30, -20), size=60)
     whole = opened(paths, chunks=-1).compute()
-    for chunks in (1, 7, (20, 3), (5, 47)):
+    for chunks in (7, (20, 3), (5, 47)):
         xr.testing.assert_identical(opened(paths, chunks=chunks).compute(), whole)
 
 
