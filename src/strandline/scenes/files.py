@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from strandline.errors import MissingBandError, UnknownProductError
+from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.patterns import MatchedFile
 from strandline.scenes.raster import RasterHeader, lazy_bands, read_header
@@ -47,6 +48,7 @@ def read_files(
     reasons: Sequence[str] = (),
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
 ) -> Stored:
     """Read plain raster files of one scene.
 
@@ -68,6 +70,8 @@ def read_files(
         Whether numbers that mark saturation stand for no value.
     chunks, storage_options : optional
         As for :func:`strandline.scenes.raster.read_bands`.
+    cache : bool or path-like, optional
+        Where copies of remote files are kept; None for none.
 
     Returns
     -------
@@ -80,7 +84,13 @@ def read_files(
     UnknownProductError
         If the files are of several products.
     """
-    headers = [read_header(file.url, storage_options=storage_options) for file in files]
+    headers = [
+        read_header(
+            local_copy(file.url, storage_options=storage_options, cache=cache),
+            storage_options=storage_options,
+        )
+        for file in files
+    ]
     product = _product(files, source)
     sensor = _sensor(platform, product, headers[0])
     found = _named(files, headers, band_names, sensor, source)

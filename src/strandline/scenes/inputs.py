@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from strandline.scenes.archive import list_product
+from strandline.scenes.archive import is_archive, list_product
 from strandline.scenes.open import is_array_store, is_product, split_catalog_source
 from strandline.scenes.patterns import match_files
 from strandline.scenes.sentinel.product import band_files, describe_safe
 from strandline.scenes.sentinel.safe import is_safe
+from strandline.scenes.storage import is_url
 
 
 def source_files(
@@ -53,6 +54,8 @@ def source_files(
 
         catalog, name = named
         return [catalog, *open_catalog(catalog)[name].urls]
+    if is_url(text) and is_archive(text):
+        return [text]
     if is_safe(text):
         product = describe_safe(text, storage_options)
         return [product.files.archive] if product.files.archive else product.places()

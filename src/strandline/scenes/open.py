@@ -18,6 +18,7 @@ from strandline.errors import (
     UnreadableSourceError,
 )
 from strandline.scenes.archive import is_archive, is_metadata
+from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.files import read_files
 from strandline.scenes.landsat import open_bundle
@@ -49,6 +50,7 @@ def open_scene(
     mask: Iterable[str] = DEFAULT_REASONS,
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
 ) -> xr.DataArray:
     """Open one acquisition as an array of reflectance.
 
@@ -66,7 +68,8 @@ def open_scene(
         - a source of a catalogue: ``"catalog.yml:landsat_5_small"``;
         - an array, or a dataset with one variable per band, that you have already.
 
-        Files may lie on this machine, on S3 (``s3://``), or on a web server.
+        Files may lie on this machine, on S3 (``s3://``), Google (``gs://``) or Azure (``az://``),
+        on a web server, or wherever else fsspec reaches.
     bands : iterable of str, optional
         Which bands, and in which order; common names (``"nir08"``), aliases (``"nir"``), or
         numbers of a known sensor (``"B4"``). By default all reflective bands; of a Landsat
@@ -98,6 +101,11 @@ def open_scene(
         Rows and columns per Dask chunk; about 1024 × 1024 by default.
     storage_options : mapping, optional
         For stores: ``{"anon": True}``, ``{"endpoint_url": …}``, ``{"key": …, "secret": …}``.
+    cache : bool or path-like, optional
+        Keep whole copies of the remote files that are needed, in the user's cache folder (True;
+        ``$STRANDLINE_CACHE`` names another) or in a folder. They are made when the scene is
+        opened, continued if they were interrupted, and made anew when the source has changed.
+        By default only the parts of files that are needed are read, each time.
 
     Returns
     -------
@@ -113,6 +121,8 @@ def open_scene(
         If nothing is there.
     UnreadableSourceError
         If it is truncated or damaged; damaged pixels raise it when they are computed.
+    AccessDeniedError, UnreachableSourceError
+        If its owner refuses, or no server answers, also when asked again.
     UnknownProductError, MetadataError
         If it is nothing we know, or its metadata is incomplete.
     MissingBandError
@@ -148,7 +158,11 @@ def open_scene(
         "crs": crs,
         "mask": check_reasons(mask),
     }
-    lazily: dict[str, Any] = {"chunks": chunks, "storage_options": storage_options}
+    lazily: dict[str, Any] = {
+        "chunks": chunks,
+        "storage_options": storage_options,
+        "cache": cache,
+    }
     if isinstance(source, str | Path):
         text = str(source)
         if is_safe(text):
@@ -248,7 +262,9 @@ def _read(
             from strandline.scenes.datasets import from_xarray, read_dataset
 
             return from_xarray(
-                read_dataset(text, storage_options=lazily["storage_options"]),
+                read_dataset(
+                    text, storage_options=lazily["storage_options"], cache=lazily["cache"]
+                ),
                 label=text,
                 platform=platform,
                 band_names=band_names,

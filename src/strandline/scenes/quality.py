@@ -320,6 +320,11 @@ def told_reasons(flags: xr.DataArray) -> tuple[str, ...]:
     return tuple(reason for reason in REASONS if reason in meanings.split())
 
 
+def tells_conflicts(flags: xr.DataArray) -> bool:
+    """Say whether the bit of conflicts is in use in flags."""
+    return "conflict" in str(flags.attrs.get("flag_meanings", "")).split()
+
+
 def are_flags(array: xr.DataArray) -> bool:
     """Say whether an array holds flags as `quality_flags` makes them, and not classes or values."""
     return array.dtype == np.uint8 and "flag_masks" in array.attrs

@@ -15,6 +15,7 @@ from typing import Any
 import xarray as xr
 
 from strandline.errors import GridMismatchError, MissingBandError, MissingCRSError
+from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.landsat.product import (
     Product,
@@ -43,13 +44,15 @@ def open_bundle(
     mask: Iterable[str] = DEFAULT_REASONS,
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
 ) -> xr.DataArray:
     """Open a Landsat product.
 
     Parameters
     ----------
     source : str or Path
-        Folder, ``.tar``, ``.tar.gz``, or path of the MTL file; a folder or MTL file may be a URL.
+        Folder, ``.tar``, ``.tar.gz``, or path of the MTL file; or their URL,
+        of an archive with `cache`.
     bands : iterable of str, optional
         Common names, aliases, or numbers as "B4". By default the reflective 30 m bands.
     reflectance : bool
@@ -58,8 +61,8 @@ def open_bundle(
         Take the place of what the product says, or say what it does not.
     mask : iterable of str
         Reasons for which pixels count as not observed; see :mod:`strandline.scenes.quality`.
-    chunks, storage_options : optional
-        As for :func:`strandline.scenes.raster.read_bands`.
+    chunks, storage_options, cache : optional
+        As for `strandline.open_scene`.
 
     Returns
     -------
@@ -77,7 +80,9 @@ def open_bundle(
     ScaleError
         If the factors are unknown: a Level 1 product without its MTL file.
     """
-    product = describe_product(source, platform=platform, storage_options=storage_options)
+    product = describe_product(
+        source, platform=platform, storage_options=storage_options, cache=cache
+    )
     names = _wanted(product, bands, reflectance)
     paths = product.files.rasters([product.bands[name][1] for name in names])
     values = read_bands(paths, band_names=names, chunks=chunks, storage_options=storage_options)
