@@ -332,6 +332,6 @@ def _flags_of_file(
     return xr.DataArray(together, dims=("y", "x"), attrs=flags.attrs)
 
 
-def _any_flaw(flags: NDArray[np.uint8], axis: tuple[int, ...]) -> NDArray[np.uint8]:
+def _any_flaw(flags: NDArray[np.uint8], axis: tuple[int, ...] | None = None) -> NDArray[np.uint8]:
     together: NDArray[np.uint8] = np.bitwise_or.reduce(flags, axis=axis)
     return together
