@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import assign_crs, xr_coords
 
 from strandline.errors import ConfigurationError, MissingBandError, MissingCRSError, ScaleError
+from strandline.scenes.contract import check_spectra, check_time, thinned
 from strandline.scenes.reflectance import Factors, to_float, to_reflectance
 from strandline.scenes.sensors import Sensor, band_name, is_thermal
 
@@ -182,7 +183,38 @@ def place(values: xr.DataArray, grid: GeoBox) -> xr.DataArray:
 
 
 def finish(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArray:
-    """Make the scene.
+    """Put the scene together, and check whether it can be: see `strandline.scenes.contract`.
+
+    Parameters
+    ----------
+    stored, reflectance, crs
+        As for `assemble`.
+
+    Returns
+    -------
+    xarray.DataArray
+        As from `assemble`.
+
+    Raises
+    ------
+    MissingCRSError, ScaleError, ReflectanceRangeError
+        As `assemble`.
+    MetadataError
+        If its date cannot be.
+    """
+    scene = assemble(stored, reflectance=reflectance, crs=crs)
+    name = repr(stored.source)
+    if "time" in scene.coords:
+        check_time(scene["time"].values, scene.attrs.get("platform"), name)
+    if scene.chunks is None:
+        # What lies in memory costs nothing to look at; files are looked at when they are read.
+        bands = [str(band) for band in scene["band"].values]
+        check_spectra(thinned(scene), bands, reflectance=reflectance, name=name)
+    return scene
+
+
+def assemble(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArray:
+    """Put the scene together.
 
     Parameters
     ----------

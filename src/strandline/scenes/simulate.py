@@ -24,7 +24,7 @@ from strandline.errors import ConfigurationError, StrandlineError
 from strandline.scenes.open import open_scene
 from strandline.scenes.quality import DEFAULT_REASONS, not_observed
 from strandline.scenes.reflectance import COLLECTION_2_SURFACE
-from strandline.scenes.scene import Stored, finish
+from strandline.scenes.scene import Stored, assemble
 from strandline.scenes.sensors import SENSORS, find_sensor
 from strandline.scenes.simulation import lake
 from strandline.scenes.simulation.clouds import clouds_of
@@ -182,7 +182,7 @@ def _in_memory(
         unobserved=xr.DataArray(flags, dims=("y", "x")),
         masked=DEFAULT_REASONS,
     )
-    scene = finish(stored, reflectance=True)
+    scene = assemble(stored, reflectance=True)
     return scene, truth.array(acquisition, taken)
 
 
