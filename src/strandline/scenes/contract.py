@@ -1,4 +1,4 @@
-"""The contract of a scene, checked at its door: can it be reflectance of these bands?
+"""The contract of a scene, checked at its door: whether it can be reflectance of these bands.
 
 What is wrong is an error, what is suspicious a `SuspiciousSceneWarning`. Scaling has checked
 already that single values are possible (`strandline.scenes.reflectance`); here the scene is
