@@ -10,6 +10,7 @@ from typing import Any
 import xarray as xr
 
 from strandline.errors import (
+    CatalogError,
     ConfigurationError,
     MissingBandError,
     SourceNotFoundError,
@@ -23,7 +24,7 @@ from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
 from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
 from strandline.scenes.scene import Stored, choose_bands, default_bands, finish, override, pick
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import check_local, is_url
 
 _CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
 _ARRAYS = re.compile(r"\.(nc4?|cdf|h5|zarr)/?$", re.IGNORECASE)
@@ -144,9 +145,16 @@ def open_scene(
 
             catalog, name = named
             entry = open_catalog(catalog)[name]
+            if not hasattr(type(entry), "to_scene"):
+                raise CatalogError(
+                    f"{name!r} of the catalogue {catalog!r} is a catalogue itself.",
+                    expected="a source of data",
+                    remedy=f"Open one of its sources: open_catalog({catalog!r})[{name!r}][…].",
+                )
             given = {key: value for key, value in (shared | lazily).items() if value is not None}
             scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
             return scene
+        check_local(text)
         if is_product(text):
             if band_names is not None:
                 raise ConfigurationError(
@@ -231,7 +239,9 @@ def _read(
     elif isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
         files = [MatchedFile(str(one)) for one in source]
         if not files:
-            raise SourceNotFoundError("There is no file to open in an empty list.")
+            raise SourceNotFoundError(
+                "There is no file to open in an empty list.", remedy="Name one file at least."
+            )
     else:
         raise ConfigurationError(
             "A scene cannot be opened from this.",

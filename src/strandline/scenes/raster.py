@@ -6,6 +6,7 @@ is scaled, masked or renamed here.
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from rasterio.windows import Window
 
 from strandline.errors import (
     GridMismatchError,
+    MetadataError,
     MissingBandError,
     SceneError,
     SourceNotFoundError,
@@ -37,7 +39,7 @@ from strandline.errors import (
     UnreadableSourceError,
 )
 from strandline.scenes.chunking import Chunks, chunk_shape
-from strandline.scenes.storage import gdal_options, gdal_path, is_local, reading
+from strandline.scenes.storage import check_local, gdal_options, gdal_path, is_local, reading
 
 _warning_filters = threading.Lock()  # Python keeps them per process, not per thread
 _NOT_REACHED = ("CURL error", "HTTP response code", "AccessDenied", "Access Denied", "403")
@@ -225,6 +227,13 @@ def lazy_bands(
     first = headers[0]
     for header in headers[1:]:
         check_same_grid(first, header)
+    if not all(map(math.isfinite, first.transform)) or first.transform.determinant == 0:
+        raise MetadataError(
+            f"The place of the pixels of {first.url!r} is impossible.",
+            expected="finite coordinates, and pixels of a size",
+            got=f"the transform {tuple(first.transform)[:6]}",
+            remedy="Georeference the file anew, for example with gdal_edit.",
+        )
     if not first.transform.b == first.transform.d == 0:
         raise UnknownProductError(
             f"The grid of {first.url!r} is rotated.",
@@ -349,8 +358,10 @@ def _opened(
     url: str, path: str, options: Mapping[str, str], *, quiet: bool
 ) -> Iterator[DatasetReader]:
     """Open for reading; every failure of GDAL leaves as an error of ours."""
-    if is_local(path) and not Path(path).exists():
-        raise _not_found(url)
+    if is_local(path):
+        check_local(path)
+        if not Path(path).exists():
+            raise _not_found(url)
     try:
         with reading(path, options), _open(path, quiet=quiet) as dataset:
             if not dataset.count:

@@ -13,8 +13,15 @@ import pandas as pd
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import assign_crs, xr_coords
+from pyproj.exceptions import CRSError
 
-from strandline.errors import ConfigurationError, MissingBandError, MissingCRSError, ScaleError
+from strandline.errors import (
+    ConfigurationError,
+    MissingBandError,
+    MissingCRSError,
+    ScaleError,
+    UnknownProductError,
+)
 from strandline.scenes.contract import check_spectra, check_time, thinned
 from strandline.scenes.reflectance import Factors, to_float, to_reflectance
 from strandline.scenes.sensors import Sensor, band_name, is_thermal
@@ -237,6 +244,7 @@ def assemble(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataAr
     ScaleError, ReflectanceRangeError
         If reflectance cannot be had.
     """
+    _check_form(stored)
     values = _with_crs(stored, crs)
     names = [str(name) for name in values["band"].values]
     thermal = [name for name in names if is_thermal(name)]
@@ -262,6 +270,24 @@ def assemble(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataAr
     return scene
 
 
+def _check_form(stored: Stored) -> None:
+    """Refuse arrays that hold nothing, or no numbers that could be reflectance."""
+    values = stored.values
+    if values.dtype.kind not in "biuf":
+        raise UnknownProductError(
+            f"{stored.source!r} holds no real numbers.",
+            expected="integers or floats",
+            got=str(values.dtype),
+            remedy="Convert it first; of complex radar data, take the intensity.",
+        )
+    if not values.size:
+        raise UnknownProductError(
+            f"{stored.source!r} holds no pixels.",
+            expected="at least one band, row and column",
+            got=" × ".join(f"{size} {dim}" for dim, size in values.sizes.items()),
+        )
+
+
 def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:
     attrs: dict[str, Any] = {}
     if stored.sensor is not None:
@@ -281,7 +307,14 @@ def _with_crs(stored: Stored, crs: Any) -> xr.DataArray:
     values = stored.values
     if crs is not None:
         if values.attrs.get("georeferenced", True):
-            placed: xr.DataArray = assign_crs(values, crs, crs_coord_name="spatial_ref")
+            try:
+                placed: xr.DataArray = assign_crs(values, crs, crs_coord_name="spatial_ref")
+            except (CRSError, ValueError, TypeError) as error:
+                raise ConfigurationError(
+                    "The CRS cannot be understood.",
+                    expected="such as crs='EPSG:32611'",
+                    got=repr(crs),
+                ) from error
             return placed
     elif "spatial_ref" in values.coords:
         return values

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
 
 BANDS = ("green", "nir08", "swir16")
@@ -28,7 +30,7 @@ _PRODUCT = "LT05_L2SP_042033_19881022_20200917_02_T1"
 def numbers(
     shape: tuple[int, ...] = (len(BANDS), SIDE, SIDE), dtype: str = "uint16"
 ) -> NDArray[Any]:
-    """Stored numbers of a smooth landscape: a lake in green hills, for a scale of 1e-4.
+    """Make stored numbers of a smooth landscape: a lake in green hills, for a scale of 1e-4.
 
     Examples
     --------
@@ -64,9 +66,11 @@ def raster(folder: Path, name: str = "scene.tif", values: Any = None, **profile:
     }
     descriptions = profile.pop("descriptions", BANDS[: stored.shape[0]])
     path = folder / name
-    with rasterio.open(path, "w", **(settings | profile)) as file:
-        file.write(stored)
-        file.descriptions = tuple(descriptions)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # some are meant to have no place
+        with rasterio.open(path, "w", **(settings | profile)) as file:
+            file.write(stored)
+            file.descriptions = tuple(descriptions)
     return path
 
 

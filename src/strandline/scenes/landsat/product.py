@@ -341,7 +341,14 @@ def _projection(metadata: Metadata) -> str:
     kind, datum = metadata.text("MAP_PROJECTION", *groups), metadata.find("DATUM", *groups)
     if kind == "UTM" and datum == "WGS84":
         # Always the northern zone: Landsat counts northings below the equator negative.
-        return f"EPSG:{32600 + int(metadata.number('UTM_ZONE', *groups))}"
+        zone = metadata.number("UTM_ZONE", *groups)
+        if zone not in range(1, 61):
+            raise MetadataError(
+                f"The UTM zone in {metadata.source!r} does not exist.",
+                expected="UTM_ZONE from 1 to 60",
+                got=f"{zone:g}",
+            )
+        return f"EPSG:{32600 + int(zone)}"
     if kind == "PS" and datum == "WGS84" and metadata.number("TRUE_SCALE_LAT", *groups) == -71:
         return "EPSG:3031"
     raise MissingCRSError(
