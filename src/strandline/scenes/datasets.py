@@ -88,10 +88,10 @@ def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None)
         return _in_tasks(found, path)
     except ImportError as error:
         raise _missing_reader(path, error) from error
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         raise SourceNotFoundError(
             f"There is no scene at {path!r}.", remedy="Check the path, or write the store anew."
-        ) from error
+        ) from None  # stores bring errors of their own, which workers could not send back
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if "unrecognized engine" in str(error) or "found the following matches" in str(error):
             raise _missing_reader(path, error) from error

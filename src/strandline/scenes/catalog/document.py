@@ -137,7 +137,8 @@ class Catalog(Mapping[str, Any]):
         self.path = path
         self.name = str(document.get("name") or Path(path).stem)
         self.description = str(document.get("description") or "")
-        self.metadata = dict(document.get("metadata") or {})
+        metadata = document.get("metadata") or {}
+        self.metadata = dict(metadata) if isinstance(metadata, dict) else {"metadata": metadata}
         self._entries: dict[str, dict[str, Any]] = dict(document["sources"])
         self._storage_options = storage_options
 

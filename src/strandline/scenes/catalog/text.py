@@ -75,7 +75,10 @@ def parse_yaml(text: str, path: str) -> dict[str, Any]:
             got=f"{len(text):,}",
         )
     _check_depth(text, path)
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.YAMLError as error:  # characters that no YAML may have
+        raise _not_yaml(error, text, path) from error
     try:
         root = loader.get_single_node()
         if root is not None:
@@ -102,7 +105,8 @@ def _not_yaml(error: Exception, text: str, path: str) -> CatalogError:
     mark = getattr(error, "problem_mark", None)
     reason = getattr(error, "problem", None) or str(error)
     where = "" if mark is None else f" in line {mark.line + 1}"
-    line = "" if mark is None else text.splitlines()[min(mark.line, text.count("\n"))]
+    # YAML and Python do not quite agree on what ends a line.
+    line = "" if mark is None else "".join(text.splitlines()[mark.line : mark.line + 1])
     return CatalogError(
         f"The catalogue {path!r} is no valid YAML{where}: {reason}.",
         remedy="Put quotes around values that begin with a template."
