@@ -267,7 +267,7 @@ def _same_bands(rows: NDArray[np.float64], bands: Sequence[str]) -> Iterator[str
 def _fill(
     rows: NDArray[np.float64], bands: Sequence[str], reflectance: bool, name: str
 ) -> Iterator[str]:
-    """Look for a number that stands in all bands of many pixels at once, at an end of the range."""
+    """Look for a number that stands in all bands of many pixels at once: 0, or an end of the range."""
     if len(bands) < 2:
         return
     alike = rows[(rows == rows[:, :1]).all(axis=1), 0]
@@ -275,7 +275,7 @@ def _fill(
         return
     numbers, counts = np.unique(alike, return_counts=True)
     number, count = float(numbers[counts.argmax()]), int(counts.max())
-    ends = (rows.min(), rows.max())
+    ends = (0.0, rows.min(), rows.max())
     if count < _FILL_SHARE * len(rows) or number not in ends or count > 0.999 * len(rows):
         return
     share = f"{count / len(rows):.1%}"
