@@ -3,6 +3,7 @@
 The stages, in their order; each takes what the one before returns:
 
     open_scene, open_catalog, simulate_scene     a scene: reflectance by band, y, x
+    check_scene                                  is it reflectance of these bands
     make_grid, regrid, stack_scenes              several dates on one grid
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask                       which clusters are water, and why
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from strandline.prepare import standardize as standardize
     from strandline.prepare import to_image as to_image
     from strandline.prepare import to_samples as to_samples
+    from strandline.scenes import check_scene as check_scene
     from strandline.scenes import open_catalog as open_catalog
     from strandline.scenes import open_scene as open_scene
     from strandline.scenes import simulate_scene as simulate_scene
@@ -53,6 +55,7 @@ _HOMES = {
     "SpectralClustering": "strandline.spectral",
     "StudyConfig": "strandline.study",
     "areas": "strandline.change",
+    "check_scene": "strandline.scenes",
     "compare": "strandline.change",
     "find_water": "strandline.water",
     "load_model": "strandline.export.model",

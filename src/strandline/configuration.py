@@ -34,6 +34,13 @@ class SceneSource(BaseModel):
     reflectance: bool = True
     storage_options: dict[str, Any] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _source_has_a_name(self) -> SceneSource:
+        sources = [self.source] if isinstance(self.source, str) else self.source
+        if not all(source.strip() for source in sources):
+            raise ValueError("a source without a name")
+        return self
+
 
 class StudyConfig(BaseModel):
     """All that the results of a study depend on.
@@ -114,7 +121,9 @@ class StudyConfig(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigurationError(_readable(error)) from error
+            raise ConfigurationError(
+                _readable(error), remedy="See the documentation of StudyConfig."
+            ) from error
 
     def anchored(self) -> StudyConfig:
         """Name local files by their whole path: the study then means the same from any folder.

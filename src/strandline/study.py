@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from strandline.configuration import SceneSource, StudyConfig
-from strandline.errors import RecordError, SuspiciousSceneWarning
+from strandline.errors import ConfigurationError, RecordError, SuspiciousSceneWarning
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -182,7 +182,13 @@ def replay_study(
             + ".",
             remedy="Bring the same files back, or run the study anew.",
         )
-    config = StudyConfig.parse(earlier["config"])
+    try:
+        config = StudyConfig.parse(earlier["config"])
+    except ConfigurationError as error:
+        raise RecordError(
+            f"The record's configuration is none: {error.problem}",
+            remedy="Restore the record as it was written, or run the study anew.",
+        ) from error
     with TemporaryDirectory(prefix="strandline-replay-") as scratch:
         folder = run_study(
             config,
