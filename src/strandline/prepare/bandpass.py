@@ -224,9 +224,7 @@ def _check_choice(name: str, given: object, known: tuple[str, ...]) -> None:
 
 def _instrument(scene: xr.DataArray) -> str:
     if "band" not in scene.coords:
-        raise SceneError(
-            "Scene does not name its bands.", expected="a coordinate band", got="none"
-        )
+        raise SceneError("Scene does not name its bands.", expected="a coordinate band", got="none")
     instrument = str(scene.attrs.get("instrument", ""))
     if not instrument:
         raise SceneError(
