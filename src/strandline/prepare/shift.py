@@ -149,8 +149,8 @@ def estimate_shift(scene: xr.DataArray, reference: xr.DataArray, band: str | Non
 
     At most 16 windows of 256 x 256 pixels are read, of one band, spread over the part that
     both cover: a whole scene costs no more than a crop. In each the shift is found by phase
-    correlation (`strandline.prepare.correlate`); the windows' median, and then the mean of
-    those that agree with it, is the answer. So neither clouds nor land that changed decide,
+    correlation (`strandline.prepare.correlate`); the mean of those windows that agree with the
+    median, weighted by how clear they are, is the answer. So neither clouds nor land that changed decide,
     as long as they do not fill most windows. The result does not depend on chunks.
 
     Where the pixels of the two differ only by a known offset, nothing is resampled for this;
@@ -409,7 +409,7 @@ def _measured(windows: list[_Window], side: int, moved: tuple[int, int]) -> pd.D
 
 
 def _consensus(found: pd.DataFrame) -> tuple[float, float] | None:
-    """Take the median of the clear windows, then the mean of those that agree; mark them."""
+    """Take the median of the clear windows, then the mean of those that agree, and mark them."""
     clear = (found["peak"] >= CLEAR_PEAK).to_numpy()
     found["agrees"] = False
     if not clear.any():
@@ -420,7 +420,9 @@ def _consensus(found: pd.DataFrame) -> tuple[float, float] | None:
     if not agrees.any():  # the median of two that contradict each other lies between them
         agrees = clear & (found["peak"] == found.loc[clear, "peak"].max()).to_numpy()
     found["agrees"] = agrees
-    dy, dx = shifts[agrees].mean(axis=0)
+    # The error of a window goes as its noise over its signal.
+    weight = found.loc[agrees, "peak"].to_numpy() ** 2
+    dy, dx = (weight[:, None] * shifts[agrees]).sum(axis=0) / weight.sum()
     return float(dy), float(dx)
 
 
