@@ -31,6 +31,7 @@ Plane = NDArray[np.float64]
 SHIFTS = (0.3, 0.5, 0.7, 1.0)
 DIRECTIONS = ((1, 0), (0, 1), (1, 1), (-1, 1))
 FINER = 10
+BAND = "swir16"
 NOISE = 0.003
 CLOUDS = 0.2
 SIZE, QUICK_SIZE = (400, 300), (200, 150)
@@ -92,7 +93,7 @@ def _error(case: Case, seed: int, cloudy: bool) -> tuple[float, float]:
 
 def _scene(plane: Plane) -> xr.DataArray:
     grid = GeoBox(plane.shape, Affine(100, 0, 300_000, 0, -100, 4_300_000), "EPSG:32611")
-    coords = {"band": ["nir08"], **xr_coords(grid)}
+    coords = {"band": [BAND], **xr_coords(grid)}
     values = plane[None].astype(np.float32)
     return xr.DataArray(values, coords=coords, dims=("band", "y", "x"))
 
@@ -104,7 +105,7 @@ def _simulated(size: tuple[int, int]) -> Iterator[tuple[str, list[Case]]]:
         for which in pair:
             if str(which) not in rendered:
                 scene, _ = sl.simulate_scene(size=fine, resolution=FINER, snow=False, **which)
-                rendered[str(which)] = scene.sel(band="nir08").values
+                rendered[str(which)] = scene.sel(band=BAND).values
         before, after = (rendered[str(which)] for which in pair)
         cases = []
         for part in SHIFTS:
@@ -118,7 +119,7 @@ def _simulated(size: tuple[int, int]) -> Iterator[tuple[str, list[Case]]]:
 
 
 def _real(scene: xr.DataArray) -> list[Case]:
-    plane = scene.sel(band="nir08").values.astype(float)
+    plane = scene.sel(band=BAND).values.astype(float)
     cases = []
     for finer in (2, 3):
         size = tuple(side // finer - 2 for side in plane.shape)

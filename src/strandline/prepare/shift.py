@@ -28,14 +28,18 @@ from strandline.prepare.georeference import (
 )
 from strandline.prepare.resample import regrid
 
-STABLE_BANDS = ("nir08", "swir16", "nir", "red", "swir22", "green")
-"""Bands to compare, the best first: sharp between land and water, and little haze in them."""
+STABLE_BANDS = ("swir16", "nir08", "nir", "red", "swir22", "green")
+"""Bands to compare, the best first: sharp between land and water, with little haze in them, and
+little of what the season does to plants."""
 
 WINDOWS = 4
 """Windows along each side of the overlap, at most: 16 in all."""
 
 WINDOW_SIDES = (256, 128, 64, 32)
-"""Sides of a window in pixels, the largest that fits twice."""
+"""Sides of a window in pixels: the largest of which three fit side by side, overlapping."""
+
+OVERLAP = 5 / 8
+"""Share of a window that its neighbour may show too, where there is little room."""
 
 MOST = 16
 """Greatest shift that is looked for, pixels. Beyond it the georeference is plainly wrong."""
@@ -46,6 +50,7 @@ CLEAR_PEAK = 8.0
 AGREES = 0.25
 """Windows agree that lie within this many pixels of the median."""
 
+_TRIED = 3  # bands that are tried before giving up
 _SAME_SIZE = 1e-6  # relative difference of pixel sizes that counts as none
 
 
@@ -147,11 +152,11 @@ class _Pair(NamedTuple):
 def estimate_shift(scene: xr.DataArray, reference: xr.DataArray, band: str | None = None) -> Shift:
     """Estimate how far a scene lies from another of the same place, to a part of a pixel.
 
-    At most 16 windows of 256 x 256 pixels are read, of one band, spread over the part that
+    At most 16 windows of 256 x 256 pixels are read of a band, spread over the part that
     both cover: a whole scene costs no more than a crop. In each the shift is found by phase
     correlation (`strandline.prepare.correlate`); the mean of those windows that agree with the
-    median, weighted by how clear they are, is the answer. So neither clouds nor land that changed decide,
-    as long as they do not fill most windows. The result does not depend on chunks.
+    median, weighted by how clear they are, is the answer. So neither clouds nor land that
+    changed decide, as long as they do not fill most windows. Chunks do not matter.
 
     Where the pixels of the two differ only by a known offset, nothing is resampled for this;
     otherwise the scene's band is, to the reference's grid.
@@ -161,8 +166,8 @@ def estimate_shift(scene: xr.DataArray, reference: xr.DataArray, band: str | Non
     scene, reference : DataArray of shape (band, y, x)
         Two dates or sensors; any grids, NaN where not observed.
     band : str, optional
-        To compare by. Default: the first of nir08, swir16, nir, red, swir22, green that both
-        have.
+        To compare by. Default: the first of swir16, nir08, nir, red, swir22, green that both
+        have, and if its windows contradict each other, the next; three at most.
 
     Returns
     -------
@@ -190,24 +195,22 @@ def estimate_shift(scene: xr.DataArray, reference: xr.DataArray, band: str | Non
     >>> sl.estimate_shift(after, before).pixels < 0.1
     True
     """
-    name = _common_band(scene, reference, band)
-    pair = _paired(_plane(scene, name), _plane(reference, name))
-    tops, lefts, side = _layout(pair)
-    windows = _read(pair, [(top, left) for top in tops for left in lefts], side)
-    found = _measured(windows, side, (0, 0))
-    middle = _consensus(found)
-    if middle is not None and (round(middle[0]), round(middle[1])) != (0, 0):
-        # Once more with windows that show the same ground, up to a part of a pixel.
-        found = _measured(windows, side, (round(middle[0]), round(middle[1])))
-        middle = _consensus(found)
-    if middle is None:
+    best: Shift | None = None
+    names = _common_bands(scene, reference, band)
+    for name in names:
+        found = _by_band(scene, reference, name)
+        if found is not None and (best is None or found.agreeing > best.agreeing):
+            best = found
+        if best is not None and best.reliable:
+            break
+    if best is None:
         raise ShiftError(
             "Nothing was found that both dates have in common.",
             expected="at least one window in which the two look alike",
-            got=f"none of {len(found)} windows ({name})",
-            remedy="Choose another band=…, a larger area, or scenes with fewer clouds.",
+            got=f"none ({', '.join(names)})",
+            remedy="Choose a larger area, or scenes with fewer clouds.",
         )
-    return _shift(found, middle, pair, name)
+    return best
 
 
 def correct_shift(scene: xr.DataArray, shift: Shift) -> xr.DataArray:
@@ -273,13 +276,27 @@ def _offset_in(grid: GeoBox, shift: Shift) -> tuple[float, float]:
 # --- what is compared -----------------------------------------------------------
 
 
-def _common_band(scene: xr.DataArray, reference: xr.DataArray, asked: str | None) -> str:
+def _by_band(scene: xr.DataArray, reference: xr.DataArray, name: str) -> Shift | None:
+    """Find the shift by one band; None if nothing in it looks alike."""
+    pair = _paired(_plane(scene, name), _plane(reference, name))
+    tops, lefts, side = _layout(pair)
+    windows = _read(pair, [(top, left) for top in tops for left in lefts], side)
+    found = _measured(windows, side, (0, 0))
+    middle = _consensus(found)
+    if middle is not None and (round(middle[0]), round(middle[1])) != (0, 0):
+        # Once more with windows that show the same ground, up to a part of a pixel.
+        found = _measured(windows, side, (round(middle[0]), round(middle[1])))
+        middle = _consensus(found)
+    return None if middle is None else _shift(found, middle, pair, name)
+
+
+def _common_bands(scene: xr.DataArray, reference: xr.DataArray, asked: str | None) -> list[str]:
     there = [set(map(str, np.atleast_1d(one["band"].values))) for one in (scene, reference)]
     both = there[0] & there[1]
     wanted = STABLE_BANDS if asked is None else (asked,)
-    for name in wanted:
-        if name in both:
-            return name
+    found = [name for name in wanted if name in both]
+    if found:
+        return found[:_TRIED]
     raise MissingBandError(
         "The two scenes have no band to be compared by.",
         expected=" or ".join(wanted),
@@ -334,14 +351,22 @@ def _layout(pair: _Pair) -> tuple[list[int], list[int], int]:
             expected=f"at least {WINDOW_SIDES[-1]} x {WINDOW_SIDES[-1]} pixels",
             got=" x ".join(str(length) for _, length in shared),
         )
-    side = next((one for one in WINDOW_SIDES if 2 * one <= shortest), WINDOW_SIDES[-1])
+    side = WINDOW_SIDES[-1]
+    for larger in reversed(WINDOW_SIDES):
+        if shortest >= larger + 2 * _step(larger):
+            side = larger
     tops, lefts = (_starts(first, length, side) for first, length in shared)
     return tops, lefts, side
 
 
+def _step(side: int) -> int:
+    """Say how close the next window may begin."""
+    return math.ceil(side * (1 - OVERLAP))
+
+
 def _starts(first: int, length: int, side: int) -> list[int]:
-    """Spread windows evenly; neighbours overlap by half at most."""
-    count = max(1, min(WINDOWS, (length - side) // (side // 2) + 1))
+    """Spread windows evenly."""
+    count = max(1, min(WINDOWS, (length - side) // _step(side) + 1))
     room = length - side
     if room // max(count, 1) >= side:  # far apart: in the middle of equal parts
         return [first + (2 * i + 1) * length // (2 * count) - side // 2 for i in range(count)]
