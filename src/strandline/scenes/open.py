@@ -12,6 +12,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from strandline.errors import (
+    CatalogError,
     ConfigurationError,
     MissingBandError,
     SourceNotFoundError,
@@ -195,11 +196,18 @@ def open_scene(
     if isinstance(source, str | Path):
         if not text.strip():
             raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
+        check_local(text)
         if named := split_catalog_source(text):
             from strandline.scenes.catalog import open_catalog
 
             catalog, name = named
             entry = open_catalog(catalog)[name]
+            if not hasattr(type(entry), "to_scene"):
+                raise CatalogError(
+                    f"{name!r} of the catalogue {catalog!r} is a catalogue itself.",
+                    expected="a source of data",
+                    remedy=f"Open one of its sources: open_catalog({catalog!r})[{name!r}][…].",
+                )
             given = {key: value for key, value in (shared | lazily).items() if value is not None}
             scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
             return scene
@@ -308,7 +316,9 @@ def _read(
     elif isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
         files = [MatchedFile(str(one)) for one in source]
         if not files:
-            raise SourceNotFoundError("There is no file to open in an empty list.")
+            raise SourceNotFoundError(
+                "There is no file to open in an empty list.", remedy="Name one file at least."
+            )
     else:
         raise ConfigurationError(
             "A scene cannot be opened from this.",
