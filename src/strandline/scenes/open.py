@@ -31,7 +31,7 @@ from strandline.scenes.sentinel import open_safe
 from strandline.scenes.sentinel.product import band_files
 from strandline.scenes.sentinel.safe import is_safe
 from strandline.scenes.stac.source import is_stac
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import check_local, is_url
 
 _CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
 _ARRAYS = re.compile(r"\.(nc4?|cdf|h5|zarr)/?$", re.IGNORECASE)
