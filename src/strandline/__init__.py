@@ -2,13 +2,11 @@
 
 The stages, in their order; each takes what the one before returns:
 
+    search_scenes                                what archives have of a place and time
     open_scene, open_catalog, simulate_scene     a scene: reflectance by band, y, x
-<<<<<<< HEAD
     check_scene                                  is it reflectance of these bands
-=======
     harmonize, normalize                         comparable reflectance, whatever the sensor
     estimate_shift, correct_shift                two dates that lie apart by part of a pixel
->>>>>>> dates
     make_grid, regrid, stack_scenes              several dates on one grid
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask                       which clusters are water, and why
@@ -49,6 +47,7 @@ if TYPE_CHECKING:
     from strandline.scenes import check_scene as check_scene
     from strandline.scenes import open_catalog as open_catalog
     from strandline.scenes import open_scene as open_scene
+    from strandline.scenes import search_scenes as search_scenes
     from strandline.scenes import simulate_scene as simulate_scene
     from strandline.segmentation import segment as segment
     from strandline.show.report import report as report
@@ -85,6 +84,7 @@ _HOMES = {
     "report": "strandline.show.report",
     "run_study": "strandline.study",
     "save_model": "strandline.export.model",
+    "search_scenes": "strandline.scenes",
     "segment": "strandline.segmentation",
     "simulate_scene": "strandline.scenes",
     "stack_scenes": "strandline.prepare",

@@ -327,7 +327,7 @@ def demo(
 
 @app.command()
 def info(
-    source: Annotated[str, typer.Argument(help="File, folder, archive, pattern or catalogue.")],
+    source: Annotated[str, typer.Argument(help="File, folder, archive, pattern, catalogue, STAC.")],
     statistics: Annotated[
         bool, typer.Option("--statistics", help="Read the pixels too: range and share observed.")
     ] = False,
@@ -428,6 +428,41 @@ def show_cache(
 
     size = clear_cache() if clear else cache_size()
     typer.echo(f"{cache_folder()}: {size / 1e6:.1f} MB{' removed' if clear else ''}")
+
+
+@app.command()
+def search(
+    api: Annotated[
+        str, typer.Argument(help="URL of a STAC API or catalogue, planetary-computer, a file, …")
+    ],
+    center: Center = None,
+    buffer: Buffer = None,
+    bbox: Bbox = None,
+    datetime: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="2017, 2017-10-22, or FROM/TO.")
+    ] = None,
+    collection: Annotated[
+        list[str] | None, typer.Option(help="May be repeated; default: surface reflectance.")
+    ] = None,
+    platform: Annotated[
+        list[str] | None, typer.Option(help="Such as landsat-8; may be repeated.")
+    ] = None,
+    max_cloud: Annotated[
+        float | None, typer.Option(metavar="%", help="Highest cloud cover of a scene.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Most scenes to list.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="JSON file for what was found.")
+    ] = None,
+) -> None:
+    """Find scenes of a place and time in a STAC archive."""
+    from strandline.scenes.stac.listing import search_listing
+
+    conditions = {
+        "center": center, "buffer": buffer, "bbox": bbox, "datetime": datetime,
+        "collections": collection, "platforms": platform, "max_cloud": max_cloud, "limit": limit,
+    }  # fmt: skip
+    typer.echo(search_listing(api, _without_none(conditions), out))
 
 
 @app.command()

@@ -48,7 +48,11 @@ def describe_source(
     if _CATALOG_FILE.search(source):
         return _describe_catalog(source)
     from strandline.scenes import open_scene
+    from strandline.scenes.stac.listing import listing
+    from strandline.scenes.stac.source import passes_of
 
+    if len(passes := passes_of(source)) > 1:
+        return f"{listing(passes)}\nOpen one by its id or its day: {source}:{passes[0].id}"
     scene = open_scene(source, **(options or {}))
     lines = [f"source      {scene.attrs['source']}", *_facts(scene)]
     if statistics:

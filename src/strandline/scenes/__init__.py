@@ -1,7 +1,7 @@
 """Scenes: from files, products, catalogues and services to labelled arrays of reflectance.
 
 `open.py` decides what a source is. `raster.py` reads files as they are stored;
-`landsat/` knows Landsat products, `files.py` plain rasters,
+`landsat/` knows Landsat products, `stac/` finds and opens STAC items, `files.py` plain rasters,
 and `datasets.py` NetCDF, Zarr and arrays in memory. `sensors.py` names the
 bands, `reflectance.py` scales them once, `quality.py` says which pixels were
 observed, and `scene.py` puts the result together. `contract.py` checks whether it can be.
@@ -11,5 +11,6 @@ from strandline.scenes.catalog import open_catalog
 from strandline.scenes.contract import check_scene
 from strandline.scenes.open import open_scene
 from strandline.scenes.simulate import simulate_scene
+from strandline.scenes.stac import search_scenes
 
-__all__ = ["check_scene", "open_catalog", "open_scene", "simulate_scene"]
+__all__ = ["check_scene", "open_catalog", "open_scene", "search_scenes", "simulate_scene"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from strandline.errors import (
     CatalogError,
@@ -29,7 +30,8 @@ from strandline.scenes.scene import Stored, choose_bands, default_bands, finish,
 from strandline.scenes.sentinel import open_safe
 from strandline.scenes.sentinel.product import band_files
 from strandline.scenes.sentinel.safe import is_safe
-from strandline.scenes.storage import is_url
+from strandline.scenes.stac.source import is_stac
+from strandline.scenes.storage import check_local, is_url
 
 _CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
 _ARRAYS = re.compile(r"\.(nc4?|cdf|h5|zarr)/?$", re.IGNORECASE)
@@ -52,6 +54,7 @@ def open_scene(
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
+    grid: GeoBox | None = None,
 ) -> xr.DataArray:
     """Open one acquisition as an array of reflectance.
 
@@ -67,6 +70,9 @@ def open_scene(
           of its band files;
         - a NetCDF file or a Zarr store;
         - a source of a catalogue: ``"catalog.yml:landsat_5_small"``;
+        - STAC: what :func:`strandline.search_scenes` found of one pass, an item or several of
+          one pass (put together), the path or URL of an item, or of a saved search with the id
+          of an item or the date of a pass: ``"found.json:LC08_L2SP_042033_20171022_02_T1"``;
         - an array, or a dataset with one variable per band, that you have already.
 
         Files may lie on this machine, on S3 (``s3://``), Google (``gs://``) or Azure (``az://``),
@@ -107,6 +113,10 @@ def open_scene(
         ``$STRANDLINE_CACHE`` names another) or in a folder. They are made when the scene is
         opened, continued if they were interrupted, and made anew when the source has changed.
         By default only the parts of files that are needed are read, each time.
+    grid : GeoBox, optional
+        Of STAC items: where to read them, as :func:`strandline.make_grid` gives it; only its
+        bytes are transferred. Each of its pixels gets the number stored below its centre. By
+        default the grid of the files, pixel for pixel; `strandline.regrid` can average.
 
     Returns
     -------
@@ -164,10 +174,23 @@ def open_scene(
         "storage_options": storage_options,
         "cache": cache,
     }
+    if is_stac(source) and not is_product_metadata(source):
+        _check_named(band_names, "STAC item")
+        from strandline.scenes.stac.load import open_items
+
+        return open_items(source, **shared, **lazily, grid=grid)
+    if grid is not None:
+        raise ConfigurationError(
+            "Only STAC items are read on a grid of the caller's.",
+            got=f"grid, with {type(source).__name__} {str(source)[:60]!r}"
+            if isinstance(source, str | Path)
+            else f"grid, with {type(source).__name__}",
+            remedy="Open the scene without grid=…, and use regrid(scene, grid): it stays lazy.",
+        )
     if isinstance(source, str | Path):
         text = str(source)
         if is_safe(text):
-            _check_named(band_names, "Sentinel-2")
+            _check_named(band_names, "Sentinel-2 product")
             return open_safe(text, resolution=resolution, **shared, **lazily)
     if resolution is not None:
         raise ConfigurationError(
@@ -195,7 +218,7 @@ def open_scene(
             scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
             return scene
         if is_product(text) and band_files(text, platform) is None:
-            _check_named(band_names, "Landsat")
+            _check_named(band_names, "Landsat product")
             return open_bundle(text, **shared, **lazily)
     stored = _read(source, shared, band_names, lazily)
     return _scene(stored, **shared)
@@ -204,10 +227,15 @@ def open_scene(
 def _check_named(band_names: Sequence[str] | None, kind: str) -> None:
     if band_names is not None:
         raise ConfigurationError(
-            f"A {kind} product names its bands itself.",
+            f"A {kind} names its bands itself.",
             got="band_names",
             remedy="Leave band_names out, and pick with bands=….",
         )
+
+
+def is_product_metadata(source: Any) -> bool:
+    """Whether a source is the path of a product's own metadata, which may be JSON too."""
+    return isinstance(source, str | Path) and is_metadata(str(source))
 
 
 def _named(band_names: Sequence[str] | None) -> dict[str, Any]:

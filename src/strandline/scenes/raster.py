@@ -99,7 +99,10 @@ class RasterHeader:
 
 
 def read_header(
-    url: str | Path, *, storage_options: Mapping[str, Any] | None = None
+    url: str | Path,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    address: str | None = None,
 ) -> RasterHeader:
     """Read what a raster file says about itself.
 
@@ -109,6 +112,8 @@ def read_header(
         Local path, ``file://``, ``s3://``, ``gs://``, ``http(s)://`` or GDAL ``/vsi…`` path.
     storage_options : mapping, optional
         As fsspec and intake write them, e.g. ``{"anon": True}``.
+    address : str, optional
+        Where the file is, if `url` lacks what shall not be shown: a signature.
 
     Returns
     -------
@@ -128,7 +133,7 @@ def read_header(
     ...
     strandline.errors.SourceNotFoundError: There is no file 'nowhere.tif'. ...
     """
-    access = Access.to(url, storage_options).anew()
+    access = Access.to(address or url, storage_options, shown=str(url)).anew()
     return _tried(access, partial(_header, access))
 
 
@@ -441,6 +446,35 @@ def _tried(access: Access, action: Callable[[int], Result]) -> Result:
     """Do something with a raster, again where a server failed; as often as GDAL was told to."""
     told = access.options.get("GDAL_HTTP_MAX_RETRY")
     return patiently(action, attempts=ATTEMPTS if told is None else int(told) + 1)
+
+
+@contextmanager
+def read_raster(access: Access, read: Callable[[DatasetReader], Result]) -> Result:
+    """Open one file and read from it, again where a server failed; inside a task or outside.
+
+    Parameters
+    ----------
+    access : Access
+        Of the file.
+    read : callable
+        Is given the open dataset.
+
+    Returns
+    -------
+    object
+        What `read` returns.
+
+    Raises
+    ------
+    SourceNotFoundError, AccessDeniedError, UnreachableSourceError, UnreadableSourceError
+        Also for what fails inside `read`.
+    """
+
+    def attempt(number: int) -> Result:
+        with _opened(access.anew() if number else access, quiet=True) as dataset:
+            return read(dataset)
+
+    return _tried(access, attempt)
 
 
 @contextmanager
