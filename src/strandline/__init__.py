@@ -4,12 +4,9 @@ The stages, in their order; each takes what the one before returns:
 
     search_scenes                                what archives have of a place and time
     open_scene, open_catalog, simulate_scene     a scene: reflectance by band, y, x
-<<<<<<< HEAD
     check_scene                                  is it reflectance of these bands
-=======
     harmonize, normalize                         comparable reflectance, whatever the sensor
     estimate_shift, correct_shift                two dates that lie apart by part of a pixel
->>>>>>> dates
     make_grid, regrid, stack_scenes              several dates on one grid
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask                       which clusters are water, and why

@@ -177,7 +177,7 @@ def open_scene(
     if isinstance(source, str | Path):
         text = str(source)
         if is_safe(text):
-            _check_named(band_names, "Sentinel-2")
+            _check_named(band_names, "Sentinel-2 product")
             _check_gridless(grid, source)
             return open_safe(text, resolution=resolution, **shared, **lazily)
     if resolution is not None:
@@ -188,7 +188,7 @@ def open_scene(
             remedy="Open it as it is, and use regrid(…) with a grid from make_grid(resolution=…).",
         )
     if is_stac(source) and not is_product_metadata(source):
-        _check_named(band_names, "STAC")
+        _check_named(band_names, "STAC item")
         from strandline.scenes.stac.load import open_items
 
         return open_items(source, **shared, **lazily, grid=grid)
@@ -212,7 +212,7 @@ def open_scene(
             scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
             return scene
         if is_product(text) and band_files(text, platform) is None:
-            _check_named(band_names, "Landsat")
+            _check_named(band_names, "Landsat product")
             return open_bundle(text, **shared, **lazily)
     stored = _read(source, shared, band_names, lazily)
     return _scene(stored, **shared)
@@ -226,7 +226,7 @@ def is_product_metadata(source: Any) -> bool:
 def _check_named(band_names: Sequence[str] | None, kind: str) -> None:
     if band_names is not None:
         raise ConfigurationError(
-            f"A {kind} product names its bands itself.",
+            f"A {kind} names its bands itself.",
             got="band_names",
             remedy="Leave band_names out, and pick with bands=….",
         )

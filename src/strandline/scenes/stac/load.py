@@ -80,8 +80,8 @@ def open_items(
     ----------
     source : str, Path, pystac.Item, mapping, or collection of items
         As `items_of` of `source.py` takes them.
-    bands, reflectance, scale, offset, nodata, platform, time, crs, mask, chunks, \
-storage_options, cache
+    bands, reflectance, scale, offset, nodata, platform, time, crs, mask, chunks, storage_options,
+    cache
         As for `strandline.open_scene`.
     grid : GeoBox, optional
         Where to read: each pixel gets the number stored below its centre. By default the grid
@@ -355,7 +355,7 @@ def _planes(
         geobox=target,
         chunks={"y": rows, "x": columns},
         groupby="id",
-        driver=StacDriver(promises, storage_options),
+        driver=StacDriver(promises, storage_options or {}),
         fail_on_error=True,
     )
     return [loaded[name].data[0] for name in bands]
