@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from strandline.scenes.stac.service import needing_packages
+from strandline.errors import UnreachableSourceError
+from strandline.scenes.stac.service import needing_packages, unsigned_text
 
 _BLOBS = ".blob.core.windows.net"
 _S3_OPTIONS = {"key", "secret", "token", "profile", "requester_pays", "endpoint_url", "anon"}
@@ -58,10 +59,24 @@ def signed(href: str) -> str:
     -------
     str
         Good for less than an hour.
+
+    Raises
+    ------
+    UnreachableSourceError
+        If the service gives no signature.
+    MissingDependencyError
+        If the package ``planetary-computer`` is not installed.
     """
     if not urlsplit(href).netloc.endswith(_BLOBS):
         return href
     with needing_packages():
         import planetary_computer  # type: ignore[import-untyped]  # no type information
-    address: str = planetary_computer.sign_url(href)
+    try:
+        address: str = planetary_computer.sign_url(href)
+    except Exception as error:  # of its web client
+        raise UnreachableSourceError(
+            f"The Planetary Computer gave no signature for {href!r}.",
+            got=unsigned_text(str(error).splitlines()[0] if str(error) else type(error).__name__),
+            remedy="Check the network, or try later.",
+        ) from error
     return address

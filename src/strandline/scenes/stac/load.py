@@ -7,8 +7,9 @@ different bands, factors or offsets can lie in one mosaic.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -184,23 +185,31 @@ def _plan(
             remedy="Leave mask out.",
         )
     kinds += ["qa_radsat"] if "qa_radsat" in item.quality else []
-    bands = {name: _complete(item.bands[name], storage_options, cache) for name in names}
-    quality = {kind: _complete(item.quality[kind], storage_options, cache) for kind in kinds}
+    sign = signed if item.planetary_computer else str
+    complete = partial(_complete, storage_options=storage_options, cache=cache, sign=sign)
+    bands = {name: complete(item.bands[name]) for name in names}
+    quality = {kind: complete(item.quality[kind]) for kind in kinds}
     return _Plan(item, bands, quality)
 
 
-def _complete(layer: Layer, storage_options: Mapping[str, Any] | None, cache: Cache) -> Layer:
+def _complete(
+    layer: Layer,
+    *,
+    storage_options: Mapping[str, Any] | None,
+    cache: Cache,
+    sign: Callable[[str], str],
+) -> Layer:
     """Ask the file itself for what the item does not say, and settle what stands for no value."""
     href = best_address(layer.href, layer.alternates, storage_options)
     if cache:
-        href = local_copy(signed(href), storage_options=storage_options, cache=cache)
+        href = local_copy(sign(href), storage_options=storage_options, cache=cache)
     layer = replace(layer, href=href)
     fill = layer.nodata
     if fill is None and layer.factors.invalid:
         fill = layer.factors.invalid[0]
     dtype, grid = layer.dtype, layer.grid
     if grid is None or dtype is None:
-        header = _header(layer, storage_options)
+        header = read_header(href, storage_options=storage_options, address=sign(href))
         grid, dtype = header.geobox, header.dtype
         if fill is None and header.nodata[layer.index - 1] is not None:
             fill = header.nodata[layer.index - 1]
@@ -227,10 +236,6 @@ def _complete(layer: Layer, storage_options: Mapping[str, Any] | None, cache: Ca
         nodata=float(fill),
         factors=replace(layer.factors, invalid=invalid),
     )
-
-
-def _header(layer: Layer, storage_options: Mapping[str, Any] | None) -> Any:
-    return read_header(layer.href, storage_options=storage_options, address=signed(layer.href))
 
 
 def _beyond(kind: np.dtype[Any]) -> tuple[np.dtype[Any], float]:

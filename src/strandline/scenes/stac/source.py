@@ -39,9 +39,7 @@ def is_stac(source: Any) -> bool:
 
 def _is_item(thing: Any) -> bool:
     if isinstance(thing, Mapping):
-        return thing.get("type") in ("Feature", "FeatureCollection") and "stac_version" in str(
-            thing.keys()
-        ) + str((thing.get("features") or [{}])[0] if thing.get("features") else "")
+        return thing.get("type") in ("Feature", "FeatureCollection")
     return type(thing).__module__.partition(".")[0] == "pystac" and hasattr(thing, "assets")
 
 
