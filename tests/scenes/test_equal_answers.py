@@ -39,7 +39,7 @@ def stored_again(folder: Path, target: Path) -> dict[str, object]:
         name: value for name, value in stored.attrs.items() if name in ("platform", "source")
     }
     dataset.to_netcdf(target / "scene.nc")
-    dataset.chunk(64).to_zarr(target / "scene.zarr")
+    dataset.chunk(64).to_zarr(target / "scene.zarr", consolidated=False)
     (target / "catalog.yml").write_text(
         "sources:\n"
         "  scene:\n"
@@ -75,7 +75,7 @@ def product(request, tmp_path_factory) -> Path:
 
 
 def test_the_same_scene_in_every_form_gives_the_same_numbers(product, tmp_path):
-    expected = sl.open_scene(product, mask=["fill"])
+    expected = sl.open_scene(product, mask=())
     assert np.isfinite(expected.values).mean() > 0.5
     forms = stored_again(product, tmp_path)
     root = tmp_path
@@ -85,9 +85,8 @@ def test_the_same_scene_in_every_form_gives_the_same_numbers(product, tmp_path):
         forms["STAC item"] = item_of_product(folder, site.url_of)
         forms["STAC item of files"] = item_of_product(folder, str)
         forms["COG over HTTP"] = [site.url_of(path) for path in sorted(folder.glob("*_SR_B*.TIF"))]
-        forms["product over HTTP"] = site.url_of(next(folder.glob("*_MTL.txt")))
         for form, source in forms.items():
-            scene = sl.open_scene(source, mask=["fill"])
+            scene = sl.open_scene(source, mask=())
             assert scene["band"].values.tolist() == expected["band"].values.tolist(), form
             assert scene.odc.geobox == expected.odc.geobox, form
             assert scene.dtype == np.float32, form

@@ -174,23 +174,11 @@ def open_scene(
         "storage_options": storage_options,
         "cache": cache,
     }
-    if is_stac(source) and not is_product_metadata(source):
-        _check_named(band_names, "STAC item")
-        from strandline.scenes.stac.load import open_items
-
-        return open_items(source, **shared, **lazily, grid=grid)
-    if grid is not None:
-        raise ConfigurationError(
-            "Only STAC items are read on a grid of the caller's.",
-            got=f"grid, with {type(source).__name__} {str(source)[:60]!r}"
-            if isinstance(source, str | Path)
-            else f"grid, with {type(source).__name__}",
-            remedy="Open the scene without grid=…, and use regrid(scene, grid): it stays lazy.",
-        )
     if isinstance(source, str | Path):
         text = str(source)
         if is_safe(text):
             _check_named(band_names, "Sentinel-2 product")
+            _check_gridless(grid, source)
             return open_safe(text, resolution=resolution, **shared, **lazily)
     if resolution is not None:
         raise ConfigurationError(
@@ -199,6 +187,12 @@ def open_scene(
             got=f"resolution={resolution!r} with another source",
             remedy="Open it as it is, and use regrid(…) with a grid from make_grid(resolution=…).",
         )
+    if is_stac(source) and not is_product_metadata(source):
+        _check_named(band_names, "STAC item")
+        from strandline.scenes.stac.load import open_items
+
+        return open_items(source, **shared, **lazily, grid=grid)
+    _check_gridless(grid, source)
     if isinstance(source, str | Path):
         if not text.strip():
             raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
@@ -224,6 +218,11 @@ def open_scene(
     return _scene(stored, **shared)
 
 
+def is_product_metadata(source: Any) -> bool:
+    """Whether a source is the path of a product's own metadata, which may be JSON too."""
+    return isinstance(source, str | Path) and is_metadata(str(source))
+
+
 def _check_named(band_names: Sequence[str] | None, kind: str) -> None:
     if band_names is not None:
         raise ConfigurationError(
@@ -233,9 +232,14 @@ def _check_named(band_names: Sequence[str] | None, kind: str) -> None:
         )
 
 
-def is_product_metadata(source: Any) -> bool:
-    """Whether a source is the path of a product's own metadata, which may be JSON too."""
-    return isinstance(source, str | Path) and is_metadata(str(source))
+def _check_gridless(grid: object, source: object) -> None:
+    if grid is not None:
+        named = f" {str(source)[:60]!r}" if isinstance(source, str | Path) else ""
+        raise ConfigurationError(
+            "Only STAC items are read on a grid of the caller's.",
+            got=f"grid, with {type(source).__name__}{named}",
+            remedy="Open the scene without grid=…, and use regrid(scene, grid): it stays lazy.",
+        )
 
 
 def _named(band_names: Sequence[str] | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ from strandline.scenes.access import ATTEMPTS, Result, not_found, of_raster, pat
 from strandline.scenes.chunking import Chunks, chunk_shape
 from strandline.scenes.nesting import Nesting, blank_for, finest, nest, spread
 from strandline.scenes.redaction import redact_url
-from strandline.scenes.storage import Access, check_local, needs_package
+from strandline.scenes.storage import Access, check_local, gdal_path, needs_package
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,10 @@ def read_header(
     ...
     strandline.errors.SourceNotFoundError: There is no file 'nowhere.tif'. ...
     """
-    access = Access.to(address or url, storage_options, shown=str(url)).anew()
-    return _tried(access, partial(_header, access))
+    access = Access.to(url, storage_options)
+    if address is not None:
+        access = replace(access, path=gdal_path(address))
+    return _tried(access, partial(_header, access.anew()))
 
 
 def _header(access: Access, _: int) -> RasterHeader:
@@ -448,31 +450,30 @@ def _tried(access: Access, action: Callable[[int], Result]) -> Result:
     return patiently(action, attempts=ATTEMPTS if told is None else int(told) + 1)
 
 
-@contextmanager
-def read_raster(access: Access, read: Callable[[DatasetReader], Result]) -> Result:
-    """Open one file and read from it, again where a server failed; inside a task or outside.
+def with_raster(access: Access, action: Callable[[DatasetReader], Result]) -> Result:
+    """Do something with an opened raster, again where a server failed; in a task or elsewhere.
 
     Parameters
     ----------
     access : Access
-        Of the file.
-    read : callable
-        Is given the open dataset.
+        How to reach it.
+    action : callable
+        Takes the opened raster.
 
     Returns
     -------
     object
-        What `read` returns.
+        What `action` returns.
 
     Raises
     ------
-    SourceNotFoundError, AccessDeniedError, UnreachableSourceError, UnreadableSourceError
-        Also for what fails inside `read`.
+    SceneError
+        Of the kind that says why it could not be read.
     """
 
     def attempt(number: int) -> Result:
         with _opened(access.anew() if number else access, quiet=True) as dataset:
-            return read(dataset)
+            return action(dataset)
 
     return _tried(access, attempt)
 

@@ -57,7 +57,7 @@ def test_opening_asks_for_no_pixels_and_no_files(site, items):
 
 def test_only_the_bytes_of_the_window_are_sent(site, items):
     scene = sl.open_scene(items["2017-10-22"], bands=["green"], mask=(), chunks=64)
-    scene[0, :64, :64].compute()
+    scene.data[0, :64, :64].compute()
     assert {path.rsplit("_", 1)[1] for path in site.sent} == {"B3.TIF"}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.loader import RioDriver
 from odc.loader.types import RasterLoadParams, RasterSource
-from rasterio.io import DatasetReader
 
-from strandline.errors import GridMismatchError, MetadataError
-from strandline.scenes.raster import read_raster, short_crs
+from strandline.errors import GridMismatchError, MetadataError, SceneError
+from strandline.scenes.raster import short_crs, with_raster
 from strandline.scenes.stac.access import signed
 from strandline.scenes.stac.sampling import Slices, describe_grid, needed, picked, same_grid
-from strandline.scenes.storage import Access
+from strandline.scenes.storage import Access, gdal_path
 
 
 @dataclass(frozen=True)
@@ -45,20 +44,22 @@ class StacDriver(RioDriver):
     ----------
     promises : mapping of str to Promise
         By address of the file.
-    options : mapping
-        Storage options, as fsspec takes them.
+    storage_options : mapping or None
+        As for `strandline.open_scene`.
     """
 
-    def __init__(self, promises: Mapping[str, Promise], options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, promises: Mapping[str, Promise], storage_options: Mapping[str, Any] | None
+    ) -> None:
         super().__init__()
         self.promises = dict(promises)
-        self.options = dict(options)
+        self.storage_options = dict(storage_options or {})
 
     def __dask_tokenize__(self) -> object:
         return (
             "StacDriver",
             sorted((href, str(promise)) for href, promise in self.promises.items()),
-            sorted(self.options.items()),
+            sorted((name, str(value)) for name, value in self.storage_options.items()),
         )
 
     def capture_env(self) -> dict[str, Any]:
@@ -74,7 +75,7 @@ class StacDriver(RioDriver):
         self, src: RasterSource, ctx: Any
     ) -> StacReader:
         """Make the reader of one band of one file."""
-        return StacReader(src.uri, src.band, self.promises[src.uri], self.options)
+        return StacReader(src.uri, src.band, self.promises[src.uri], self.storage_options)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class StacReader:
     href: str
     index: int
     promise: Promise
-    options: Mapping[str, Any]
+    storage_options: Mapping[str, Any]
 
     def read(
         self,
@@ -103,20 +104,26 @@ class StacReader:
         """
         del cfg, dst, selection
         promise = self.promise
-        address = signed(self.href) if promise.sign else self.href
-        access = Access.to(address, self.options, shown=self.href)
-        return read_raster(access, partial(self._window, dst_geobox))
+        access = Access.to(self.href, self.storage_options)
+        if promise.sign:
+            access = replace(access, path=gdal_path(signed(self.href)))
+        try:
+            return with_raster(access, partial(self._read, target=dst_geobox))
+        except SceneError as error:
+            if promise.sign:
+                raise error from None  # what lies beneath may show the signature
+            raise
 
-    def _window(self, onto: GeoBox, dataset: DatasetReader) -> tuple[Slices, NDArray[Any]]:
-        promise, grid = self.promise, _grid_of(dataset)
+    def _read(self, dataset: Any, target: GeoBox) -> tuple[Slices, NDArray[Any]]:
+        promise = self.promise
+        grid = _grid_of(dataset)
         self._check(dataset, grid)
-        place, window, pick = needed(grid, onto)
+        place, window, pick = needed(grid, target)
         if window is None:
             return place, np.empty((0, 0), promise.dtype)
-        values: NDArray[Any] = dataset.read(
-            self.index,
-            window=((window[0].start, window[0].stop), (window[1].start, window[1].stop)),
-        )
+        rows, columns = window
+        bounds = ((rows.start, rows.stop), (columns.start, columns.stop))
+        values: NDArray[Any] = dataset.read(self.index, window=bounds)
         own = dataset.nodatavals[self.index - 1]
         values = values.astype(promise.dtype, copy=False)
         if own is not None and not _same(own, promise.fill):

@@ -28,9 +28,8 @@ from strandline.scenes.chunking import Chunks, chunk_shape
 from strandline.scenes.quality import (
     DEFAULT_REASONS,
     check_reasons,
-    dropped,
-    not_observed,
-    saturated,
+    merge_flags,
+    quality_flags,
 )
 from strandline.scenes.raster import read_header
 from strandline.scenes.scene import Stored, choose_bands, default_bands, finish, override
@@ -45,6 +44,7 @@ from strandline.scenes.storage import is_url
 if TYPE_CHECKING:
     import pystac
 
+_KINDS = ("qa_pixel", "scl", "qa60")  # quality bands that say what hid the ground
 _BLOCK = (512, 512)  # how cloud-optimised files are usually cut; only sizes of chunks depend on it
 
 
@@ -80,8 +80,8 @@ def open_items(
     ----------
     source : str, Path, pystac.Item, mapping, or collection of items
         As `items_of` of `source.py` takes them.
-    bands, reflectance, scale, offset, nodata, platform, time, crs, mask, chunks, storage_options,
-    cache
+    bands, reflectance, scale, offset, nodata, platform, time, crs, mask, chunks, \
+storage_options, cache
         As for `strandline.open_scene`.
     grid : GeoBox, optional
         Where to read: each pixel gets the number stored below its centre. By default the grid
@@ -111,7 +111,7 @@ def open_items(
     names = _wanted(described, bands, reflectance)
     plans = [_plan(one, names, reasons, storage_options, cache) for one in described]
     target = _target(plans, names, grid)
-    stored = [_read(plan, target, reasons, chunks, storage_options) for plan in plans]
+    stored = [_read(plan, target, chunks, storage_options) for plan in plans]
     sources = " ".join(dict.fromkeys(plan.item.source for plan in plans))
     parts = []
     for one in stored:
@@ -121,7 +121,7 @@ def open_items(
             source=sources,
             time=one.time if time is None else time,
         )
-        parts.append((finish(one, reflectance=reflectance, crs=crs), _covered(one)))
+        parts.append((finish(one, reflectance=reflectance, crs=crs, mask=reasons), _covered(one)))
     return _mosaic(parts)
 
 
@@ -174,22 +174,18 @@ def _plan(
     storage_options: Mapping[str, Any] | None,
     cache: Cache,
 ) -> _Plan:
+    kinds = [kind for kind in _KINDS if kind in item.quality][:1]
     beyond = set(reasons) - {"fill", "saturated"}
-    if beyond and tuple(reasons) != DEFAULT_REASONS and "qa_pixel" not in item.quality:
+    if beyond and tuple(reasons) != DEFAULT_REASONS and not kinds:
         raise MissingBandError(
             f"{item.source!r} has no quality band to find {', '.join(sorted(beyond))} in.",
-            expected="an asset qa_pixel",
+            expected=f"an asset {' or '.join(_KINDS)}",
             got=", ".join(item.quality) or "none",
             remedy="Leave mask out.",
         )
+    kinds += ["qa_radsat"] if "qa_radsat" in item.quality else []
     bands = {name: _complete(item.bands[name], storage_options, cache) for name in names}
-    kinds = ["qa_pixel"] if reasons else []
-    kinds += ["qa_radsat"] if {"saturated", "fill"} & set(reasons) else []
-    quality = {
-        kind: _complete(item.quality[kind], storage_options, cache)
-        for kind in kinds
-        if kind in item.quality
-    }
+    quality = {kind: _complete(item.quality[kind], storage_options, cache) for kind in kinds}
     return _Plan(item, bands, quality)
 
 
@@ -293,7 +289,6 @@ def _union(grids: Sequence[GeoBox]) -> GeoBox:
 def _read(
     plan: _Plan,
     target: GeoBox,
-    reasons: tuple[str, ...],
     chunks: Chunks,
     storage_options: Mapping[str, Any] | None,
 ) -> Stored:
@@ -311,7 +306,6 @@ def _read(
         kind: xr.DataArray(plane, dims=("y", "x"), coords={"y": values["y"], "x": values["x"]})
         for kind, plane in zip(plan.quality, planes[len(names) :], strict=True)
     }
-    unobserved, masked = _unobserved(plan, quality, reasons)
     sensor = plan.item.sensor
     extra = {"platform": plan.item.platform} if sensor is None and plan.item.platform else {}
     return Stored(
@@ -321,8 +315,7 @@ def _read(
         sensor=sensor,
         level=plan.item.level,
         time=plan.item.time,
-        unobserved=unobserved,
-        masked=masked,
+        quality=_flags(plan, quality),
         extra=extra,
     )
 
@@ -362,7 +355,7 @@ def _planes(
         geobox=target,
         chunks={"y": rows, "x": columns},
         groupby="id",
-        driver=StacDriver(promises, storage_options or {}),
+        driver=StacDriver(promises, storage_options),
         fail_on_error=True,
     )
     return [loaded[name].data[0] for name in bands]
@@ -397,31 +390,16 @@ def _stand_in(item: Described, layers: Sequence[Layer]) -> pystac.Item:
     return stand_in
 
 
-def _unobserved(
-    plan: _Plan, quality: Mapping[str, xr.DataArray], reasons: tuple[str, ...]
-) -> tuple[xr.DataArray | None, tuple[str, ...]]:
-    """Pixels to leave out, from the item's quality bands."""
+def _flags(plan: _Plan, quality: Mapping[str, xr.DataArray]) -> xr.DataArray | None:
+    """Make flags of whatever quality bands the item has."""
     sensor = plan.item.sensor
     instrument = sensor.instrument if sensor else None
-    flags = []
-    if "qa_pixel" in quality:
-        flags.append(
-            not_observed(quality["qa_pixel"], "qa_pixel", instrument=instrument, reasons=reasons)
-        )
-    if "qa_radsat" in quality and sensor is not None:
-        radsat = quality["qa_radsat"]
-        if "saturated" in reasons:
-            numbers = [number for name in plan.bands if (number := sensor.number(name))]
-            flags.append(saturated(radsat, numbers, "qa_radsat"))
-        if "fill" in reasons and instrument in ("tm", "etm"):
-            flags.append(dropped(radsat))
-    if not flags:
-        return None, ()
-    result = flags[0]
-    for flag in flags[1:]:
-        result = result | flag
-    told = reasons if "qa_pixel" in quality else tuple({"saturated"} & set(reasons))
-    return result, told
+    numbers = [number for name in plan.bands if sensor and (number := sensor.number(name))]
+    flags = [
+        quality_flags(qa, kind, instrument=instrument, numbers=numbers)
+        for kind, qa in quality.items()
+    ]
+    return merge_flags(*flags) if flags else None
 
 
 def _covered(stored: Stored) -> xr.DataArray:
@@ -440,16 +418,27 @@ def _covered(stored: Stored) -> xr.DataArray:
 
 
 def _mosaic(parts: Sequence[tuple[xr.DataArray, xr.DataArray]]) -> xr.DataArray:
-    """Put the tiles of a pass together; where they overlap all bands are the first one's."""
-    scene, covered = parts[0]
+    """Put the tiles of a pass together; where they overlap, all bands are the first one's."""
+    first, covered = parts[0]
     if len(parts) == 1:
-        return scene
-    attrs, encoding, name = scene.attrs, scene.encoding, scene.name
-    moment = min(part.coords["time"].values for part, _ in parts)
-    for other, there in parts[1:]:
-        other = other.assign_coords(time=scene.coords["time"])
-        scene = scene.where(covered, other).transpose("band", "y", "x")
-        covered = covered | there
-    scene = scene.assign_coords(time=moment)
-    scene.attrs, scene.encoding, scene.name = attrs, encoding, name
-    return scene
+        return first
+    flagged = all("quality" in scene.coords for scene, _ in parts)
+    values, flags = first.variable, first.coords["quality"].variable if flagged else None
+    there = covered.variable
+    for scene, holds in parts[1:]:
+        values = values.where(there, scene.variable)
+        if flags is not None:
+            other = scene.coords["quality"].variable
+            flags = flags.where(there, other).astype(np.uint8)  # type: ignore[no-untyped-call]  # untyped library
+        there = there | holds.variable
+    coords = {name: first.coords[name] for name in ("band", "y", "x", "spatial_ref")}
+    times = [scene.coords["time"].values for scene, _ in parts if "time" in scene.coords]
+    if times:
+        coords["time"] = xr.DataArray(min(times))
+    if flags is not None:
+        coords["quality"] = xr.DataArray(flags, attrs=first.coords["quality"].attrs)
+    mosaic = xr.DataArray(
+        values.transpose("band", "y", "x"), coords=coords, name=first.name, attrs=first.attrs
+    )
+    mosaic.encoding = dict(first.encoding)
+    return mosaic

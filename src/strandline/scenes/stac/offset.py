@@ -17,11 +17,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from strandline.errors import ScaleError
+from strandline.scenes.sentinel.factors import BASELINE_OFFSET, QUANTIFICATION, has_offset
 
 if TYPE_CHECKING:
     import pystac
 
-ADDED = -0.1
+ADDED = BASELINE_OFFSET / QUANTIFICATION
 """What baseline 04.00 and later add to reflectance, to be taken off."""
 
 _APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
@@ -74,11 +75,11 @@ def stac_offset(item: pystac.Item, band: Mapping[str, Any] | None = None) -> flo
         return 0.0
     baseline = _baseline(item)
     if applied is False and baseline is not None:
-        return ADDED if baseline >= 4 else 0.0
+        return ADDED if has_offset(baseline) else 0.0
     if band is not None and isinstance(band.get("offset"), int | float):
         return float(band["offset"])
     if baseline is not None:
-        return ADDED if baseline >= 4 else 0.0
+        return ADDED if has_offset(baseline) else 0.0
     raise ScaleError(
         f"Whether the numbers of the Sentinel-2 item {item.id!r} carry an offset is unknown.",
         expected="s2:processing_baseline, an offset of its bands, or the product's name",
@@ -87,14 +88,14 @@ def stac_offset(item: pystac.Item, band: Mapping[str, Any] | None = None) -> flo
     )
 
 
-def _baseline(item: pystac.Item) -> float | None:
+def _baseline(item: pystac.Item) -> str | None:
     properties = item.properties
     for name in _BASELINE:
-        found = re.fullmatch(r"\s*(\d\d?)\.?(\d\d)\s*", str(properties.get(name, "")))
+        text = str(properties.get(name, "")).strip()
+        if re.fullmatch(r"N?\d\d\.?\d\d", text):
+            return text
+    for named in (properties.get("s2:product_uri"), properties.get("title"), item.id):
+        found = re.search(r"_MSIL[12][AC]_\d{8}T\d{6}_(N\d{4})_", str(named or ""))
         if found:
-            return float(f"{found[1]}.{found[2]}")
-    for text in (properties.get("s2:product_uri"), properties.get("title"), item.id):
-        found = re.search(r"_MSIL[12][AC]_\d{8}T\d{6}_N(\d\d)(\d\d)_", str(text or ""))
-        if found:
-            return float(f"{found[1]}.{found[2]}")
+            return found[1]
     return None
