@@ -3,6 +3,7 @@
 The stages, in their order; each takes what the one before returns:
 
     open_scene, open_catalog, simulate_scene     a scene: reflectance by band, y, x
+    count_quality, quality_table                 what was not observed, and why
     make_grid, regrid, stack_scenes              several dates on one grid
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask                       which clusters are water, and why
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from strandline.prepare import standardize as standardize
     from strandline.prepare import to_image as to_image
     from strandline.prepare import to_samples as to_samples
+    from strandline.scenes import count_quality as count_quality
     from strandline.scenes import open_catalog as open_catalog
     from strandline.scenes import open_scene as open_scene
+    from strandline.scenes import quality_table as quality_table
     from strandline.scenes import simulate_scene as simulate_scene
     from strandline.segmentation import segment as segment
     from strandline.show.report import report as report
@@ -53,6 +56,8 @@ _HOMES = {
     "SpectralClustering": "strandline.spectral",
     "StudyConfig": "strandline.study",
     "areas": "strandline.change",
+    "count_quality": "strandline.scenes",
+    "quality_table": "strandline.scenes",
     "compare": "strandline.change",
     "find_water": "strandline.water",
     "load_model": "strandline.export.model",

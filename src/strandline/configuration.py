@@ -61,6 +61,9 @@ class StudyConfig(BaseModel):
         As for `strandline.segment`.
     mask : list of str, optional
         Reasons for which a pixel counts as not observed. Default: the usual ones.
+    conflicts : {"quality", "spectrum"}
+        Who wins where the quality band and the spectrum contradict each other, as for
+        `strandline.open_scene`.
     water_at : (float, float), optional
         Longitude and latitude of a point in the water.
     water_labels : list of int, optional
@@ -89,6 +92,7 @@ class StudyConfig(BaseModel):
     standardize: Literal["global", "band", "robust"] = "band"
     seed: int = Field(default=0, ge=0, lt=2**32)
     mask: list[str] | None = None
+    conflicts: Literal["quality", "spectrum"] = "quality"
     water_at: tuple[float, float] | None = None
     water_labels: list[int] | None = None
 

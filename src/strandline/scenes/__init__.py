@@ -4,11 +4,13 @@
 `landsat/` knows Landsat products, `files.py` plain rasters,
 and `datasets.py` NetCDF, Zarr and arrays in memory. `sensors.py` names the
 bands, `reflectance.py` scales them once, `quality.py` says which pixels were
-observed, and `scene.py` puts the result together.
+observed and why others were not, `conflicts.py` where the spectrum contradicts that,
+`counts.py` how many they are, and `scene.py` puts the result together.
 """
 
 from strandline.scenes.catalog import open_catalog
+from strandline.scenes.counts import count_quality, quality_table
 from strandline.scenes.open import open_scene
 from strandline.scenes.simulate import simulate_scene
 
-__all__ = ["open_catalog", "open_scene", "simulate_scene"]
+__all__ = ["count_quality", "open_catalog", "open_scene", "quality_table", "simulate_scene"]

@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import assign_crs, xr_coords
 
 from strandline.errors import ConfigurationError, MissingBandError, MissingCRSError, ScaleError
+from strandline.scenes.conflicts import check_winner, hidden_by_spectrum, mark_conflicts
 from strandline.scenes.quality import (
     DEFAULT_REASONS,
     REASONS,
@@ -194,6 +195,7 @@ def finish(
     reflectance: bool,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
 ) -> xr.DataArray:
     """Make the scene.
 
@@ -207,6 +209,9 @@ def finish(
         For sources that have none.
     mask : iterable of str
         Reasons for which pixels count as not observed, as far as the source can tell them.
+    conflicts : {"quality", "spectrum"}
+        Who wins where flags and spectrum contradict each other; see
+        `strandline.scenes.conflicts`.
 
     Returns
     -------
@@ -233,11 +238,8 @@ def finish(
     scene = convert(values, stored.factors)
     flags = None if stored.quality is None else _placed_flags(stored.quality)
     if flags is not None:
-        hidden = _to_mask(flags, mask)
-        if hidden:
-            scene = scene.where(~not_observed(flags, hidden))
-        before = str(flags.attrs.get("masked", "")).split()
-        flags.attrs["masked"] = " ".join(check_reasons([*before, *hidden]))
+        winner = check_winner(conflicts)
+        scene, flags = _masked(scene, flags, check_reasons(mask), winner, measured=reflectance)
     coords: dict[str, Any] = {"band": np.asarray(names, dtype=str)}
     if stored.time is not None:
         coords["time"] = as_time(stored.time)
@@ -247,7 +249,7 @@ def finish(
     scene = scene.drop_vars([name for name in scene.coords if name not in keep])
     scene.attrs = _attributes(stored, reflectance)
     if flags is not None:
-        scene = scene.assign_coords(quality=flags.copy(data=_apart(flags.data)))
+        scene = scene.assign_coords(quality=flags)
         scene.attrs["masked"] = flags.attrs["masked"]
     scene.encoding = {"grid_mapping": "spatial_ref"}
     scene.name = "reflectance" if reflectance else "stored_number"
@@ -274,6 +276,36 @@ def _placed_flags(quality: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(flags.data, dims=("y", "x"), attrs=attrs)
 
 
+def _masked(
+    scene: xr.DataArray,
+    flags: xr.DataArray,
+    reasons: tuple[str, ...],
+    winner: str,
+    *,
+    measured: bool,
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mask what was not observed; give the flags as they shall travel with the scene."""
+    hidden = _to_mask(flags, reasons)
+    before = flags.attrs.get("masked")
+    if winner == "spectrum" and flags.attrs.get("winner") != winner:
+        if before is not None or not measured:
+            raise ConfigurationError(
+                "The spectrum cannot win over the quality band here.",
+                expected="reflectance that has not been masked yet",
+                got="stored numbers" if before is None else "a scene that was masked before",
+                remedy="Leave conflicts='spectrum' out, or open the product that it comes from.",
+            )
+        scene, unmasked = scene.where(~hidden_by_spectrum(flags, scene, hidden)), scene
+    else:
+        scene, unmasked = scene.where(~not_observed(flags, hidden)) if hidden else scene, scene
+    carried = flags.copy(data=_apart(flags.data))
+    if before is None and measured:
+        carried = mark_conflicts(carried, unmasked)
+        carried.attrs["winner"] = winner
+    carried.attrs["masked"] = " ".join(check_reasons([*str(before or "").split(), *hidden]))
+    return scene, carried
+
+
 def _apart(data: Any) -> Any:
     """Give lazy flags a layer of their own.
 
@@ -285,9 +317,8 @@ def _apart(data: Any) -> Any:
     return data.map_blocks(np.asarray, dtype=np.uint8, meta=np.empty((0, 0), np.uint8))
 
 
-def _to_mask(flags: xr.DataArray, mask: Iterable[str]) -> tuple[str, ...]:
+def _to_mask(flags: xr.DataArray, reasons: tuple[str, ...]) -> tuple[str, ...]:
     """Choose the reasons to mask by: those asked for that the flags can tell."""
-    reasons = check_reasons(mask)
     if "masked" in flags.attrs and reasons == DEFAULT_REASONS:
         return ()  # a scene of ours that comes back from a file has been masked as was wished
     return tuple(reason for reason in reasons if reason in told_reasons(flags))

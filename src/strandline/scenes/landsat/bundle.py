@@ -41,6 +41,7 @@ def open_bundle(
     time: Any = None,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> xr.DataArray:
@@ -58,6 +59,8 @@ def open_bundle(
         Take the place of what the product says, or say what it does not.
     mask : iterable of str
         Reasons for which pixels count as not observed; see :mod:`strandline.scenes.quality`.
+    conflicts : {"quality", "spectrum"}
+        Who wins where they contradict each other; see :mod:`strandline.scenes.conflicts`.
     chunks, storage_options : optional
         As for :func:`strandline.scenes.raster.read_bands`.
 
@@ -101,7 +104,7 @@ def open_bundle(
         time=product.time if time is None else time,
         quality=_flags(product, names, values, reasons, storage_options),
     )
-    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons)
+    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
 
 
 def _wanted(product: Product, bands: Iterable[str] | None, reflectance: bool) -> list[str]:
