@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,20 @@ from odc.geo.xr import assign_crs
 from strandline.errors import (
     MissingBandError,
     MissingDependencyError,
+    SceneError,
     SourceNotFoundError,
     UnknownProductError,
     UnreadableSourceError,
 )
+from strandline.scenes.access import asking
+from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.chunking import Chunks, chunk_shape
-from strandline.scenes.patterns import listing_options
 from strandline.scenes.quality import are_flags, quality_flags
 from strandline.scenes.raster import short_crs
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.scene import Stored
 from strandline.scenes.sensors import SENSORS, Sensor, band_name, find_sensor
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import is_url, listing_options
 
 _PLANES = (
     ("y", "x"),
@@ -38,7 +41,9 @@ _QUALITY = ("qa_pixel", "bqa", "pixel_qa", "scl", "qa60")
 _NOT_BANDS = ("qa_radsat", "radsat_qa", "qa_aerosol", "sr_qa_aerosol", "cloud_qa")
 
 
-def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None) -> xr.Dataset:
+def read_dataset(
+    path: str, *, storage_options: Mapping[str, Any] | None = None, cache: Cache = None
+) -> xr.Dataset:
     """Open a NetCDF file or a Zarr store, lazily and as it is stored.
 
     Parameters
@@ -47,6 +52,9 @@ def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None)
         Local path or URL.
     storage_options : mapping, optional
         As fsspec takes them.
+    cache : bool or path-like, optional
+        Where a copy of a remote NetCDF file is kept; None for none. A Zarr store, which is many
+        files, is read in place.
 
     Returns
     -------
@@ -58,12 +66,14 @@ def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None)
     SourceNotFoundError, UnreadableSourceError, MissingDependencyError
         If it is missing or damaged, or nothing is installed that reads it.
     """
+    if not _is_zarr(path):
+        path = local_copy(path, storage_options=storage_options, cache=cache)
     local = not is_url(path)
     plain = path.removeprefix("file://")
     if local and not Path(plain).exists():
         raise SourceNotFoundError(f"There is no file {path!r}.")
     options = {} if local else listing_options(storage_options)
-    zarr = path.rstrip("/").endswith(".zarr") or (local and Path(plain).is_dir())
+    zarr = _is_zarr(path)
     reading: dict[str, Any] = {
         "chunks": "auto",
         "decode_coords": "all",
@@ -80,10 +90,10 @@ def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None)
                 return _in_spectral_order(found)
         if local:
             return xr.open_dataset(plain, **reading)
-        import fsspec
-
-        handle: Any = fsspec.open(path, "rb", **options).open()  # type: ignore[no-untyped-call]  # untyped library
+        handle = asking(path, partial(_handle, path, options))
         return xr.open_dataset(handle, engine="h5netcdf", **reading)
+    except SceneError:
+        raise
     except ImportError as error:
         raise _missing_reader(path, error) from error
     except FileNotFoundError as error:
@@ -97,12 +107,25 @@ def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None)
         ) from error
 
 
+def _is_zarr(path: str) -> bool:
+    named = path.rstrip("/").endswith(".zarr")
+    return named or (not is_url(path) and Path(path.removeprefix("file://")).is_dir())
+
+
+def _handle(path: str, options: Mapping[str, Any]) -> Any:
+    import fsspec
+
+    return fsspec.open(path, "rb", **options).open()  # type: ignore[no-untyped-call]  # untyped library
+
+
 def _in_spectral_order(dataset: xr.Dataset) -> xr.Dataset:
     """Undo the alphabet: a Zarr store does not keep the order of its variables."""
-    order = [band.name for band in SENSORS["landsat-8"].bands]
+    only_msi = {"rededge071", "rededge075", "rededge078", "nir", "nir09"}
+    platform = "sentinel-2a" if only_msi & set(map(str, dataset.data_vars)) else "landsat-8"
+    order = [band.name for band in SENSORS[platform].bands]
 
     def place(name: Hashable) -> int:
-        known = band_name(str(name))
+        known = band_name(str(name), SENSORS[platform])
         return order.index(known) if known in order else len(order)
 
     return dataset[sorted(dataset.data_vars, key=place)]

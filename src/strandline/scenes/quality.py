@@ -65,6 +65,12 @@ _BITS: dict[str, dict[str, tuple[int, int, int]]] = {
         "cloud": (10, 1, 1),
         "cirrus": (11, 1, 1),
     },
+    # MSK_CLASSI has a layer for each; here bit i is layer i.
+    "msk_classi": {
+        "cloud": (0, 1, 1),
+        "cirrus": (1, 1, 1),
+        "snow": (2, 1, 1),
+    },
 }
 _DROPPED = {"bqa": 1, "qa_radsat": 9}  # bit of pixels lost on the way down, TM and ETM+ only
 
@@ -102,7 +108,8 @@ def quality_flags(
         ``"qa_pixel"`` Collection 2; ``"bqa"`` Collection 1 Level 1; ``"pixel_qa"`` Collection 1
         surface reflectance; ``"qa_radsat"`` and ``"radsat_qa"`` saturation in Collection 2 and
         in Collection 1 surface reflectance; ``"scl"`` scene classification of Sentinel-2
-        Level 2A; ``"qa60"`` Sentinel-2's cloud mask.
+        Level 2A; ``"qa60"`` Sentinel-2's cloud mask; ``"msk_classi"`` the three layers that
+        replaced it in baseline 04.00, as bits 0 opaque cloud, 1 cirrus, 2 snow.
     instrument : {"tm", "etm", "oli", "msi"}, optional
         TM and ETM+ have no cirrus band, and only they mark pixels that were lost on the way
         down (they count as fill).

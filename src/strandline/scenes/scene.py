@@ -25,7 +25,7 @@ from strandline.scenes.quality import (
     told_reasons,
 )
 from strandline.scenes.reflectance import Factors, to_float, to_reflectance
-from strandline.scenes.sensors import Sensor, band_name, is_thermal
+from strandline.scenes.sensors import STAND_IN, Sensor, band_name, is_thermal
 
 UNNAMED = re.compile(r"^band[ _]?(\d+)$", re.IGNORECASE)
 """What GDAL and we call a band that nobody named."""
@@ -127,6 +127,8 @@ def choose_bands(
     chosen = []
     for name in asked:
         known = name if name in there else band_name(name, sensor)
+        if known not in there and band_name(name) and STAND_IN.get(str(known)) in there:
+            known = STAND_IN[str(known)]  # asked for by its name; a number means that band alone
         if known not in there:
             raise MissingBandError(
                 f"{source!r} has no band {name!r}.",
@@ -227,7 +229,7 @@ def finish(
         If reflectance cannot be had.
     """
     values = _with_crs(stored, crs)
-    names = [str(name) for name in values["band"].values]
+    names = _shared_names([str(name) for name in values["band"].values], stored.sensor)
     thermal = [name for name in names if is_thermal(name)]
     if reflectance and thermal:
         raise ScaleError(
@@ -254,6 +256,16 @@ def finish(
     scene.encoding = {"grid_mapping": "spatial_ref"}
     scene.name = "reflectance" if reflectance else "stored_number"
     return scene
+
+
+def _shared_names(names: list[str], sensor: Sensor | None) -> list[str]:
+    """Call Sentinel-2's broad near infrared ``nir08`` where the narrow one is not in use.
+
+    Water rules, models and other dates know the near infrared by the name that Landsat's has.
+    """
+    if sensor is None or sensor.instrument != "msi" or "nir08" in names:
+        return names
+    return [STAND_IN["nir"] if name == "nir" else name for name in names]
 
 
 def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:

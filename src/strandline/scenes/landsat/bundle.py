@@ -15,6 +15,7 @@ from typing import Any
 import xarray as xr
 
 from strandline.errors import GridMismatchError, MissingBandError, MissingCRSError
+from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.landsat.product import (
     Product,
@@ -44,13 +45,15 @@ def open_bundle(
     conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
 ) -> xr.DataArray:
     """Open a Landsat product.
 
     Parameters
     ----------
     source : str or Path
-        Folder, ``.tar``, ``.tar.gz``, or path of the MTL file; a folder or MTL file may be a URL.
+        Folder, ``.tar``, ``.tar.gz``, or path of the MTL file; or their URL,
+        of an archive with `cache`.
     bands : iterable of str, optional
         Common names, aliases, or numbers as "B4". By default the reflective 30 m bands.
     reflectance : bool
@@ -61,8 +64,8 @@ def open_bundle(
         Reasons for which pixels count as not observed; see :mod:`strandline.scenes.quality`.
     conflicts : {"quality", "spectrum"}
         Who wins where they contradict each other; see :mod:`strandline.scenes.conflicts`.
-    chunks, storage_options : optional
-        As for :func:`strandline.scenes.raster.read_bands`.
+    chunks, storage_options, cache : optional
+        As for `strandline.open_scene`.
 
     Returns
     -------
@@ -80,7 +83,9 @@ def open_bundle(
     ScaleError
         If the factors are unknown: a Level 1 product without its MTL file.
     """
-    product = describe_product(source, platform=platform, storage_options=storage_options)
+    product = describe_product(
+        source, platform=platform, storage_options=storage_options, cache=cache
+    )
     names = _wanted(product, bands, reflectance)
     paths = product.files.rasters([product.bands[name][1] for name in names])
     values = read_bands(paths, band_names=names, chunks=chunks, storage_options=storage_options)
