@@ -166,6 +166,14 @@ Anonymous = Annotated[
     bool,
     typer.Option("--anonymous", help="Read S3 without credentials.", rich_help_panel=SOURCE),
 ]
+Keep = Annotated[
+    bool,
+    typer.Option(
+        "--cache",
+        help="Keep copies of remote files on this machine (see `strandline cache`).",
+        rich_help_panel=SOURCE,
+    ),
+]
 Scheduler = Annotated[
     str | None,
     typer.Option(
@@ -342,6 +350,7 @@ def segment(
     platform: Platform = None,
     source_crs: SourceCrs = None,
     anonymous: Anonymous = False,
+    cache: Keep = False,
     scheduler: Scheduler = None,
 ) -> None:
     """Cluster one scene by its spectra and map its water."""
@@ -377,10 +386,22 @@ def change(
     platform: Platform = None,
     source_crs: SourceCrs = None,
     anonymous: Anonymous = False,
+    cache: Keep = False,
     scheduler: Scheduler = None,
 ) -> None:
     """Map where water was lost and gained between two scenes."""
     _study([(before, date_before), (after, date_after)], locals())
+
+
+@app.command("cache")
+def show_cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all of it.")] = False,
+) -> None:
+    """Say where copies of remote files and unpacked archives are kept, and how large they are."""
+    from strandline.scenes.cache import cache_folder, cache_size, clear_cache
+
+    size = clear_cache() if clear else cache_size()
+    typer.echo(f"{cache_folder()}: {size / 1e6:.1f} MB{' removed' if clear else ''}")
 
 
 @app.command()
@@ -427,7 +448,13 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
     }
     config = StudyConfig.parse({"scenes": scenes, **_without_none(settings)})
     with _progress() as progress:
-        run_study(config, given["out"], scheduler=given["scheduler"], **progress)
+        run_study(
+            config,
+            given["out"],
+            scheduler=given["scheduler"],
+            cache=given["cache"] or None,
+            **progress,
+        )
     typer.echo(read_summary(given["out"]))
     _say_results(given["out"])
 

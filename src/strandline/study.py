@@ -42,6 +42,7 @@ def run_study(
     out: str | os.PathLike[str],
     *,
     scheduler: str | None = None,
+    cache: bool | str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     on_tile: TileCount | None = None,
 ) -> Path:
@@ -62,6 +63,8 @@ def run_study(
     scheduler : str, optional
         Address of a Dask scheduler, ``tcp://host:port``, whose workers do the work; they have
         to reach the sources of the scenes.
+    cache : bool or path-like, optional
+        Keep copies of remote files, as for `strandline.open_scene`.
     progress : callable, optional
         Called with the name of each stage when it begins.
     on_tile : callable, optional
@@ -107,7 +110,7 @@ def run_study(
     clock = _Clock(progress)
     with workers(scheduler) as client:
         with clock("opening the scenes"):
-            opened = [_open(source, config) for source in config.scenes]
+            opened = [_open(source, config, cache) for source in config.scenes]
             _check_order(opened)
             record = _record_of_inputs(config)
         with work_folder(out, _key(build_record(**record))) as work:
@@ -259,13 +262,15 @@ class _Clock:
         self.seconds[stage] = time.perf_counter() - start
 
 
-def _open(source: SceneSource, config: StudyConfig) -> xr.DataArray:
+def _open(
+    source: SceneSource, config: StudyConfig, cache: bool | str | os.PathLike[str] | None
+) -> xr.DataArray:
     from strandline.scenes import open_scene
 
     options = source.model_dump(exclude={"source"}, exclude_defaults=True)
     if config.mask is not None:
         options["mask"] = config.mask
-    return open_scene(source.source, **options)
+    return open_scene(source.source, cache=cache, **options)
 
 
 def _check_order(opened: list[xr.DataArray]) -> None:
@@ -337,7 +342,7 @@ def _record_of_inputs(config: StudyConfig) -> dict[str, Any]:
 
     inputs = []
     for scene in config.scenes:
-        files = source_files(scene.source, scene.storage_options)
+        files = source_files(scene.source, scene.storage_options, platform=scene.platform)
         inputs += fingerprint(files, storage_options=scene.storage_options)
     return {
         "config": config.model_dump(mode="json", exclude_defaults=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,16 @@ from strandline.errors import (
     UnreadableSourceError,
 )
 from strandline.scenes.archive import is_archive, is_metadata
+from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.files import read_files
 from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
 from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
 from strandline.scenes.scene import Stored, choose_bands, default_bands, finish, override, pick
+from strandline.scenes.sentinel import open_safe
+from strandline.scenes.sentinel.product import band_files
+from strandline.scenes.sentinel.safe import is_safe
 from strandline.scenes.storage import check_local, is_url
 
 _CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
@@ -42,9 +47,11 @@ def open_scene(
     time: Any = None,
     crs: Any = None,
     band_names: Sequence[str] | None = None,
+    resolution: float | None = None,
     mask: Iterable[str] = DEFAULT_REASONS,
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
 ) -> xr.DataArray:
     """Open one acquisition as an array of reflectance.
 
@@ -53,17 +60,24 @@ def open_scene(
     source : str, Path, sequence of them, xarray.DataArray or xarray.Dataset
         - a Landsat product as the U.S. Geological Survey delivers it: its folder, ``.tar``,
           ``.tar.gz``, or the path of its MTL file;
+        - a Sentinel-2 product of Level 1C or 2A: its ``.SAFE`` folder or the zip archive that it
+          comes in;
         - a raster file with several bands, or one file per band: a list, a glob, or a pattern
-          such as ``"LT05_…_sr_band{band}.tif"``;
+          such as ``"LT05_…_sr_band{band}.tif"``; with `platform` given as a Sentinel-2, a folder
+          of its band files;
         - a NetCDF file or a Zarr store;
         - a source of a catalogue: ``"catalog.yml:landsat_5_small"``;
         - an array, or a dataset with one variable per band, that you have already.
 
-        Files may lie on this machine, on S3 (``s3://``), or on a web server.
+        Files may lie on this machine, on S3 (``s3://``), Google (``gs://``) or Azure (``az://``),
+        on a web server, or wherever else fsspec reaches.
     bands : iterable of str, optional
         Which bands, and in which order; common names (``"nir08"``), aliases (``"nir"``), or
         numbers of a known sensor (``"B4"``). By default all reflective bands; of a Landsat
-        product those with 30 m pixels, without the cirrus band.
+        product those with 30 m pixels, without the cirrus band; of a Sentinel-2 product those
+        that every Landsat has too (blue, green, red, nir08, swir16, swir22). Where Sentinel-2's
+        narrow near infrared (B8A) is not among the bands, its broad one (B08) goes by the name
+        ``"nir08"``.
     reflectance : bool
         Whether to turn stored numbers into reflectance. False gives them as they are.
     scale, offset : float, optional
@@ -78,6 +92,9 @@ def open_scene(
         Where the source has none, such as ``"EPSG:32611"``.
     band_names : sequence of str, optional
         Names of all bands in the order of the source, where it does not say.
+    resolution : float, optional
+        Pixel size of a Sentinel-2 product in metres: 10, 20 or 60. By default the finest of its
+        bands; coarser ones have each of their pixels repeated.
     mask : iterable of str
         For which reasons a pixel of a product with quality bands counts as not observed. By
         default fill, dilated_cloud, cloud, cirrus, cloud_shadow, saturated; snow may be added.
@@ -85,6 +102,11 @@ def open_scene(
         Rows and columns per Dask chunk; about 1024 × 1024 by default.
     storage_options : mapping, optional
         For stores: ``{"anon": True}``, ``{"endpoint_url": …}``, ``{"key": …, "secret": …}``.
+    cache : bool or path-like, optional
+        Keep whole copies of the remote files that are needed, in the user's cache folder (True;
+        ``$STRANDLINE_CACHE`` names another) or in a folder. They are made when the scene is
+        opened, continued if they were interrupted, and made anew when the source has changed.
+        By default only the parts of files that are needed are read, each time.
 
     Returns
     -------
@@ -100,6 +122,8 @@ def open_scene(
         If nothing is there.
     UnreadableSourceError
         If it is truncated or damaged; damaged pixels raise it when they are computed.
+    AccessDeniedError, UnreachableSourceError
+        If its owner refuses, or no server answers, also when asked again.
     UnknownProductError, MetadataError
         If it is nothing we know, or its metadata is incomplete.
     MissingBandError
@@ -135,9 +159,25 @@ def open_scene(
         "crs": crs,
         "mask": check_reasons(mask),
     }
-    lazily: dict[str, Any] = {"chunks": chunks, "storage_options": storage_options}
+    lazily: dict[str, Any] = {
+        "chunks": chunks,
+        "storage_options": storage_options,
+        "cache": cache,
+    }
     if isinstance(source, str | Path):
         text = str(source)
+        check_local(text)
+        if is_safe(text):
+            _check_named(band_names, "Sentinel-2")
+            return open_safe(text, resolution=resolution, **shared, **lazily)
+    if resolution is not None:
+        raise ConfigurationError(
+            "Only a Sentinel-2 product can be opened with another pixel size.",
+            expected="a .SAFE folder or its zip archive",
+            got=f"resolution={resolution!r} with another source",
+            remedy="Open it as it is, and use regrid(…) with a grid from make_grid(resolution=…).",
+        )
+    if isinstance(source, str | Path):
         if not text.strip():
             raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
         if named := split_catalog_source(text):
@@ -154,17 +194,20 @@ def open_scene(
             given = {key: value for key, value in (shared | lazily).items() if value is not None}
             scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
             return scene
-        check_local(text)
-        if is_product(text):
-            if band_names is not None:
-                raise ConfigurationError(
-                    "A Landsat product names its bands itself.",
-                    got="band_names",
-                    remedy="Leave band_names out, and pick with bands=….",
-                )
+        if is_product(text) and band_files(text, platform) is None:
+            _check_named(band_names, "Landsat")
             return open_bundle(text, **shared, **lazily)
     stored = _read(source, shared, band_names, lazily)
     return _scene(stored, **shared)
+
+
+def _check_named(band_names: Sequence[str] | None, kind: str) -> None:
+    if band_names is not None:
+        raise ConfigurationError(
+            f"A {kind} product names its bands itself.",
+            got="band_names",
+            remedy="Leave band_names out, and pick with bands=….",
+        )
 
 
 def _named(band_names: Sequence[str] | None) -> dict[str, Any]:
@@ -219,7 +262,6 @@ def _read(
             label=f"<xarray.{kind}>",
             platform=platform,
             band_names=band_names,
-            reasons=reasons,
             chunks=lazily["chunks"],
         )
     if isinstance(source, str | Path):
@@ -228,14 +270,17 @@ def _read(
             from strandline.scenes.datasets import from_xarray, read_dataset
 
             return from_xarray(
-                read_dataset(text, storage_options=lazily["storage_options"]),
+                read_dataset(
+                    text, storage_options=lazily["storage_options"], cache=lazily["cache"]
+                ),
                 label=text,
                 platform=platform,
                 band_names=band_names,
-                reasons=reasons,
                 chunks=lazily["chunks"],
             )
-        files = match_files(text, storage_options=lazily["storage_options"])
+        files = band_files(text, platform) or match_files(
+            text, storage_options=lazily["storage_options"]
+        )
     elif isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
         files = [MatchedFile(str(one)) for one in source]
         if not files:
@@ -264,7 +309,8 @@ def _read(
             raise
         raise UnknownProductError(
             f"{files[0].url!r} is nothing that Strandline can open.",
-            expected="a Landsat product, a raster file, NetCDF, Zarr, or a catalogue's source",
+            expected="a Landsat or Sentinel-2 product, a raster file, NetCDF, Zarr, or a "
+            "catalogue's source",
             got=f"a file named {Path(files[0].url).name}",
         ) from error
 
@@ -298,21 +344,17 @@ def _scene(
     else:
         chosen = choose_bands(there, bands, stored.sensor, stored.source)
     beyond = [reason for reason in mask if reason not in ("fill", "saturated")]
-    if beyond and mask != DEFAULT_REASONS and stored.unobserved is None:
+    if beyond and mask != DEFAULT_REASONS and stored.quality is None:
         raise MissingBandError(
             f"{stored.source!r} has no quality band to find {', '.join(beyond)} in.",
             remedy="Leave mask out, or open the product's folder with its quality bands.",
         )
     picked = [there.index(name) for name in chosen]
     factors = override([stored.factors[index] for index in picked], scale, offset, nodata)
-    chosen_only = Stored(
+    chosen_only = replace(
+        stored,
         values=pick(stored.values, picked),
         factors=factors,
-        source=stored.source,
-        sensor=stored.sensor,
-        level=stored.level,
         time=stored.time if time is None else time,
-        unobserved=stored.unobserved,
-        masked=stored.masked,
     )
-    return finish(chosen_only, reflectance=reflectance, crs=crs)
+    return finish(chosen_only, reflectance=reflectance, crs=crs, mask=mask)

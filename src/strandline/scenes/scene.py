@@ -23,8 +23,16 @@ from strandline.errors import (
     UnknownProductError,
 )
 from strandline.scenes.contract import check_spectra, check_time, thinned
+from strandline.scenes.quality import (
+    DEFAULT_REASONS,
+    REASONS,
+    check_reasons,
+    flag_attributes,
+    not_observed,
+    told_reasons,
+)
 from strandline.scenes.reflectance import Factors, to_float, to_reflectance
-from strandline.scenes.sensors import Sensor, band_name, is_thermal
+from strandline.scenes.sensors import STAND_IN, Sensor, band_name, is_thermal
 
 UNNAMED = re.compile(r"^band[ _]?(\d+)$", re.IGNORECASE)
 """What GDAL and we call a band that nobody named."""
@@ -48,10 +56,10 @@ class Stored:
         "L1" or "L2", if known.
     time : datetime-like or None
         Of the acquisition, if known.
-    unobserved : array of bool or None
-        Dims (y, x); from the product's quality band.
-    masked : tuple of str
-        The reasons that went into `unobserved`.
+    quality : xarray.DataArray or None
+        Flags from `strandline.scenes.quality.quality_flags`, dims (y, x), lazy where `values` is.
+        An attribute ``masked`` says that the values have been masked already, and by which
+        reasons. None: the source has no quality band.
     extra : dict
         Further attributes for the scene.
     """
@@ -62,8 +70,7 @@ class Stored:
     sensor: Sensor | None = None
     level: str | None = None
     time: Any = None
-    unobserved: Any = None
-    masked: tuple[str, ...] = ()
+    quality: xr.DataArray | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -127,6 +134,8 @@ def choose_bands(
     chosen = []
     for name in asked:
         known = name if name in there else band_name(name, sensor)
+        if known not in there and band_name(name) and STAND_IN.get(str(known)) in there:
+            known = STAND_IN[str(known)]  # asked for by its name; a number means that band alone
         if known not in there:
             raise MissingBandError(
                 f"{source!r} has no band {name!r}.",
@@ -189,12 +198,18 @@ def place(values: xr.DataArray, grid: GeoBox) -> xr.DataArray:
     return bare.assign_coords(xr_coords(grid, dims=("y", "x")))
 
 
-def finish(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArray:
+def finish(
+    stored: Stored,
+    *,
+    reflectance: bool,
+    crs: Any = None,
+    mask: Iterable[str] = DEFAULT_REASONS,
+) -> xr.DataArray:
     """Put the scene together, and check whether it can be: see `strandline.scenes.contract`.
 
     Parameters
     ----------
-    stored, reflectance, crs
+    stored, reflectance, crs, mask
         As for `assemble`.
 
     Returns
@@ -209,7 +224,7 @@ def finish(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArra
     MetadataError
         If its date cannot be.
     """
-    scene = assemble(stored, reflectance=reflectance, crs=crs)
+    scene = assemble(stored, reflectance=reflectance, crs=crs, mask=mask)
     name = repr(stored.source)
     if "time" in scene.coords:
         check_time(scene["time"].values, scene.attrs.get("platform"), name)
@@ -220,7 +235,13 @@ def finish(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArra
     return scene
 
 
-def assemble(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArray:
+def assemble(
+    stored: Stored,
+    *,
+    reflectance: bool,
+    crs: Any = None,
+    mask: Iterable[str] = DEFAULT_REASONS,
+) -> xr.DataArray:
     """Put the scene together.
 
     Parameters
@@ -231,11 +252,14 @@ def assemble(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataAr
         Whether to turn stored numbers into reflectance.
     crs : CRS-like, optional
         For sources that have none.
+    mask : iterable of str
+        Reasons for which pixels count as not observed, as far as the source can tell them.
 
     Returns
     -------
     xarray.DataArray
-        float32, dims (band, y, x); see the data contracts.
+        float32, dims (band, y, x); see the data contracts. With a quality band, its flags are
+        the coordinate ``quality (y, x)``.
 
     Raises
     ------
@@ -246,7 +270,7 @@ def assemble(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataAr
     """
     _check_form(stored)
     values = _with_crs(stored, crs)
-    names = [str(name) for name in values["band"].values]
+    names = _shared_names([str(name) for name in values["band"].values], stored.sensor)
     thermal = [name for name in names if is_thermal(name)]
     if reflectance and thermal:
         raise ScaleError(
@@ -255,8 +279,13 @@ def assemble(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataAr
         )
     convert = to_reflectance if reflectance else to_float
     scene = convert(values, stored.factors)
-    if stored.unobserved is not None:
-        scene = scene.where(~stored.unobserved)
+    flags = None if stored.quality is None else _placed_flags(stored.quality)
+    if flags is not None:
+        hidden = _to_mask(flags, mask)
+        if hidden:
+            scene = scene.where(~not_observed(flags, hidden))
+        before = str(flags.attrs.get("masked", "")).split()
+        flags.attrs["masked"] = " ".join(check_reasons([*before, *hidden]))
     coords: dict[str, Any] = {"band": np.asarray(names, dtype=str)}
     if stored.time is not None:
         coords["time"] = as_time(stored.time)
@@ -265,6 +294,9 @@ def assemble(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataAr
     keep = {"band", "y", "x", "spatial_ref", "time"}
     scene = scene.drop_vars([name for name in scene.coords if name not in keep])
     scene.attrs = _attributes(stored, reflectance)
+    if flags is not None:
+        scene = scene.assign_coords(quality=flags.copy(data=_apart(flags.data)))
+        scene.attrs["masked"] = flags.attrs["masked"]
     scene.encoding = {"grid_mapping": "spatial_ref"}
     scene.name = "reflectance" if reflectance else "stored_number"
     return scene
@@ -288,6 +320,16 @@ def _check_form(stored: Stored) -> None:
         )
 
 
+def _shared_names(names: list[str], sensor: Sensor | None) -> list[str]:
+    """Call Sentinel-2's broad near infrared ``nir08`` where the narrow one is not in use.
+
+    Water rules, models and other dates know the near infrared by the name that Landsat's has.
+    """
+    if sensor is None or sensor.instrument != "msi" or "nir08" in names:
+        return names
+    return [STAND_IN["nir"] if name == "nir" else name for name in names]
+
+
 def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:
     attrs: dict[str, Any] = {}
     if stored.sensor is not None:
@@ -298,9 +340,33 @@ def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:
     attrs["source"] = stored.source
     if reflectance:
         attrs["units"] = "1"
-    if stored.unobserved is not None:
-        attrs["masked"] = " ".join(stored.masked)
     return attrs | stored.extra
+
+
+def _placed_flags(quality: xr.DataArray) -> xr.DataArray:
+    """Leave the flags nothing but their dimensions, so that they fit whatever grid is given."""
+    flags = quality.transpose("y", "x").variable
+    attrs = dict(flags.attrs) if "flag_masks" in flags.attrs else flag_attributes(REASONS)
+    return xr.DataArray(flags.data, dims=("y", "x"), attrs=attrs)
+
+
+def _apart(data: Any) -> Any:
+    """Give lazy flags a layer of their own.
+
+    An array that is a result and at the same time a step towards another one is lost by Dask
+    (2026.8) when it fuses the steps for `distributed.Client.compute`.
+    """
+    if not hasattr(data, "__dask_graph__"):
+        return data
+    return data.map_blocks(np.asarray, dtype=np.uint8, meta=np.empty((0, 0), np.uint8))
+
+
+def _to_mask(flags: xr.DataArray, mask: Iterable[str]) -> tuple[str, ...]:
+    """Choose the reasons to mask by: those asked for that the flags can tell."""
+    reasons = check_reasons(mask)
+    if "masked" in flags.attrs and reasons == DEFAULT_REASONS:
+        return ()  # a scene of ours that comes back from a file has been masked as was wished
+    return tuple(reason for reason in reasons if reason in told_reasons(flags))
 
 
 def _with_crs(stored: Stored, crs: Any) -> xr.DataArray:

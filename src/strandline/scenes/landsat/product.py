@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 
 from strandline.errors import MetadataError, MissingCRSError, ScaleError, UnknownProductError
 from strandline.scenes.archive import ProductFiles, is_archive, list_product, product_stem
+from strandline.scenes.cache import Cache
 from strandline.scenes.landsat.mtl import Metadata, parse_metadata
 from strandline.scenes.reflectance import (
     Factors,
@@ -79,6 +80,7 @@ def describe_product(
     *,
     platform: str | None = None,
     storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
 ) -> Product:
     """Find out what a product is, from its MTL file or else from its files' names.
 
@@ -89,6 +91,8 @@ def describe_product(
     platform : str, optional
         If neither tells.
     storage_options : mapping, optional
+    cache : bool or path-like, optional
+        Where copies of remote files are kept; None for none.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def describe_product(
     UnknownProductError
         If it cannot be told, or there are several products.
     """
-    files = list_product(str(source), storage_options)
+    files = list_product(str(source), storage_options, cache)
     metadata = _metadata(files)
     espa = any(_ESPA_BAND_FILE.search(name) for name in files.places)
     pattern = _ESPA_BAND_FILE if espa else _BAND_FILE
