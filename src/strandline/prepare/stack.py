@@ -122,7 +122,7 @@ def _no_flags(date: xr.DataArray) -> Any:
         return np.zeros(plane.shape, np.uint8)
     import dask.array as da
 
-    return da.zeros(plane.shape, dtype=np.uint8, chunks=plane.chunks)  # type: ignore[no-untyped-call]  # Dask is untyped
+    return da.zeros(plane.shape, dtype=np.uint8, chunks=plane.chunks)
 
 
 def _check(scenes: list[xr.DataArray]) -> None:

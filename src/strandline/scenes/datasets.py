@@ -113,6 +113,17 @@ def read_dataset(
     raise absent
 
 
+def _is_zarr(path: str) -> bool:
+    named = path.rstrip("/").endswith(".zarr")
+    return named or (not is_url(path) and Path(path.removeprefix("file://")).is_dir())
+
+
+def _handle(path: str, options: Mapping[str, Any]) -> Any:
+    import fsspec
+
+    return fsspec.open(path, "rb", **options).open()  # type: ignore[no-untyped-call]  # untyped library
+
+
 class _Part:
     """A variable on disk that Dask's tasks read parts of; failures leave as errors of ours."""
 
@@ -146,17 +157,6 @@ def _in_tasks(dataset: xr.Dataset, path: str) -> xr.Dataset:
         data = da.from_array(_Part(variable.variable, path), chunks=chunks, asarray=False)  # type: ignore[no-untyped-call]  # untyped library
         lazy[name] = variable.copy(data=data)
     return dataset.assign(lazy)
-
-
-def _is_zarr(path: str) -> bool:
-    named = path.rstrip("/").endswith(".zarr")
-    return named or (not is_url(path) and Path(path.removeprefix("file://")).is_dir())
-
-
-def _handle(path: str, options: Mapping[str, Any]) -> Any:
-    import fsspec
-
-    return fsspec.open(path, "rb", **options).open()  # type: ignore[no-untyped-call]  # untyped library
 
 
 def _in_spectral_order(dataset: xr.Dataset) -> xr.Dataset:
@@ -224,15 +224,15 @@ def from_xarray(
         sensor = sensor or _sensor(attrs.get("platform"))
     else:
         array, names = _flat(source, label), None
+    own = array.coords.get("quality")
+    if own is not None and are_flags(own):
+        quality["quality"] = own
     if not array.size:
         raise UnknownProductError(
             f"{label} holds no pixels.",
             expected="at least one band, row and column",
             got=" × ".join(f"{size} {dim}" for dim, size in array.sizes.items()),
         )
-    own = array.coords.get("quality")
-    if own is not None and are_flags(own):
-        quality["quality"] = own
     array = array if "band" in array.dims else array.expand_dims("band")
     array = array.transpose("band", "y", "x")
     factors = _factors(array)
@@ -431,6 +431,22 @@ def _georeferenced(array: xr.DataArray, label: str) -> xr.DataArray:
     return placed
 
 
+def _flags(
+    quality: Mapping[str, xr.DataArray], values: xr.DataArray, sensor: Sensor | None
+) -> xr.DataArray | None:
+    """Make flags of whatever quality variable there is, in the chunks of the values."""
+    name = next((name for name in ("quality", *_QUALITY) if name in quality), None)
+    if name is None:
+        return None
+    flags = quality[name].transpose("y", "x").reset_coords(drop=True)
+    if name != "quality":
+        instrument = sensor.instrument if sensor else None
+        flags = quality_flags(flags, name, instrument=instrument)
+    if values.chunks is not None:
+        flags = flags.chunk(dict(zip(("y", "x"), values.chunks[1:], strict=True)))
+    return flags
+
+
 def _check_places(places: xr.DataArray, label: str) -> None:
     """Refuse coordinates that no rows or columns of pixels can have."""
     steps = np.diff(places.values) if places.dtype.kind in "iuf" else np.array([np.nan])
@@ -446,19 +462,3 @@ def _check_places(places: xr.DataArray, label: str) -> None:
         got=problem,
         remedy=f"Sort them with .sortby({str(places.name)!r}), and drop those that occur twice.",
     )
-
-
-def _flags(
-    quality: Mapping[str, xr.DataArray], values: xr.DataArray, sensor: Sensor | None
-) -> xr.DataArray | None:
-    """Make flags of whatever quality variable there is, in the chunks of the values."""
-    name = next((name for name in ("quality", *_QUALITY) if name in quality), None)
-    if name is None:
-        return None
-    flags = quality[name].transpose("y", "x").reset_coords(drop=True)
-    if name != "quality":
-        instrument = sensor.instrument if sensor else None
-        flags = quality_flags(flags, name, instrument=instrument)
-    if values.chunks is not None:
-        flags = flags.chunk(dict(zip(("y", "x"), values.chunks[1:], strict=True)))
-    return flags

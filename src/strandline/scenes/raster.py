@@ -231,7 +231,7 @@ def lazy_bands(
     if not headers:
         raise SourceNotFoundError("There is no file to read.", remedy="Pass at least one path.")
     for header in headers:
-        _check_place(header)
+        _check_transform(header)
     grids = [(header.transform, (header.height, header.width)) for header in headers]
     first = onto or headers[finest(grids) if nested else 0]
     nestings = [_nesting(first, header, nested=nested) for header in headers]
@@ -267,15 +267,15 @@ def lazy_bands(
     )
 
 
-def _check_place(header: RasterHeader) -> None:
-    if all(map(math.isfinite, header.transform)) and header.transform.determinant != 0:
-        return
-    raise MetadataError(
-        f"The place of the pixels of {redact_url(header.url)!r} is impossible.",
-        expected="finite coordinates, and pixels of a size",
-        got=f"the transform {tuple(header.transform)[:6]}",
-        remedy="Georeference the file anew, for example with gdal_edit.",
-    )
+def _check_transform(header: RasterHeader) -> None:
+    transform = header.transform
+    if not all(map(math.isfinite, transform)) or transform.determinant == 0:
+        raise MetadataError(
+            f"The place of the pixels of {redact_url(header.url)!r} is impossible.",
+            expected="finite coordinates, and pixels of a size",
+            got=f"the transform {tuple(transform)[:6]}",
+            remedy="Georeference the file anew, for example with gdal_edit.",
+        )
 
 
 def _band_names(headers: Sequence[RasterHeader], given: Sequence[str] | None) -> list[str]:

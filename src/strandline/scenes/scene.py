@@ -302,6 +302,16 @@ def assemble(
     return scene
 
 
+def _shared_names(names: list[str], sensor: Sensor | None) -> list[str]:
+    """Call Sentinel-2's broad near infrared ``nir08`` where the narrow one is not in use.
+
+    Water rules, models and other dates know the near infrared by the name that Landsat's has.
+    """
+    if sensor is None or sensor.instrument != "msi" or "nir08" in names:
+        return names
+    return [STAND_IN["nir"] if name == "nir" else name for name in names]
+
+
 def _check_form(stored: Stored) -> None:
     """Refuse arrays that hold nothing, or no numbers that could be reflectance."""
     values = stored.values
@@ -318,16 +328,6 @@ def _check_form(stored: Stored) -> None:
             expected="at least one band, row and column",
             got=" × ".join(f"{size} {dim}" for dim, size in values.sizes.items()),
         )
-
-
-def _shared_names(names: list[str], sensor: Sensor | None) -> list[str]:
-    """Call Sentinel-2's broad near infrared ``nir08`` where the narrow one is not in use.
-
-    Water rules, models and other dates know the near infrared by the name that Landsat's has.
-    """
-    if sensor is None or sensor.instrument != "msi" or "nir08" in names:
-        return names
-    return [STAND_IN["nir"] if name == "nir" else name for name in names]
 
 
 def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:

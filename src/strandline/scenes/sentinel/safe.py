@@ -11,12 +11,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from strandline.errors import SourceNotFoundError, UnknownProductError, UnreadableSourceError
 from strandline.scenes.archive import remote_content
+from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.sentinel.document import LARGEST
 from strandline.scenes.storage import is_url
 
@@ -60,6 +61,8 @@ class SafeFiles:
         Path of the archive, if there is one.
     storage_options : mapping
         For files on a server.
+    cache : bool or path-like
+        Where copies of such files are kept, if they are.
     """
 
     source: str
@@ -69,6 +72,7 @@ class SafeFiles:
     root: str
     archive: str | None = None
     storage_options: Mapping[str, Any] = field(default_factory=dict)
+    cache: Cache = None
 
     @property
     def remote(self) -> bool:
@@ -81,6 +85,10 @@ class SafeFiles:
             # Braces: the archive's own name may contain anything.
             return f"/vsizip/{{{self.archive}}}/{name}"
         return f"{self.root}/{name}"
+
+    def image(self, name: str) -> str:
+        """Path or URL of an image, or of its copy on this machine where copies are kept."""
+        return local_copy(self.place(name), storage_options=self.storage_options, cache=self.cache)
 
     def text(self, name: str) -> str:
         """Read an XML or GML file of the product.
@@ -120,7 +128,9 @@ def is_safe(text: str) -> bool:
     return bool(_product_metadata(folder)) or bool(_safe_folders(folder)) or _is_granule(folder)
 
 
-def list_safe(source: str, storage_options: Mapping[str, Any] | None = None) -> SafeFiles:
+def list_safe(
+    source: str, storage_options: Mapping[str, Any] | None = None, cache: Cache = None
+) -> SafeFiles:
     """List the files of a product.
 
     Parameters
@@ -130,6 +140,8 @@ def list_safe(source: str, storage_options: Mapping[str, Any] | None = None) -> 
         GRANULE, a zip archive, the product's XML file, or the URL of a SAFE folder or XML file.
     storage_options : mapping, optional
         As fsspec takes them.
+    cache : bool or path-like, optional
+        Where copies of remote files are kept; None for none.
 
     Returns
     -------
@@ -142,8 +154,11 @@ def list_safe(source: str, storage_options: Mapping[str, Any] | None = None) -> 
     UnknownProductError
         If it holds no product, or several.
     """
+    if is_url(source) and _ZIP.search(source) and cache:
+        copy = local_copy(source, storage_options=storage_options, cache=cache)
+        return _archive(Path(copy), source)
     if is_url(source):
-        return _remote(source, dict(storage_options or {}))
+        return replace(_remote(source, dict(storage_options or {})), cache=cache)
     path = Path(source.removeprefix("file://")).expanduser().absolute()
     if not path.exists():
         raise SourceNotFoundError(f"There is no file or folder {source!r}.")
@@ -296,7 +311,8 @@ def _remote(source: str, options: Mapping[str, Any]) -> SafeFiles:
     if _ZIP.search(source):
         raise UnknownProductError(
             f"An archive on a server cannot be read in place: {source!r}.",
-            remedy="Download it, or open the product's SAFE folder if it is unpacked there.",
+            remedy="Pass cache=True to keep a copy of it on this machine, or open the product's "
+            "SAFE folder if it is unpacked there.",
         )
     if match := _PRODUCT_METADATA.search(source):
         root = source[: match.start()]
