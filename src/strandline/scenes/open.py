@@ -185,6 +185,7 @@ def open_scene(
     }
     if isinstance(source, str | Path):
         text = str(source)
+        check_local(text)
         if is_safe(text):
             _check_named(band_names, "Sentinel-2 product")
             _check_gridless(grid, source)
@@ -205,7 +206,6 @@ def open_scene(
     if isinstance(source, str | Path):
         if not text.strip():
             raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
-        check_local(text)
         if named := split_catalog_source(text):
             from strandline.scenes.catalog import open_catalog
 
