@@ -54,7 +54,7 @@ def source_files(
 
         catalog, name = named
         return [catalog, *open_catalog(catalog)[name].urls]
-    if is_url(text) and is_archive(text):
+    if is_url(text) and (is_archive(text) or text.lower().endswith(".zip")):
         return [text]
     if is_safe(text):
         product = describe_safe(text, storage_options)
