@@ -3,6 +3,12 @@
 The stages, in their order; each takes what the one before returns:
 
     open_scene, open_catalog, simulate_scene     a scene: reflectance by band, y, x
+<<<<<<< HEAD
+    check_scene                                  is it reflectance of these bands
+=======
+    harmonize, normalize                         comparable reflectance, whatever the sensor
+    estimate_shift, correct_shift                two dates that lie apart by part of a pixel
+>>>>>>> dates
     make_grid, regrid, stack_scenes              several dates on one grid
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask                       which clusters are water, and why
@@ -27,12 +33,20 @@ if TYPE_CHECKING:
     from strandline.change import compare as compare
     from strandline.export.model import load_model as load_model
     from strandline.export.model import save_model as save_model
+    from strandline.prepare import Normalization as Normalization
+    from strandline.prepare import Shift as Shift
+    from strandline.prepare import correct_shift as correct_shift
+    from strandline.prepare import estimate_shift as estimate_shift
+    from strandline.prepare import harmonize as harmonize
     from strandline.prepare import make_grid as make_grid
+    from strandline.prepare import normalization as normalization
+    from strandline.prepare import normalize as normalize
     from strandline.prepare import regrid as regrid
     from strandline.prepare import stack_scenes as stack_scenes
     from strandline.prepare import standardize as standardize
     from strandline.prepare import to_image as to_image
     from strandline.prepare import to_samples as to_samples
+    from strandline.scenes import check_scene as check_scene
     from strandline.scenes import open_catalog as open_catalog
     from strandline.scenes import open_scene as open_scene
     from strandline.scenes import simulate_scene as simulate_scene
@@ -50,13 +64,21 @@ _PICTURES = "strandline.show"  # what `strandline.plot` is
 
 # Where each public name lives; imported when first used, so that `import strandline` is light.
 _HOMES = {
+    "Normalization": "strandline.prepare",
+    "Shift": "strandline.prepare",
     "SpectralClustering": "strandline.spectral",
     "StudyConfig": "strandline.study",
     "areas": "strandline.change",
+    "check_scene": "strandline.scenes",
     "compare": "strandline.change",
+    "correct_shift": "strandline.prepare",
+    "estimate_shift": "strandline.prepare",
     "find_water": "strandline.water",
+    "harmonize": "strandline.prepare",
     "load_model": "strandline.export.model",
     "make_grid": "strandline.prepare",
+    "normalization": "strandline.prepare",
+    "normalize": "strandline.prepare",
     "open_catalog": "strandline.scenes",
     "open_scene": "strandline.scenes",
     "regrid": "strandline.prepare",

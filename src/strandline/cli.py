@@ -51,6 +51,7 @@ _OPTIONS_OF = {
     "labels": ("--water-labels",),
 }
 
+DATES = "Comparable dates"
 AREA, CLUSTERING, WATER, SOURCE = "Area and grid", "Clustering", "Water", "How to read the source"
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")]
@@ -179,6 +180,28 @@ Scheduler = Annotated[
     typer.Option(
         metavar="TCP://HOST:PORT",
         help="A Dask scheduler whose workers do the work; default: the threads of this machine.",
+    ),
+]
+Harmonize = Annotated[
+    bool,
+    typer.Option(
+        "--harmonize", help="Make all sensors' reflectance like OLI's.", rich_help_panel=DATES
+    ),
+]
+Normalize = Annotated[
+    bool,
+    typer.Option(
+        "--normalize",
+        help="Make the later scene like the earlier, by stable pixels.",
+        rich_help_panel=DATES,
+    ),
+]
+CorrectShift = Annotated[
+    bool,
+    typer.Option(
+        "--correct-shift",
+        help="Move the later scene to where the earlier lies.",
+        rich_help_panel=DATES,
     ),
 ]
 Date = Annotated[
@@ -375,6 +398,9 @@ def change(
     seed: Seed = 0,
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
+    harmonize: Harmonize = False,
+    normalize: Normalize = False,
+    correct_shift: CorrectShift = False,
     mask: Mask = None,
     date_before: Date = None,
     date_after: Date = None,
@@ -428,6 +454,7 @@ _SAME_NAME = (
     *("center", "buffer", "bbox", "resolution", "crs", "resampling"),
     *("standardize", "seed", "water_at"),
 )
+_IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 _OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}
 
 
@@ -440,6 +467,7 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
     options = _scene_options(given)
     scenes = [_without_none({"source": source, "time": date, **options}) for source, date in dated]
     settings = {name: given[name] for name in _SAME_NAME}
+    settings |= {name: True for name in _IF_GIVEN if given.get(name)}
     settings |= {name: given[option] for option, name in _OTHER_NAME.items()}
     settings |= {
         "bands": _words(given["bands"]),

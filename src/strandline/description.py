@@ -105,6 +105,9 @@ def _statistics(scene: xr.DataArray) -> list[str]:
     """Read the pixels once; one line per band."""
     from dask.base import compute
 
+    from strandline.scenes import check_scene
+
+    check_scene(scene)
     parts = compute(  # type: ignore[no-untyped-call]  # Dask is untyped
         *[reduction(("y", "x")) for reduction in (scene.min, scene.mean, scene.max)],
         scene.notnull().mean(("y", "x")),

@@ -122,12 +122,14 @@ def _no_flags(date: xr.DataArray) -> Any:
         return np.zeros(plane.shape, np.uint8)
     import dask.array as da
 
-    return da.zeros(plane.shape, dtype=np.uint8, chunks=plane.chunks)  # type: ignore[no-untyped-call]  # Dask is untyped
+    return da.zeros(plane.shape, dtype=np.uint8, chunks=plane.chunks)
 
 
 def _check(scenes: list[xr.DataArray]) -> None:
     if not scenes:
-        raise ConfigurationError("There is no scene to stack.", expected="at least one scene")
+        raise ConfigurationError(
+            "There is no scene to stack.", expected="at least one scene", got="none"
+        )
     for number, scene in enumerate(scenes, start=1):
         if set(scene.dims) != set(DIMS):
             raise ConfigurationError(

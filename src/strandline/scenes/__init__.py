@@ -4,11 +4,12 @@
 `landsat/` knows Landsat products, `files.py` plain rasters,
 and `datasets.py` NetCDF, Zarr and arrays in memory. `sensors.py` names the
 bands, `reflectance.py` scales them once, `quality.py` says which pixels were
-observed, and `scene.py` puts the result together.
+observed, and `scene.py` puts the result together. `contract.py` checks whether it can be.
 """
 
 from strandline.scenes.catalog import open_catalog
+from strandline.scenes.contract import check_scene
 from strandline.scenes.open import open_scene
 from strandline.scenes.simulate import simulate_scene
 
-__all__ = ["open_catalog", "open_scene", "simulate_scene"]
+__all__ = ["check_scene", "open_catalog", "open_scene", "simulate_scene"]

@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 from strandline.errors import (
+    CatalogError,
     ConfigurationError,
     MissingBandError,
     SourceNotFoundError,
@@ -28,7 +29,7 @@ from strandline.scenes.scene import Stored, choose_bands, default_bands, finish,
 from strandline.scenes.sentinel import open_safe
 from strandline.scenes.sentinel.product import band_files
 from strandline.scenes.sentinel.safe import is_safe
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import check_local, is_url
 
 _CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
 _ARRAYS = re.compile(r"\.(nc4?|cdf|h5|zarr)/?$", re.IGNORECASE)
@@ -178,11 +179,18 @@ def open_scene(
     if isinstance(source, str | Path):
         if not text.strip():
             raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
+        check_local(text)
         if named := split_catalog_source(text):
             from strandline.scenes.catalog import open_catalog
 
             catalog, name = named
             entry = open_catalog(catalog)[name]
+            if not hasattr(type(entry), "to_scene"):
+                raise CatalogError(
+                    f"{name!r} of the catalogue {catalog!r} is a catalogue itself.",
+                    expected="a source of data",
+                    remedy=f"Open one of its sources: open_catalog({catalog!r})[{name!r}][…].",
+                )
             given = {key: value for key, value in (shared | lazily).items() if value is not None}
             scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
             return scene
@@ -276,7 +284,9 @@ def _read(
     elif isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
         files = [MatchedFile(str(one)) for one in source]
         if not files:
-            raise SourceNotFoundError("There is no file to open in an empty list.")
+            raise SourceNotFoundError(
+                "There is no file to open in an empty list.", remedy="Name one file at least."
+            )
     else:
         raise ConfigurationError(
             "A scene cannot be opened from this.",

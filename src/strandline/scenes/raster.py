@@ -6,6 +6,7 @@ is scaled, masked or renamed here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from rasterio.windows import Window
 
 from strandline.errors import (
     GridMismatchError,
+    MetadataError,
     MissingBandError,
     SceneError,
     SourceNotFoundError,
@@ -38,7 +40,7 @@ from strandline.scenes.access import ATTEMPTS, Result, not_found, of_raster, pat
 from strandline.scenes.chunking import Chunks, chunk_shape
 from strandline.scenes.nesting import Nesting, blank_for, finest, nest, spread
 from strandline.scenes.redaction import redact_url
-from strandline.scenes.storage import Access, needs_package
+from strandline.scenes.storage import Access, check_local, needs_package
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,8 @@ def lazy_bands(
     """
     if not headers:
         raise SourceNotFoundError("There is no file to read.", remedy="Pass at least one path.")
+    for header in headers:
+        _check_transform(header)
     grids = [(header.transform, (header.height, header.width)) for header in headers]
     first = onto or headers[finest(grids) if nested else 0]
     nestings = [_nesting(first, header, nested=nested) for header in headers]
@@ -261,6 +265,17 @@ def lazy_bands(
     return xr.DataArray(
         data, dims=("band", "y", "x"), coords={"band": names, **coords}, attrs=attrs, name="bands"
     )
+
+
+def _check_transform(header: RasterHeader) -> None:
+    transform = header.transform
+    if not all(map(math.isfinite, transform)) or transform.determinant == 0:
+        raise MetadataError(
+            f"The place of the pixels of {header.url!r} is impossible.",
+            expected="finite coordinates, and pixels of a size",
+            got=f"the transform {tuple(transform)[:6]}",
+            remedy="Georeference the file anew, for example with gdal_edit.",
+        )
 
 
 def _band_names(headers: Sequence[RasterHeader], given: Sequence[str] | None) -> list[str]:
@@ -431,8 +446,10 @@ def _tried(access: Access, action: Callable[[int], Result]) -> Result:
 @contextmanager
 def _opened(access: Access, *, quiet: bool) -> Iterator[DatasetReader]:
     """Open for reading; every failure of GDAL leaves as an error of ours."""
-    if access.local and not Path(access.path).exists():
-        raise not_found(access.url)
+    if access.local:
+        check_local(access.path)
+        if not Path(access.path).exists():
+            raise not_found(access.url)
     try:
         with access.opened(quiet=quiet) as dataset:
             if not dataset.count:
