@@ -431,7 +431,7 @@ def _mosaic(parts: Sequence[tuple[xr.DataArray, xr.DataArray]]) -> xr.DataArray:
         values = values.where(there, scene.variable)
         if flags is not None:
             other = scene.coords["quality"].variable
-            flags = flags.where(there, other).astype(np.uint8)  # type: ignore[no-untyped-call]  # untyped library
+            flags = flags.where(there, other).astype(np.uint8)
         there = there | holds.variable
     coords = {name: first.coords[name] for name in ("band", "y", "x", "spatial_ref")}
     times = [scene.coords["time"].values for scene, _ in parts if "time" in scene.coords]
