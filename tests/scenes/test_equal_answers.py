@@ -120,12 +120,12 @@ def full_scene(tmp_path_factory) -> Iterator[tuple[Website, dict]]:
     shutil.copy(next(source.glob("*_MTL.txt")), folder)
     random = np.random.default_rng(0)
     noise = random.integers(-60, 61, (520, 512), dtype=np.int16)
-    for path in sorted(source.glob("*.TIF")):
+    for path in [*source.glob("*_SR_B[345].TIF"), *source.glob("*_QA_*.TIF")]:
         with rasterio.open(path) as file:
             numbers, profile = file.read(1), file.profile
         profile |= {
-            "height": 7800, "width": 7600, "compress": "lzw", "predictor": 2,
-            "blockxsize": 512, "blockysize": 512,
+            "height": 7800, "width": 7600, "compress": "zstd", "zstd_level": 1,
+            "blockxsize": 512, "blockysize": 512, "num_threads": 2,
         }  # fmt: skip
         noisy = "_SR_B" in path.name
         with rasterio.open(folder / path.name, "w", **profile) as file:
@@ -146,12 +146,12 @@ def test_a_window_of_a_whole_scene_costs_less_than_a_twentieth_of_its_bytes(full
     total = sum(
         path.stat().st_size for path in site.root.glob("LC08*/*.TIF") if "small" not in str(path)
     )
-    assert total > 300e6
+    assert total > 150e6
     site.forget()
     scene = sl.open_scene(item, grid=grid)
     assert not site.asked
     values = scene.values
-    assert values.shape == (7, 1000, 1000)
+    assert values.shape == (3, 1000, 1000)
     assert np.isfinite(values).all()
     assert sum(site.sent.values()) < 0.05 * total
     crop = sl.regrid(sl.open_scene(item), grid)  # the lazy way round, by chunks

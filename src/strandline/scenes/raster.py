@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ from strandline.scenes.access import ATTEMPTS, Result, not_found, of_raster, pat
 from strandline.scenes.chunking import Chunks, chunk_shape
 from strandline.scenes.nesting import Nesting, blank_for, finest, nest, spread
 from strandline.scenes.redaction import redact_url
-from strandline.scenes.storage import Access, check_local, gdal_path, needs_package
+from strandline.scenes.storage import Access, check_local, needs_package
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,8 @@ def read_header(
     ...
     strandline.errors.SourceNotFoundError: There is no file 'nowhere.tif'. ...
     """
-    access = Access.to(url, storage_options)
-    if address is not None:
-        access = replace(access, path=gdal_path(address))
-    return _tried(access, partial(_header, access.anew()))
+    access = Access.to(address or url, storage_options, shown=str(url)).anew()
+    return _tried(access, partial(_header, access))
 
 
 def _header(access: Access, _: int) -> RasterHeader:
@@ -450,30 +448,30 @@ def _tried(access: Access, action: Callable[[int], Result]) -> Result:
     return patiently(action, attempts=ATTEMPTS if told is None else int(told) + 1)
 
 
-def with_raster(access: Access, action: Callable[[DatasetReader], Result]) -> Result:
-    """Do something with an opened raster, again where a server failed; in a task or elsewhere.
+def read_raster(access: Access, read: Callable[[DatasetReader], Result]) -> Result:
+    """Open one file and read from it, again where a server failed; inside a task or outside.
 
     Parameters
     ----------
     access : Access
-        How to reach it.
-    action : callable
-        Takes the opened raster.
+        Of the file.
+    read : callable
+        Is given the open dataset.
 
     Returns
     -------
     object
-        What `action` returns.
+        What `read` returns.
 
     Raises
     ------
-    SceneError
-        Of the kind that says why it could not be read.
+    SourceNotFoundError, AccessDeniedError, UnreachableSourceError, UnreadableSourceError
+        Also for what fails inside `read`.
     """
 
     def attempt(number: int) -> Result:
         with _opened(access.anew() if number else access, quiet=True) as dataset:
-            return action(dataset)
+            return read(dataset)
 
     return _tried(access, attempt)
 

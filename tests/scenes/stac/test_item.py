@@ -53,7 +53,7 @@ def test_real_items_of_collection_2_drive_the_sensor_table(real_data, name, plat
 def test_real_items_open_with_files_of_the_simulator_behind_them(real_data, site, name, platform):
     """Same metadata, other pixels: the item's grid is cut to that of the simulated product."""
     thematic = platform in ("landsat-4", "landsat-5", "landsat-7")
-    day = "1988-10-22" if thematic else "2022-10-22"
+    day = "2010-10-22" if thematic else "2022-10-22"
     simulated = "landsat-5" if platform == "landsat-7" else platform  # the same bands
     root = site.root / f"behind-{name}"
     scene, _ = sl.simulate_scene(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.loader import RioDriver
 from odc.loader.types import RasterLoadParams, RasterSource
+from rasterio.io import DatasetReader
 
 from strandline.errors import GridMismatchError, MetadataError, SceneError
-from strandline.scenes.raster import short_crs, with_raster
+from strandline.scenes.raster import read_raster, short_crs
 from strandline.scenes.stac.access import signed
 from strandline.scenes.stac.sampling import Slices, describe_grid, needed, picked, same_grid
-from strandline.scenes.storage import Access, gdal_path
+from strandline.scenes.storage import Access
 
 
 @dataclass(frozen=True)
@@ -44,22 +45,20 @@ class StacDriver(RioDriver):
     ----------
     promises : mapping of str to Promise
         By address of the file.
-    storage_options : mapping or None
-        As for `strandline.open_scene`.
+    options : mapping
+        Storage options, as fsspec takes them.
     """
 
-    def __init__(
-        self, promises: Mapping[str, Promise], storage_options: Mapping[str, Any] | None
-    ) -> None:
+    def __init__(self, promises: Mapping[str, Promise], options: Mapping[str, Any]) -> None:
         super().__init__()
         self.promises = dict(promises)
-        self.storage_options = dict(storage_options or {})
+        self.options = dict(options)
 
     def __dask_tokenize__(self) -> object:
         return (
             "StacDriver",
             sorted((href, str(promise)) for href, promise in self.promises.items()),
-            sorted((name, str(value)) for name, value in self.storage_options.items()),
+            sorted(self.options.items()),
         )
 
     def capture_env(self) -> dict[str, Any]:
@@ -75,7 +74,7 @@ class StacDriver(RioDriver):
         self, src: RasterSource, ctx: Any
     ) -> StacReader:
         """Make the reader of one band of one file."""
-        return StacReader(src.uri, src.band, self.promises[src.uri], self.storage_options)
+        return StacReader(src.uri, src.band, self.promises[src.uri], self.options)
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class StacReader:
     href: str
     index: int
     promise: Promise
-    storage_options: Mapping[str, Any]
+    options: Mapping[str, Any]
 
     def read(
         self,
@@ -104,26 +103,25 @@ class StacReader:
         """
         del cfg, dst, selection
         promise = self.promise
-        access = Access.to(self.href, self.storage_options)
-        if promise.sign:
-            access = replace(access, path=gdal_path(signed(self.href)))
+        address = signed(self.href) if promise.sign else self.href
+        access = Access.to(address, self.options, shown=self.href)
         try:
-            return with_raster(access, partial(self._read, target=dst_geobox))
+            return read_raster(access, partial(self._window, dst_geobox))
         except SceneError as error:
             if promise.sign:
                 raise error from None  # what lies beneath may show the signature
             raise
 
-    def _read(self, dataset: Any, target: GeoBox) -> tuple[Slices, NDArray[Any]]:
-        promise = self.promise
-        grid = _grid_of(dataset)
+    def _window(self, onto: GeoBox, dataset: DatasetReader) -> tuple[Slices, NDArray[Any]]:
+        promise, grid = self.promise, _grid_of(dataset)
         self._check(dataset, grid)
-        place, window, pick = needed(grid, target)
+        place, window, pick = needed(grid, onto)
         if window is None:
             return place, np.empty((0, 0), promise.dtype)
-        rows, columns = window
-        bounds = ((rows.start, rows.stop), (columns.start, columns.stop))
-        values: NDArray[Any] = dataset.read(self.index, window=bounds)
+        values: NDArray[Any] = dataset.read(
+            self.index,
+            window=((window[0].start, window[0].stop), (window[1].start, window[1].stop)),
+        )
         own = dataset.nodatavals[self.index - 1]
         values = values.astype(promise.dtype, copy=False)
         if own is not None and not _same(own, promise.fill):

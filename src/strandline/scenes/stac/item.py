@@ -154,11 +154,14 @@ def describe_item(
     sensor = find_sensor(platform) if platform else _sensor(properties, item.id)
     bands: dict[str, Layer] = {}
     quality: dict[str, Layer] = {}
-    for key, asset in item.assets.items():
+    # Files of one band first: pictures of several are left alone where they add nothing.
+    for key, asset in sorted(item.assets.items(), key=lambda one: len(_bands(one[1])) > 1):
         roles = {str(role).lower() for role in asset.roles or ()}
         if not _is_image(asset) or roles & _NOT_DATA:
             continue
         kind = key.lower() if key.lower() in _QUALITY else None
+        if len(_bands(asset)) > 1 and set(_names(key, asset, sensor)) <= {"", *bands}:
+            continue
         for layer in _layers(item, key, asset, sensor, settle_offset and kind is None):
             if kind is not None:
                 _prefer(quality, kind, replace(layer, name=kind))
@@ -274,6 +277,11 @@ def _layers(
             nodata=_number(band.get("nodata"), item.id, f"nodata of {key}"),
             factors=_factors(item, key, band, sensor, name, settle),
         )
+
+
+def _names(key: str, asset: pystac.Asset, sensor: Sensor | None) -> list[str]:
+    bands = _bands(asset)
+    return [_name(key, asset.href, band, sensor, alone=len(bands) == 1) for band in bands]
 
 
 def _bands(asset: pystac.Asset) -> list[dict[str, Any]]:

@@ -69,7 +69,6 @@ def open_items(
     time: Any = None,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
-    conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
@@ -81,8 +80,8 @@ def open_items(
     ----------
     source : str, Path, pystac.Item, mapping, or collection of items
         As `items_of` of `source.py` takes them.
-    bands, reflectance, scale, offset, nodata, platform, time, crs, mask, conflicts, chunks, \
-storage_options, cache
+    bands, reflectance, scale, offset, nodata, platform, time, crs, mask, chunks, storage_options,
+    cache
         As for `strandline.open_scene`.
     grid : GeoBox, optional
         Where to read: each pixel gets the number stored below its centre. By default the grid
@@ -122,8 +121,7 @@ storage_options, cache
             source=sources,
             time=one.time if time is None else time,
         )
-        scene = finish(one, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
-        parts.append((scene, _covered(one)))
+        parts.append((finish(one, reflectance=reflectance, crs=crs, mask=reasons), _covered(one)))
     return _mosaic(parts)
 
 
@@ -357,7 +355,7 @@ def _planes(
         geobox=target,
         chunks={"y": rows, "x": columns},
         groupby="id",
-        driver=StacDriver(promises, storage_options),
+        driver=StacDriver(promises, storage_options or {}),
         fail_on_error=True,
     )
     return [loaded[name].data[0] for name in bands]
@@ -428,7 +426,7 @@ def _mosaic(parts: Sequence[tuple[xr.DataArray, xr.DataArray]]) -> xr.DataArray:
     values, flags = first.variable, first.coords["quality"].variable if flagged else None
     there = covered.variable
     for scene, holds in parts[1:]:
-        values = values.where(there, scene.variable)  # type: ignore[no-untyped-call]  # untyped library
+        values = values.where(there, scene.variable)  # type: ignore[no-untyped-call]  # untyped
         if flags is not None:
             other = scene.coords["quality"].variable
             flags = flags.where(there, other).astype(np.uint8)
