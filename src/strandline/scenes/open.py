@@ -180,7 +180,6 @@ def open_scene(
     if isinstance(source, str | Path):
         if not text.strip():
             raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
-        check_local(text)
         if named := split_catalog_source(text):
             from strandline.scenes.catalog import open_catalog
 
