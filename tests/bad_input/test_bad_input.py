@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
+from hypothesis import HealthCheck, given, settings
 
 import strandline as sl
 from broken_input import Row, fails, read, rows
@@ -39,6 +40,7 @@ from strandline.errors import (
     ReflectanceRangeError,
     ScaleError,
     SourceNotFoundError,
+    StrandlineError,
     SuspiciousSceneWarning,
     UnknownProductError,
     UnknownSourceError,
@@ -46,6 +48,7 @@ from strandline.errors import (
 )
 from strandline.testing import broken
 from strandline.testing.lakes import round_lake
+from strandline.testing.strategies import odd_scenes
 
 SCALED = {"scale": 1e-4}
 
@@ -829,3 +832,18 @@ def test_a_scene_of_nodata_opens_and_cannot_be_segmented(tmp_path):
     fails(lambda: sl.segment(scene), InvalidDataError)
     with pytest.warns(SuspiciousSceneWarning, match="no pixel was observed"):
         sl.check_scene(scene)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(odd_scenes())
+def test_any_array_opens_or_ends_in_an_error_of_ours(scene):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SuspiciousSceneWarning)
+        try:
+            again = sl.open_scene(scene)
+            sl.check_scene(again)
+        except StrandlineError as error:
+            assert error.remedy or error.expected or error.got, str(error)
+        else:
+            assert again.dtype == np.float32
+            assert again.size

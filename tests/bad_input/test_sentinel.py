@@ -15,7 +15,7 @@ import strandline as sl
 from broken_input import Row, fails, read, rows
 from strandline.errors import (
     MetadataError,
-    SourceNotFoundError,
+    MissingBandError,
     UnknownProductError,
     UnreadableSourceError,
 )
@@ -91,11 +91,15 @@ def lying_archive(folder: Path) -> Path:
 
 SAFES = [
     Row("a SAFE folder without its XML", without("MTD_MSIL2A.xml"), UnknownProductError),
-    Row("a SAFE folder without a tile", lambda f: shutil.rmtree(f / "GRANULE") or f, MetadataError),
-    Row("a SAFE folder without a band", without("*_B03_*.jp2"), SourceNotFoundError),
+    Row(
+        "a SAFE folder without a tile",
+        lambda f: shutil.rmtree(f / "GRANULE") or f,
+        MissingBandError,
+    ),
+    Row("a SAFE folder without images", without("*.jp2"), MissingBandError),
     Row("a SAFE XML cut short", written(lambda text: text[: len(text) // 2]), MetadataError),
     Row("a SAFE XML that is empty", written(lambda text: ""), MetadataError),
-    Row("a SAFE XML of another kind", written(lambda text: "<a><b/></a>"), MetadataError),
+    Row("a SAFE XML of another kind", written(lambda text: "<a><b/></a>"), UnknownProductError),
     Row(
         "a SAFE XML without a date",
         written(
@@ -108,7 +112,7 @@ SAFES = [
     Row(
         "a SAFE XML of another satellite",
         written(lambda text: text.replace("Sentinel-2A", "Sputnik-1")),
-        UnknownProductError,
+        MetadataError,
     ),
     Row(
         "a SAFE XML that multiplies its entities",
