@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from strandline.testing import broken
+import broken_files as broken
 
 GIGABYTES = 2 << 30
 """What the process may map in all; the libraries that it loads take one of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import broken_files as broken
 import strandline as sl
 from broken_input import Row, fails, read, rows
 from file_server import FileServer
@@ -13,7 +14,6 @@ from strandline.errors import (
     UnreachableSourceError,
     UnreadableSourceError,
 )
-from strandline.testing import broken
 
 QUICK = {"GDAL_HTTP_MAX_RETRY": "0", "GDAL_HTTP_LOW_SPEED_TIME": "1", "GDAL_HTTP_TIMEOUT": "2"}
 

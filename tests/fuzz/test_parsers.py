@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import broken_files as broken
 import strandline as sl
 from strandline.errors import StrandlineError
 from strandline.scenes.catalog import document, parameters, source, text
@@ -21,7 +22,6 @@ from strandline.scenes.landsat import mtl, product
 from strandline.scenes.sensors import SENSORS
 from strandline.scenes.sentinel import clouds, metadata
 from strandline.scenes.sentinel import document as sentinel_document
-from strandline.testing import broken
 from strandline.testing.fuzzing import fuzz
 
 SECONDS = float(os.environ.get("STRANDLINE_FUZZ_SECONDS", "8"))
