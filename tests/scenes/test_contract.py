@@ -174,7 +174,7 @@ def test_arrays_in_memory_are_checked_when_they_are_opened(scene):
 def test_lazy_scenes_are_not_read_when_they_are_opened(scene):
     swapped = renamed(scene, SWAPS["near infrared and red"]).chunk(50)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", SuspiciousSceneWarning)
         sl.open_scene(swapped)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import tarfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -286,4 +287,13 @@ def metadata_bomb(folder: Path) -> Path:
         for _ in range(size >> 24):
             out.write(blanks)
         out.write(b"\0" * 1024)
+    return path
+
+
+def vast_header(folder: Path) -> Path:
+    """Make a TIFF of some bytes that declares one strip of four billion columns."""
+    path = folder / "scene.tif"
+    tags = {256: (1 << 32) - 2, 257: 1 << 20, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1 << 20}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0))
     return path
