@@ -52,6 +52,7 @@ _OPTIONS_OF = {
     "labels": ("--water-labels",),
 }
 
+DATES = "Comparable dates"
 AREA, CLUSTERING, WATER, SOURCE = "Area and grid", "Clustering", "Water", "How to read the source"
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")]
@@ -190,6 +191,28 @@ Scheduler = Annotated[
         help="A Dask scheduler whose workers do the work; default: the threads of this machine.",
     ),
 ]
+Harmonize = Annotated[
+    bool,
+    typer.Option(
+        "--harmonize", help="Make all sensors' reflectance like OLI's.", rich_help_panel=DATES
+    ),
+]
+Normalize = Annotated[
+    bool,
+    typer.Option(
+        "--normalize",
+        help="Make the later scene like the earlier, by stable pixels.",
+        rich_help_panel=DATES,
+    ),
+]
+CorrectShift = Annotated[
+    bool,
+    typer.Option(
+        "--correct-shift",
+        help="Move the later scene to where the earlier lies.",
+        rich_help_panel=DATES,
+    ),
+]
 Date = Annotated[
     str | None,
     typer.Option(help="Date, if the source does not say it.", rich_help_panel=SOURCE),
@@ -313,7 +336,7 @@ def demo(
 
 @app.command()
 def info(
-    source: Annotated[str, typer.Argument(help="File, folder, archive, pattern or catalogue.")],
+    source: Annotated[str, typer.Argument(help="File, folder, archive, pattern, catalogue, STAC.")],
     statistics: Annotated[
         bool, typer.Option("--statistics", help="Read the pixels too: range and share observed.")
     ] = False,
@@ -385,6 +408,9 @@ def change(
     seed: Seed = 0,
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
+    harmonize: Harmonize = False,
+    normalize: Normalize = False,
+    correct_shift: CorrectShift = False,
     mask: Mask = None,
     conflicts: Conflicts = "quality",
     date_before: Date = None,
@@ -416,6 +442,41 @@ def show_cache(
 
 
 @app.command()
+def search(
+    api: Annotated[
+        str, typer.Argument(help="URL of a STAC API or catalogue, planetary-computer, a file, …")
+    ],
+    center: Center = None,
+    buffer: Buffer = None,
+    bbox: Bbox = None,
+    datetime: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="2017, 2017-10-22, or FROM/TO.")
+    ] = None,
+    collection: Annotated[
+        list[str] | None, typer.Option(help="May be repeated; default: surface reflectance.")
+    ] = None,
+    platform: Annotated[
+        list[str] | None, typer.Option(help="Such as landsat-8; may be repeated.")
+    ] = None,
+    max_cloud: Annotated[
+        float | None, typer.Option(metavar="%", help="Highest cloud cover of a scene.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Most scenes to list.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="JSON file for what was found.")
+    ] = None,
+) -> None:
+    """Find scenes of a place and time in a STAC archive."""
+    from strandline.scenes.stac.listing import search_listing
+
+    conditions = {
+        "center": center, "buffer": buffer, "bbox": bbox, "datetime": datetime,
+        "collections": collection, "platforms": platform, "max_cloud": max_cloud, "limit": limit,
+    }  # fmt: skip
+    typer.echo(search_listing(api, _without_none(conditions), out))
+
+
+@app.command()
 def replay(
     record: Annotated[Path, typer.Argument(help="The record.json of an earlier run.")],
     out: Annotated[
@@ -439,6 +500,7 @@ _SAME_NAME = (
     *("center", "buffer", "bbox", "resolution", "crs", "resampling"),
     *("standardize", "seed", "water_at", "conflicts"),
 )
+_IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 _OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}
 
 
@@ -451,6 +513,7 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
     options = _scene_options(given)
     scenes = [_without_none({"source": source, "time": date, **options}) for source, date in dated]
     settings = {name: given[name] for name in _SAME_NAME}
+    settings |= {name: True for name in _IF_GIVEN if given.get(name)}
     settings |= {name: given[option] for option, name in _OTHER_NAME.items()}
     settings |= {
         "bands": _words(given["bands"]),

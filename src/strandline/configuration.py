@@ -34,6 +34,13 @@ class SceneSource(BaseModel):
     reflectance: bool = True
     storage_options: dict[str, Any] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _source_has_a_name(self) -> SceneSource:
+        sources = [self.source] if isinstance(self.source, str) else self.source
+        if not all(source.strip() for source in sources):
+            raise ValueError("a source without a name")
+        return self
+
 
 class StudyConfig(BaseModel):
     """All that the results of a study depend on.
@@ -64,6 +71,12 @@ class StudyConfig(BaseModel):
     conflicts : {"quality", "spectrum"}
         Who wins where the quality band and the spectrum contradict each other, as for
         `strandline.open_scene`.
+    harmonize : bool
+        Make all scenes as OLI would have measured them (`strandline.harmonize`).
+    normalize : bool
+        Make the second scene like the first, by stable pixels (`strandline.normalize`).
+    correct_shift : bool
+        Move the second scene to where the first lies (`strandline.correct_shift`).
     water_at : (float, float), optional
         Longitude and latitude of a point in the water.
     water_labels : list of int, optional
@@ -93,6 +106,9 @@ class StudyConfig(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
     mask: list[str] | None = None
     conflicts: Literal["quality", "spectrum"] = "quality"
+    harmonize: bool = False
+    normalize: bool = False
+    correct_shift: bool = False
     water_at: tuple[float, float] | None = None
     water_labels: list[int] | None = None
 
@@ -102,6 +118,8 @@ class StudyConfig(BaseModel):
             raise ValueError("center and buffer go together")
         if self.center is not None and self.bbox is not None:
             raise ValueError("give center and buffer, or bbox, not both")
+        if len(self.scenes) == 1 and (self.normalize or self.correct_shift):
+            raise ValueError("normalize and correct_shift need two scenes")
         if self.water_at is not None and self.water_labels is not None:
             raise ValueError("give water_at or water_labels, not both")
         return self
@@ -118,7 +136,9 @@ class StudyConfig(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigurationError(_readable(error)) from error
+            raise ConfigurationError(
+                _readable(error), remedy="See the documentation of StudyConfig."
+            ) from error
 
     def anchored(self) -> StudyConfig:
         """Name local files by their whole path: the study then means the same from any folder.
@@ -153,7 +173,8 @@ class StudyConfig(BaseModel):
                 parts = [",".join(map(str, parts))]
             if name == "mask":
                 parts = [parts[0] or "none"]
-            words += [_OPTION_NAMES.get(name, "--" + name.replace("_", "-")), *map(_number, parts)]
+            option = _OPTION_NAMES.get(name, "--" + name.replace("_", "-"))
+            words += [option] if value is True else [option, *map(_number, parts)]
         return words
 
     def _scene_words(self) -> list[str]:

@@ -48,7 +48,11 @@ def describe_source(
     if _CATALOG_FILE.search(source):
         return _describe_catalog(source)
     from strandline.scenes import open_scene
+    from strandline.scenes.stac.listing import listing
+    from strandline.scenes.stac.source import passes_of
 
+    if len(passes := passes_of(source)) > 1:
+        return f"{listing(passes)}\nOpen one by its id or its day: {source}:{passes[0].id}"
     scene = open_scene(source, **(options or {}))
     lines = [f"source      {scene.attrs['source']}", *_facts(scene)]
     if statistics:
@@ -105,6 +109,9 @@ def _statistics(scene: xr.DataArray) -> list[str]:
     """Read the pixels once; one line per band."""
     from dask.base import compute
 
+    from strandline.scenes import check_scene
+
+    check_scene(scene)
     parts = compute(  # type: ignore[no-untyped-call]  # Dask is untyped
         *[reduction(("y", "x")) for reduction in (scene.min, scene.mean, scene.max)],
         scene.notnull().mean(("y", "x")),

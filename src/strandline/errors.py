@@ -146,6 +146,18 @@ class GridError(StrandlineError, ValueError):
     """A grid cannot be made from what was given."""
 
 
+class NoCoefficientsError(SceneError, LookupError):
+    """Nobody has published how one sensor's reflectance follows from another's, here."""
+
+
+class StablePixelsError(SceneError):
+    """Two dates have too little in common that did not change, to make one like the other."""
+
+
+class ShiftError(SceneError):
+    """How far two dates lie apart cannot be told."""
+
+
 class InvalidDataError(StrandlineError, ValueError):
     """Samples that the clustering engine cannot take."""
 

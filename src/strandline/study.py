@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from strandline.configuration import SceneSource, StudyConfig
-from strandline.errors import RecordError, SuspiciousSceneWarning
+from strandline.errors import ConfigurationError, RecordError, SuspiciousSceneWarning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from strandline.export.work import WorkFolder
+    from strandline.prepare.dates import Comparability
 
 __all__ = ["StudyConfig", "replay_study", "run_study", "study_grid"]
 
@@ -118,9 +119,11 @@ def run_study(
         with work_folder(out, _key(build_record(**record))) as work:
             with clock("reading onto one grid"):
                 grid = study_grid(config, opened[0])
-                scenes, dates = _together(opened, grid, config.resampling)
+                scenes, dates, found = _together(opened, grid, config)
                 if client is None:
                     scenes = _in_memory(scenes)
+                if found is not None:
+                    record["dates"] = found.as_record()
             with clock("clustering the spectra"):
                 segmentation, counts = _segment(scenes, dates, config, work, client, on_tile)
             with clock("thinning out for the pictures"):
@@ -187,7 +190,13 @@ def replay_study(
             + ".",
             remedy="Bring the same files back, or run the study anew.",
         )
-    config = StudyConfig.parse(earlier["config"])
+    try:
+        config = StudyConfig.parse(earlier["config"])
+    except ConfigurationError as error:
+        raise RecordError(
+            f"The record's configuration is none: {error.problem}",
+            remedy="Restore the record as it was written, or run the study anew.",
+        ) from error
     with TemporaryDirectory(prefix="strandline-replay-") as scratch:
         folder = run_study(
             config,
@@ -289,17 +298,26 @@ def _check_order(opened: list[xr.DataArray]) -> None:
 
 
 def _together(
-    opened: list[xr.DataArray], grid: GeoBox, resampling: str
-) -> tuple[xr.DataArray, list[xr.DataArray]]:
+    opened: list[xr.DataArray], grid: GeoBox, config: StudyConfig
+) -> tuple[xr.DataArray, list[xr.DataArray], Comparability | None]:
     """Put the scenes on one grid: all dates as one, and each by itself in its own chunks."""
-    from strandline.prepare import regrid, stack_scenes
+    from strandline.prepare import stack_scenes
+    from strandline.prepare.dates import on_one_grid
 
-    dates = [regrid(scene, grid, resampling=resampling) for scene in opened]
+    dates, found = on_one_grid(
+        opened,
+        grid,
+        config.resampling,
+        bands=config.bands,
+        to_oli=config.harmonize,
+        like_first=config.normalize,
+        unshift=config.correct_shift,
+    )
     if len(dates) == 1 and "time" not in dates[0].coords:  # a lone scene needs no date
         platform = str(dates[0].attrs.get("platform", "unknown"))
         together = dates[0].expand_dims("time")
-        return together.assign_coords(platform=("time", [platform])), dates
-    return stack_scenes(dates, grid, resampling=resampling), dates
+        return together.assign_coords(platform=("time", [platform])), dates, found
+    return stack_scenes(dates, grid), dates, found
 
 
 def _in_memory(scenes: xr.DataArray) -> xr.DataArray:

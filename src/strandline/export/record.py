@@ -13,6 +13,8 @@
     size and ETag if the server tells them.
 ``outputs``
     Each result, its path relative to the record, with size and SHA-256.
+``dates``
+    For two dates: how far they lie apart, and what was done to make them comparable.
 ``timings``
     Seconds per stage. Together with ``finished`` they are the only entries
     that differ between two equal runs.
@@ -82,6 +84,7 @@ def build_record(
     timings: Mapping[str, float] | None = None,
     seed: int | None = None,
     command: str | Sequence[str] | None = None,
+    dates: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put together the record of a run.
 
@@ -101,6 +104,8 @@ def build_record(
         The seed that all random choices came from.
     command : str or sequence of str, optional
         The command line that does the same.
+    dates : mapping, optional
+        How comparable the two dates were found to be.
 
     Returns
     -------
@@ -123,7 +128,9 @@ def build_record(
     if command is not None and not isinstance(command, str):
         command = shlex.join(redact_url(part) for part in command)
     now = datetime.datetime.now(datetime.UTC)
+    found = {} if dates is None else {"dates": _plain(dates, "dates")}
     return {
+        **found,
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "strandline": metadata.version("strandline"),

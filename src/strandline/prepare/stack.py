@@ -133,7 +133,9 @@ def _no_flags(date: xr.DataArray) -> Any:
 
 def _check(scenes: list[xr.DataArray]) -> None:
     if not scenes:
-        raise ConfigurationError("There is no scene to stack.", expected="at least one scene")
+        raise ConfigurationError(
+            "There is no scene to stack.", expected="at least one scene", got="none"
+        )
     for number, scene in enumerate(scenes, start=1):
         if set(scene.dims) != set(DIMS):
             raise ConfigurationError(

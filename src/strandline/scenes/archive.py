@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from strandline.errors import (
+    MetadataError,
     OutputError,
     SourceNotFoundError,
     UnknownProductError,
@@ -35,6 +36,12 @@ from strandline.scenes.storage import is_url, listing_options
 
 _ARCHIVE = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz)$", re.IGNORECASE)
 _METADATA = re.compile(r"_MTL\.(txt|json|xml)$", re.IGNORECASE)
+MAX_TEXT = 1 << 22
+"""Bytes of the largest MTL file that is read; real ones have some 15,000."""
+
+_MAX_INFLATED = 1 << 33  # bytes: more than any product has
+_MAX_RATIO = 200  # of what an archive holds to its size; images get to 10 at most
+
 _OF_A_PRODUCT = re.compile(r"(\.tiff?|_MTL\.(txt|json|xml))$", re.IGNORECASE)
 
 
@@ -74,15 +81,25 @@ class ProductFiles:
         ------
         UnreadableSourceError
             If it cannot be read.
+        MetadataError
+            If it is too large to be a metadata file.
         """
         if self.archive is not None:
             with _tar(self.archive) as tar:
                 member = tar.extractfile(self.places[name])
-                content = b"" if member is None else member.read()
+                content = b"" if member is None else member.read(MAX_TEXT + 1)
         elif is_url(self.places[name]):
-            content = remote_content(self.places[name], self.storage_options)
+            content = remote_content(self.places[name], self.storage_options, MAX_TEXT + 1)
         else:
-            content = Path(self.places[name]).read_bytes()
+            with Path(self.places[name]).open("rb") as file:
+                content = file.read(MAX_TEXT + 1)
+        if len(content) > MAX_TEXT:
+            raise MetadataError(
+                f"The metadata file {name!r} of {self.source!r} is too large to be one.",
+                expected=f"at most {MAX_TEXT:,} bytes",
+                got="more",
+                remedy="Do not trust it: fetch the product anew.",
+            )
         return content.decode("utf-8", errors="replace")
 
     def rasters(self, names: Sequence[str]) -> list[str]:
@@ -215,7 +232,19 @@ def _product_files(folder: Path) -> dict[str, str]:
 def _of_archive(path: str) -> dict[str, str]:
     places: dict[str, str] = {}
     with _tar(path) as tar:
+        size, inflated = Path(path).stat().st_size, 0
         for member in tar:
+            inflated += member.size
+            # Before it is skipped over, for that inflates it.
+            if (inflated > _MAX_INFLATED and inflated > _MAX_RATIO * size) or (
+                is_metadata(member.name) and member.size > MAX_TEXT
+            ):
+                raise UnreadableSourceError(
+                    f"The archive {path!r} would inflate out of bounds.",
+                    expected=f"at most {_MAX_INFLATED:,} bytes in all, {MAX_TEXT:,} of metadata",
+                    got=f"{member.size:,} for {member.name!r}",
+                    remedy="Do not trust it.",
+                )
             inside = PurePosixPath(member.name)
             if inside.is_absolute() or ".." in inside.parts:
                 raise UnreadableSourceError(

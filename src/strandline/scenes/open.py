@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from strandline.errors import (
+    CatalogError,
     ConfigurationError,
     MissingBandError,
     SourceNotFoundError,
@@ -29,7 +31,8 @@ from strandline.scenes.scene import Stored, choose_bands, default_bands, finish,
 from strandline.scenes.sentinel import open_safe
 from strandline.scenes.sentinel.product import band_files
 from strandline.scenes.sentinel.safe import is_safe
-from strandline.scenes.storage import is_url
+from strandline.scenes.stac.source import is_stac
+from strandline.scenes.storage import check_local, is_url
 
 _CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
 _ARRAYS = re.compile(r"\.(nc4?|cdf|h5|zarr)/?$", re.IGNORECASE)
@@ -53,6 +56,7 @@ def open_scene(
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
+    grid: GeoBox | None = None,
 ) -> xr.DataArray:
     """Open one acquisition as an array of reflectance.
 
@@ -68,6 +72,9 @@ def open_scene(
           of its band files;
         - a NetCDF file or a Zarr store;
         - a source of a catalogue: ``"catalog.yml:landsat_5_small"``;
+        - STAC: what :func:`strandline.search_scenes` found of one pass, an item or several of
+          one pass (put together), the path or URL of an item, or of a saved search with the id
+          of an item or the date of a pass: ``"found.json:LC08_L2SP_042033_20171022_02_T1"``;
         - an array, or a dataset with one variable per band, that you have already.
 
         Files may lie on this machine, on S3 (``s3://``), Google (``gs://``) or Azure (``az://``),
@@ -112,6 +119,10 @@ def open_scene(
         ``$STRANDLINE_CACHE`` names another) or in a folder. They are made when the scene is
         opened, continued if they were interrupted, and made anew when the source has changed.
         By default only the parts of files that are needed are read, each time.
+    grid : GeoBox, optional
+        Of STAC items: where to read them, as :func:`strandline.make_grid` gives it; only its
+        bytes are transferred. Each of its pixels gets the number stored below its centre. By
+        default the grid of the files, pixel for pixel; `strandline.regrid` can average.
 
     Returns
     -------
@@ -174,8 +185,10 @@ def open_scene(
     }
     if isinstance(source, str | Path):
         text = str(source)
+        check_local(text)
         if is_safe(text):
-            _check_named(band_names, "Sentinel-2")
+            _check_named(band_names, "Sentinel-2 product")
+            _check_gridless(grid, source)
             return open_safe(text, resolution=resolution, **shared, **lazily)
     if resolution is not None:
         raise ConfigurationError(
@@ -184,6 +197,12 @@ def open_scene(
             got=f"resolution={resolution!r} with another source",
             remedy="Open it as it is, and use regrid(…) with a grid from make_grid(resolution=…).",
         )
+    if is_stac(source) and not is_product_metadata(source):
+        _check_named(band_names, "STAC item")
+        from strandline.scenes.stac.load import open_items
+
+        return open_items(source, **shared, **lazily, grid=grid)
+    _check_gridless(grid, source)
     if isinstance(source, str | Path):
         if not text.strip():
             raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
@@ -192,22 +211,43 @@ def open_scene(
 
             catalog, name = named
             entry = open_catalog(catalog)[name]
+            if not hasattr(type(entry), "to_scene"):
+                raise CatalogError(
+                    f"{name!r} of the catalogue {catalog!r} is a catalogue itself.",
+                    expected="a source of data",
+                    remedy=f"Open one of its sources: open_catalog({catalog!r})[{name!r}][…].",
+                )
             given = {key: value for key, value in (shared | lazily).items() if value is not None}
             scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
             return scene
         if is_product(text) and band_files(text, platform) is None:
-            _check_named(band_names, "Landsat")
+            _check_named(band_names, "Landsat product")
             return open_bundle(text, **shared, **lazily)
     stored = _read(source, shared, band_names, lazily)
     return _scene(stored, **shared)
 
 
+def is_product_metadata(source: Any) -> bool:
+    """Whether a source is the path of a product's own metadata, which may be JSON too."""
+    return isinstance(source, str | Path) and is_metadata(str(source))
+
+
 def _check_named(band_names: Sequence[str] | None, kind: str) -> None:
     if band_names is not None:
         raise ConfigurationError(
-            f"A {kind} product names its bands itself.",
+            f"A {kind} names its bands itself.",
             got="band_names",
             remedy="Leave band_names out, and pick with bands=….",
+        )
+
+
+def _check_gridless(grid: object, source: object) -> None:
+    if grid is not None:
+        named = f" {str(source)[:60]!r}" if isinstance(source, str | Path) else ""
+        raise ConfigurationError(
+            "Only STAC items are read on a grid of the caller's.",
+            got=f"grid, with {type(source).__name__}{named}",
+            remedy="Open the scene without grid=…, and use regrid(scene, grid): it stays lazy.",
         )
 
 
@@ -285,7 +325,9 @@ def _read(
     elif isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
         files = [MatchedFile(str(one)) for one in source]
         if not files:
-            raise SourceNotFoundError("There is no file to open in an empty list.")
+            raise SourceNotFoundError(
+                "There is no file to open in an empty list.", remedy="Name one file at least."
+            )
     else:
         raise ConfigurationError(
             "A scene cannot be opened from this.",

@@ -118,6 +118,7 @@ def _fields(urlpath: str) -> list[str]:
         raise ConfigurationError(
             f"The pattern {urlpath!r} cannot be understood: {error}.",
             expected="fields like {band:d}, and braces that are meant doubled",
+            got=repr(urlpath),
         ) from error
     names: list[str] = []
     for _, name, _, conversion in parts:

@@ -6,9 +6,10 @@ is scaled, masked or renamed here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from rasterio.windows import Window
 
 from strandline.errors import (
     GridMismatchError,
+    MetadataError,
     MissingBandError,
     SceneError,
     SourceNotFoundError,
@@ -38,7 +40,7 @@ from strandline.scenes.access import ATTEMPTS, Result, not_found, of_raster, pat
 from strandline.scenes.chunking import Chunks, chunk_shape
 from strandline.scenes.nesting import Nesting, blank_for, finest, nest, spread
 from strandline.scenes.redaction import redact_url
-from strandline.scenes.storage import Access, needs_package
+from strandline.scenes.storage import Access, check_local, gdal_path, needs_package
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ class RasterHeader:
 
 
 def read_header(
-    url: str | Path, *, storage_options: Mapping[str, Any] | None = None
+    url: str | Path,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    address: str | None = None,
 ) -> RasterHeader:
     """Read what a raster file says about itself.
 
@@ -107,6 +112,8 @@ def read_header(
         Local path, ``file://``, ``s3://``, ``gs://``, ``http(s)://`` or GDAL ``/vsi…`` path.
     storage_options : mapping, optional
         As fsspec and intake write them, e.g. ``{"anon": True}``.
+    address : str, optional
+        Where the file is, if `url` lacks what shall not be shown: a signature.
 
     Returns
     -------
@@ -126,8 +133,10 @@ def read_header(
     ...
     strandline.errors.SourceNotFoundError: There is no file 'nowhere.tif'. ...
     """
-    access = Access.to(url, storage_options).anew()
-    return _tried(access, partial(_header, access))
+    access = Access.to(url, storage_options)
+    if address is not None:
+        access = replace(access, path=gdal_path(address))
+    return _tried(access, partial(_header, access.anew()))
 
 
 def _header(access: Access, _: int) -> RasterHeader:
@@ -228,6 +237,8 @@ def lazy_bands(
     """
     if not headers:
         raise SourceNotFoundError("There is no file to read.", remedy="Pass at least one path.")
+    for header in headers:
+        _check_transform(header)
     grids = [(header.transform, (header.height, header.width)) for header in headers]
     first = onto or headers[finest(grids) if nested else 0]
     nestings = [_nesting(first, header, nested=nested) for header in headers]
@@ -261,6 +272,17 @@ def lazy_bands(
     return xr.DataArray(
         data, dims=("band", "y", "x"), coords={"band": names, **coords}, attrs=attrs, name="bands"
     )
+
+
+def _check_transform(header: RasterHeader) -> None:
+    transform = header.transform
+    if not all(map(math.isfinite, transform)) or transform.determinant == 0:
+        raise MetadataError(
+            f"The place of the pixels of {redact_url(header.url)!r} is impossible.",
+            expected="finite coordinates, and pixels of a size",
+            got=f"the transform {tuple(transform)[:6]}",
+            remedy="Georeference the file anew, for example with gdal_edit.",
+        )
 
 
 def _band_names(headers: Sequence[RasterHeader], given: Sequence[str] | None) -> list[str]:
@@ -428,11 +450,41 @@ def _tried(access: Access, action: Callable[[int], Result]) -> Result:
     return patiently(action, attempts=ATTEMPTS if told is None else int(told) + 1)
 
 
+def with_raster(access: Access, action: Callable[[DatasetReader], Result]) -> Result:
+    """Do something with an opened raster, again where a server failed; in a task or elsewhere.
+
+    Parameters
+    ----------
+    access : Access
+        How to reach it.
+    action : callable
+        Takes the opened raster.
+
+    Returns
+    -------
+    object
+        What `action` returns.
+
+    Raises
+    ------
+    SceneError
+        Of the kind that says why it could not be read.
+    """
+
+    def attempt(number: int) -> Result:
+        with _opened(access.anew() if number else access, quiet=True) as dataset:
+            return action(dataset)
+
+    return _tried(access, attempt)
+
+
 @contextmanager
 def _opened(access: Access, *, quiet: bool) -> Iterator[DatasetReader]:
     """Open for reading; every failure of GDAL leaves as an error of ours."""
-    if access.local and not Path(access.path).exists():
-        raise not_found(access.url)
+    if access.local:
+        check_local(access.path)
+        if not Path(access.path).exists():
+            raise not_found(access.url)
     try:
         with access.opened(quiet=quiet) as dataset:
             if not dataset.count:

@@ -13,9 +13,17 @@ import pandas as pd
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import assign_crs, xr_coords
+from pyproj.exceptions import CRSError
 
-from strandline.errors import ConfigurationError, MissingBandError, MissingCRSError, ScaleError
+from strandline.errors import (
+    ConfigurationError,
+    MissingBandError,
+    MissingCRSError,
+    ScaleError,
+    UnknownProductError,
+)
 from strandline.scenes.conflicts import check_winner, hidden_by_spectrum, mark_conflicts
+from strandline.scenes.contract import check_spectra, check_time, thinned
 from strandline.scenes.quality import (
     DEFAULT_REASONS,
     REASONS,
@@ -199,7 +207,45 @@ def finish(
     mask: Iterable[str] = DEFAULT_REASONS,
     conflicts: str = "quality",
 ) -> xr.DataArray:
-    """Make the scene.
+    """Put the scene together, and check whether it can be: see `strandline.scenes.contract`.
+
+    Parameters
+    ----------
+    stored, reflectance, crs, mask, conflicts
+        As for `assemble`.
+
+    Returns
+    -------
+    xarray.DataArray
+        As from `assemble`.
+
+    Raises
+    ------
+    MissingCRSError, ScaleError, ReflectanceRangeError
+        As `assemble`.
+    MetadataError
+        If its date cannot be.
+    """
+    scene = assemble(stored, reflectance=reflectance, crs=crs, mask=mask, conflicts=conflicts)
+    name = repr(stored.source)
+    if "time" in scene.coords:
+        check_time(scene["time"].values, scene.attrs.get("platform"), name)
+    if scene.chunks is None:
+        # What lies in memory costs nothing to look at; files are looked at when they are read.
+        bands = [str(band) for band in scene["band"].values]
+        check_spectra(thinned(scene), bands, reflectance=reflectance, name=name)
+    return scene
+
+
+def assemble(
+    stored: Stored,
+    *,
+    reflectance: bool,
+    crs: Any = None,
+    mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
+) -> xr.DataArray:
+    """Put the scene together.
 
     Parameters
     ----------
@@ -228,6 +274,7 @@ def finish(
     ScaleError, ReflectanceRangeError
         If reflectance cannot be had.
     """
+    _check_form(stored)
     values = _with_crs(stored, crs)
     names = _shared_names([str(name) for name in values["band"].values], stored.sensor)
     thermal = [name for name in names if is_thermal(name)]
@@ -266,6 +313,24 @@ def _shared_names(names: list[str], sensor: Sensor | None) -> list[str]:
     if sensor is None or sensor.instrument != "msi" or "nir08" in names:
         return names
     return [STAND_IN["nir"] if name == "nir" else name for name in names]
+
+
+def _check_form(stored: Stored) -> None:
+    """Refuse arrays that hold nothing, or no numbers that could be reflectance."""
+    values = stored.values
+    if values.dtype.kind not in "biuf":
+        raise UnknownProductError(
+            f"{stored.source!r} holds no real numbers.",
+            expected="integers or floats",
+            got=str(values.dtype),
+            remedy="Convert it first; of complex radar data, take the intensity.",
+        )
+    if not values.size:
+        raise UnknownProductError(
+            f"{stored.source!r} holds no pixels.",
+            expected="at least one band, row and column",
+            got=" × ".join(f"{size} {dim}" for dim, size in values.sizes.items()),
+        )
 
 
 def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:
@@ -340,7 +405,14 @@ def _with_crs(stored: Stored, crs: Any) -> xr.DataArray:
     values = stored.values
     if crs is not None:
         if values.attrs.get("georeferenced", True):
-            placed: xr.DataArray = assign_crs(values, crs, crs_coord_name="spatial_ref")
+            try:
+                placed: xr.DataArray = assign_crs(values, crs, crs_coord_name="spatial_ref")
+            except (CRSError, ValueError, TypeError) as error:
+                raise ConfigurationError(
+                    "The CRS cannot be understood.",
+                    expected="such as crs='EPSG:32611'",
+                    got=repr(crs),
+                ) from error
             return placed
     elif "spatial_ref" in values.coords:
         return values

@@ -25,7 +25,7 @@ from strandline.errors import ConfigurationError, StrandlineError
 from strandline.scenes.open import open_scene
 from strandline.scenes.quality import flag_attributes, quality_flags, told_reasons
 from strandline.scenes.reflectance import COLLECTION_2_SURFACE
-from strandline.scenes.scene import Stored, finish
+from strandline.scenes.scene import Stored, assemble
 from strandline.scenes.sensors import SENSORS, find_sensor
 from strandline.scenes.sentinel import msi_factors
 from strandline.scenes.simulation import lake
@@ -207,7 +207,7 @@ def _in_memory(
         time=taken.moment,
         quality=flags,
     )
-    scene = finish(stored, reflectance=True)
+    scene = assemble(stored, reflectance=True)
     return scene, truth.array(acquisition, taken)
 
 
@@ -259,7 +259,7 @@ def _msi(
         time=taken.moment,
         quality=quality_flags(xr.DataArray(wide, dims=("y", "x")), "scl"),
     )
-    return finish(stored, reflectance=True), fraction
+    return assemble(stored, reflectance=True), fraction
 
 
 def _msi_kind(

@@ -9,6 +9,7 @@ Stores that GDAL does not know are read through fsspec.
 from __future__ import annotations
 
 import re
+import stat
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,13 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.session import DummySession, Session
 
-from strandline.errors import ConfigurationError, MissingDependencyError, UnknownProductError
+from strandline.errors import (
+    ConfigurationError,
+    MissingDependencyError,
+    SourceNotFoundError,
+    UnknownProductError,
+    UnreadableSourceError,
+)
 from strandline.scenes.redaction import redact_url
 
 _VSI_OF_SCHEME = {
@@ -93,6 +100,54 @@ def is_url(source: str) -> bool:
 def is_local(path: str) -> bool:
     """Whether a path as :func:`gdal_path` returns it names a plain file on this machine."""
     return not path.startswith("/vsi") and not _SCHEME.match(path)
+
+
+def check_local(source: str) -> None:
+    """Refuse a local path that the system cannot hold, and one that is neither file nor folder.
+
+    Reading a pipe or a device may wait, or go on, for ever.
+
+    Parameters
+    ----------
+    source : str
+        Path or URL; only local paths are looked at, and need not exist.
+
+    Raises
+    ------
+    SourceNotFoundError
+        If no file can have this name.
+    UnreadableSourceError
+        If it is a pipe, a socket or a device.
+
+    Examples
+    --------
+    >>> check_local("scene.tif")
+    >>> check_local("/dev/zero")
+    Traceback (most recent call last):
+    ...
+    strandline.errors.UnreadableSourceError: '/dev/zero' is no file. Expected a file or ...
+    """
+    path = source.removeprefix("file://")
+    if is_url(path) or path.startswith("/vsi"):
+        return
+    try:
+        mode = Path(path).expanduser().stat().st_mode
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, PermissionError | NotADirectoryError):
+            return  # whoever opens it says so
+        raise SourceNotFoundError(
+            f"There can be no file of the name {source[:60]!r}{'…' if len(source) > 60 else ''}.",
+            remedy="Check the path: it is too long, a link that leads to itself, or no path.",
+        ) from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UnreadableSourceError(
+            f"{source!r} is no file.",
+            expected="a file or a folder",
+            got="a pipe, a socket or a device",
+            remedy="Write its content to a file first.",
+        )
 
 
 def gdal_path(url: str | Path) -> str:
@@ -317,7 +372,7 @@ class Access:
     Parameters
     ----------
     url : str
-        As it was asked for.
+        As it is shown.
     path : str
         As :func:`gdal_path` returns it.
     options : dict of str to str
@@ -332,12 +387,18 @@ class Access:
     through_fsspec: dict[str, Any] | None = None
 
     @classmethod
-    def to(cls, url: str | Path, storage_options: Mapping[str, Any] | None = None) -> Access:
-        """Work out how to reach `url` with fsspec-style `storage_options`."""
-        path = gdal_path(url)
+    def to(
+        cls,
+        url: str | Path,
+        storage_options: Mapping[str, Any] | None = None,
+        *,
+        shown: str | None = None,
+    ) -> Access:
+        """Work out how to reach `url`, which is `shown` without the signature that it may have."""
+        path, name = gdal_path(url), shown or str(url)
         if _SCHEME.match(path):
-            return cls(str(url), path, {}, listing_options(storage_options))
-        return cls(str(url), path, gdal_options(storage_options, url))
+            return cls(name, path, {}, listing_options(storage_options))
+        return cls(name, path, gdal_options(storage_options, url))
 
     @property
     def local(self) -> bool:

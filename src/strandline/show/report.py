@@ -103,6 +103,7 @@ def report(
         numbers_of=caption if len(tables) > 1 else "",
         ranges_note=_ranges_note(numbers),
         sections=_sections(dated, segmentation, evidence, flat, change),
+        dates=_dates(record),
         areas=[{"caption": name, **_table(frame)} for name, frame in tables.items()],
         quality=_quality(quality),
         evidence=_evidence(evidence),
@@ -340,6 +341,18 @@ def _cell(value: Any) -> dict[str, Any]:
     if isinstance(value, pd.Timestamp):
         return {"text": value.date().isoformat(), "is_text": True}
     return {"text": "–" if value is None or pd.isna(value) else str(value), "is_text": True}
+
+
+def _dates(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Take from the record how comparable the dates are."""
+    found = None if record is None else record.get("dates")
+    if not found:
+        return None
+    lines = found.get("normalization", {}).get("bands")
+    return {
+        "sentences": found["sentences"],
+        "table": _table(pd.DataFrame(lines)) if lines else None,
+    }
 
 
 def _record(record: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from strandline.scenes.access import asking
 from strandline.scenes.archive import remote_content
 from strandline.scenes.catalog.source import Source
 from strandline.scenes.catalog.text import MAX_BYTES, parse_yaml
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import check_local, is_url
 
 
 def open_catalog(path: str | Path, *, storage_options: Mapping[str, Any] | None = None) -> Catalog:
@@ -56,6 +56,7 @@ def open_catalog(path: str | Path, *, storage_options: Mapping[str, Any] | None 
     >>> list(open_catalog(path))
     ['lake']
     """
+    check_local(str(path))
     text = _read_text(str(path), storage_options)
     document = parse_yaml(text, str(path))
     sources = document.get("sources")
@@ -129,7 +130,8 @@ class Catalog(Mapping[str, Any]):
         self.path = path
         self.name = str(document.get("name") or Path(path).stem)
         self.description = str(document.get("description") or "")
-        self.metadata = dict(document.get("metadata") or {})
+        metadata = document.get("metadata") or {}
+        self.metadata = dict(metadata) if isinstance(metadata, dict) else {"metadata": metadata}
         self._entries: dict[str, dict[str, Any]] = dict(document["sources"])
         self._storage_options = storage_options
 
@@ -140,6 +142,7 @@ class Catalog(Mapping[str, Any]):
             raise UnknownSourceError(
                 f"The catalogue {self.path!r} has no source {name!r}.",
                 expected=", ".join(self._entries) or "none: it is empty",
+                got=repr(name),
                 remedy=f"Did you mean {' or '.join(map(repr, close))}?" if close else None,
             )
         source = Source(name, self._entries[name], self.path)

@@ -20,6 +20,7 @@ from strandline.errors import (
     MissingBandError,
     MissingCRSError,
 )
+from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.quality import (
     DEFAULT_REASONS,
@@ -61,6 +62,7 @@ def open_safe(
     conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
 ) -> xr.DataArray:
     """Open a Sentinel-2 product of Level 1C or 2A.
 
@@ -68,7 +70,7 @@ def open_safe(
     ----------
     source : str or Path
         SAFE folder, zip archive, a tile's folder below GRANULE, the product's XML file, or the URL
-        of a SAFE folder.
+        of a SAFE folder, and of an archive with `cache`.
     bands : iterable of str, optional
         Common names, aliases, or numbers as "B8A". By default those that every Landsat has too:
         blue, green, red, nir08, swir16, swir22.
@@ -86,8 +88,8 @@ def open_safe(
         the cloud mask (Level 1C); see :mod:`strandline.scenes.quality`.
     conflicts : {"quality", "spectrum"}
         Who wins where they contradict each other; see :mod:`strandline.scenes.conflicts`.
-    chunks, storage_options : optional
-        As for :func:`strandline.scenes.raster.read_bands`.
+    chunks, storage_options, cache : optional
+        As for `strandline.open_scene`.
 
     Returns
     -------
@@ -103,7 +105,7 @@ def open_safe(
     GridMismatchError
         If a band has no image of this resolution.
     """
-    product = describe_safe(source, storage_options)
+    product = describe_safe(source, storage_options, cache)
     _check_platform(product, platform)
     names = _wanted(product, bands)
     paths, size = choose_images(product, names, resolution)
@@ -195,7 +197,7 @@ def _sizes(product: SafeProduct, paths: list[str]) -> set[int]:
 
 
 def _header(product: SafeProduct, path: str, options: Mapping[str, Any] | None) -> RasterHeader:
-    header = read_header(product.files.place(path), storage_options=options)
+    header = read_header(product.files.raster(path), storage_options=options)
     size = next(
         size
         for sizes in (*product.images.values(), product.classes)
@@ -302,7 +304,7 @@ def _flags_of_file(
         clouds = parse_clouds(product.files.text(name), name, crs)
         drawn: xr.DataArray = quality_flags(draw_clouds(clouds, onto.transform, values), kind)
         return drawn
-    header = read_header(product.files.place(name), storage_options=options)
+    header = read_header(product.files.raster(name), storage_options=options)
     if kind == "msk_classi" and header.count != 3:
         raise MetadataError(
             f"The cloud mask {header.url!r} cannot be understood.",
@@ -333,6 +335,6 @@ def _flags_of_file(
     return xr.DataArray(together, dims=("y", "x"), attrs=flags.attrs)
 
 
-def _any_flaw(flags: NDArray[np.uint8], axis: tuple[int, ...]) -> NDArray[np.uint8]:
+def _any_flaw(flags: NDArray[np.uint8], axis: tuple[int, ...] | None = None) -> NDArray[np.uint8]:
     together: NDArray[np.uint8] = np.bitwise_or.reduce(flags, axis=axis)
     return together

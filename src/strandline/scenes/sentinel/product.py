@@ -16,6 +16,7 @@ from strandline.errors import (
     MissingBandError,
     UnknownProductError,
 )
+from strandline.scenes.cache import Cache
 from strandline.scenes.patterns import MatchedFile
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.sensors import Sensor, band_name, find_sensor
@@ -75,15 +76,18 @@ class SafeProduct:
 
 
 def describe_safe(
-    source: str | Path, storage_options: Mapping[str, Any] | None = None
+    source: str | Path,
+    storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
 ) -> SafeProduct:
     """Find out what a product is.
 
     Parameters
     ----------
     source : str or Path
-        As for :func:`strandline.scenes.sentinel.safe.list_safe`.
     storage_options : mapping, optional
+    cache : bool or path-like, optional
+        As for :func:`strandline.scenes.sentinel.safe.list_safe`.
 
     Returns
     -------
@@ -96,7 +100,7 @@ def describe_safe(
     MetadataError
         If its XML files cannot be used.
     """
-    files = list_safe(str(source), storage_options)
+    files = list_safe(str(source), storage_options, cache)
     metadata = parse_product(files.text(files.metadata), files.metadata)
     names = _images_on_server(files, metadata) if files.remote else list(files.names)
     names = _of_one_tile(files, names)

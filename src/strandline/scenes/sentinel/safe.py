@@ -17,6 +17,8 @@ from typing import Any
 
 from strandline.errors import SourceNotFoundError, UnknownProductError, UnreadableSourceError
 from strandline.scenes.archive import remote_content
+from strandline.scenes.cache import Cache, local_copy
+from strandline.scenes.redaction import redact_url
 from strandline.scenes.sentinel.document import LARGEST
 from strandline.scenes.storage import is_url
 
@@ -60,6 +62,8 @@ class SafeFiles:
         Path of the archive, if there is one.
     storage_options : mapping
         For files on a server.
+    cache : bool or path-like
+        Where copies of such files are kept, if they are.
     """
 
     source: str
@@ -69,14 +73,22 @@ class SafeFiles:
     root: str
     archive: str | None = None
     storage_options: Mapping[str, Any] = field(default_factory=dict)
+    cache: Cache = None
 
     @property
     def remote(self) -> bool:
         """Whether the files are on a server, where they cannot be listed."""
         return self.archive is None and is_url(self.root)
 
+    def raster(self, name: str) -> str:
+        """Path or URL under which the raster reader finds a file; copied, if copies are kept."""
+        place = self.place(name)
+        if not self.remote:
+            return place
+        return local_copy(place, storage_options=self.storage_options, cache=self.cache)
+
     def place(self, name: str) -> str:
-        """Path or URL under which the raster reader finds a file of the product."""
+        """Path or URL of a file of the product, where the product is."""
         if self.archive is not None:
             # Braces: the archive's own name may contain anything.
             return f"/vsizip/{{{self.archive}}}/{name}"
@@ -94,7 +106,7 @@ class SafeFiles:
             with _opened(self.archive) as archive, archive.open(name) as member:
                 content = member.read(LARGEST + 1)  # whatever size the archive claims
         elif self.remote:
-            content = remote_content(self.place(name), self.storage_options)
+            content = remote_content(self.place(name), self.storage_options, LARGEST + 1)
         else:
             content = _content(Path(self.root) / name)
         return content.decode("utf-8", errors="replace")
@@ -120,16 +132,21 @@ def is_safe(text: str) -> bool:
     return bool(_product_metadata(folder)) or bool(_safe_folders(folder)) or _is_granule(folder)
 
 
-def list_safe(source: str, storage_options: Mapping[str, Any] | None = None) -> SafeFiles:
+def list_safe(
+    source: str, storage_options: Mapping[str, Any] | None = None, cache: Cache = None
+) -> SafeFiles:
     """List the files of a product.
 
     Parameters
     ----------
     source : str
         The SAFE folder, a folder with one SAFE folder in it, the folder of one tile below
-        GRANULE, a zip archive, the product's XML file, or the URL of a SAFE folder or XML file.
+        GRANULE, a zip archive, the product's XML file, or the URL of a SAFE folder or XML file;
+        of an archive with `cache`.
     storage_options : mapping, optional
         As fsspec takes them.
+    cache : bool or path-like, optional
+        Where copies of remote files are kept; None for none.
 
     Returns
     -------
@@ -142,8 +159,12 @@ def list_safe(source: str, storage_options: Mapping[str, Any] | None = None) -> 
     UnknownProductError
         If it holds no product, or several.
     """
+    options = dict(storage_options or {})
+    if is_url(source) and _ZIP.search(source) and cache:
+        copy = local_copy(source, storage_options=options, cache=cache)
+        return _archive(Path(copy), source)
     if is_url(source):
-        return _remote(source, dict(storage_options or {}))
+        return _remote(source, options, cache)
     path = Path(source.removeprefix("file://")).expanduser().absolute()
     if not path.exists():
         raise SourceNotFoundError(f"There is no file or folder {source!r}.")
@@ -292,16 +313,21 @@ def _check_members(members: Sequence[zipfile.ZipInfo], source: str) -> None:
 # --- servers ------------------------------------------------------------------------
 
 
-def _remote(source: str, options: Mapping[str, Any]) -> SafeFiles:
+def _remote(source: str, options: Mapping[str, Any], cache: Cache) -> SafeFiles:
     if _ZIP.search(source):
         raise UnknownProductError(
-            f"An archive on a server cannot be read in place: {source!r}.",
-            remedy="Download it, or open the product's SAFE folder if it is unpacked there.",
+            f"An archive on a server cannot be read in place: {redact_url(source)!r}.",
+            remedy="Pass cache=True to keep a copy of it on this machine, or open the product's "
+            "SAFE folder if it is unpacked there.",
         )
     if match := _PRODUCT_METADATA.search(source):
         root = source[: match.start()]
-        return SafeFiles(source, source[len(root) + 1 :], None, (), root, storage_options=options)
+        return SafeFiles(
+            source, source[len(root) + 1 :], None, (), root, storage_options=options, cache=cache
+        )
     root = source.rstrip("/")
     # Servers need not list folders; the names of files are fixed, and the rest the XML file says.
     level = "1C" if "_MSIL1C_" in root.rsplit("/", 1)[-1] else "2A"
-    return SafeFiles(source, f"MTD_MSIL{level}.xml", None, (), root, storage_options=options)
+    return SafeFiles(
+        source, f"MTD_MSIL{level}.xml", None, (), root, storage_options=options, cache=cache
+    )
