@@ -43,6 +43,7 @@ _OPTIONS_OF = {
     "reflectance": ("--digital-numbers",),
     "storage_options": ("--anonymous",),
     "mask": ("--mask",),
+    "conflicts": ("--conflicts",),
     "time": ("--date", "--date-before", "--date-after"),
     "resolution": ("--resolution",),
     "n_clusters": ("--clusters",),
@@ -134,6 +135,14 @@ Mask = Annotated[
         rich_help_panel=SOURCE,
     ),
 ]
+Conflicts = Annotated[
+    str,
+    typer.Option(
+        help="Who wins where the quality band says cloud or snow and the spectrum water, or the "
+        "reverse: quality or spectrum.",
+        rich_help_panel=SOURCE,
+    ),
+]
 Platform = Annotated[
     str | None,
     typer.Option(help="Platform, if the source does not say it.", rich_help_panel=SOURCE),
@@ -166,6 +175,14 @@ SourceCrs = Annotated[
 Anonymous = Annotated[
     bool,
     typer.Option("--anonymous", help="Read S3 without credentials.", rich_help_panel=SOURCE),
+]
+Keep = Annotated[
+    bool,
+    typer.Option(
+        "--cache",
+        help="Keep copies of remote files on this machine (see `strandline cache`).",
+        rich_help_panel=SOURCE,
+    ),
 ]
 Scheduler = Annotated[
     str | None,
@@ -319,7 +336,7 @@ def demo(
 
 @app.command()
 def info(
-    source: Annotated[str, typer.Argument(help="File, folder, archive, pattern or catalogue.")],
+    source: Annotated[str, typer.Argument(help="File, folder, archive, pattern, catalogue, STAC.")],
     statistics: Annotated[
         bool, typer.Option("--statistics", help="Read the pixels too: range and share observed.")
     ] = False,
@@ -356,6 +373,7 @@ def segment(
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
     mask: Mask = None,
+    conflicts: Conflicts = "quality",
     date: Date = None,
     digital_numbers: DigitalNumbers = False,
     scale: Scale = None,
@@ -365,6 +383,7 @@ def segment(
     platform: Platform = None,
     source_crs: SourceCrs = None,
     anonymous: Anonymous = False,
+    cache: Keep = False,
     scheduler: Scheduler = None,
 ) -> None:
     """Cluster one scene by its spectra and map its water."""
@@ -393,6 +412,7 @@ def change(
     normalize: Normalize = False,
     correct_shift: CorrectShift = False,
     mask: Mask = None,
+    conflicts: Conflicts = "quality",
     date_before: Date = None,
     date_after: Date = None,
     digital_numbers: DigitalNumbers = False,
@@ -403,10 +423,57 @@ def change(
     platform: Platform = None,
     source_crs: SourceCrs = None,
     anonymous: Anonymous = False,
+    cache: Keep = False,
     scheduler: Scheduler = None,
 ) -> None:
     """Map where water was lost and gained between two scenes."""
     _study([(before, date_before), (after, date_after)], locals())
+
+
+@app.command("cache")
+def show_cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all of it.")] = False,
+) -> None:
+    """Say where copies of remote files and unpacked archives are kept, and how large they are."""
+    from strandline.scenes.cache import cache_folder, cache_size, clear_cache
+
+    size = clear_cache() if clear else cache_size()
+    typer.echo(f"{cache_folder()}: {size / 1e6:.1f} MB{' removed' if clear else ''}")
+
+
+@app.command()
+def search(
+    api: Annotated[
+        str, typer.Argument(help="URL of a STAC API or catalogue, planetary-computer, a file, …")
+    ],
+    center: Center = None,
+    buffer: Buffer = None,
+    bbox: Bbox = None,
+    datetime: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="2017, 2017-10-22, or FROM/TO.")
+    ] = None,
+    collection: Annotated[
+        list[str] | None, typer.Option(help="May be repeated; default: surface reflectance.")
+    ] = None,
+    platform: Annotated[
+        list[str] | None, typer.Option(help="Such as landsat-8; may be repeated.")
+    ] = None,
+    max_cloud: Annotated[
+        float | None, typer.Option(metavar="%", help="Highest cloud cover of a scene.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Most scenes to list.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="JSON file for what was found.")
+    ] = None,
+) -> None:
+    """Find scenes of a place and time in a STAC archive."""
+    from strandline.scenes.stac.listing import search_listing
+
+    conditions = {
+        "center": center, "buffer": buffer, "bbox": bbox, "datetime": datetime,
+        "collections": collection, "platforms": platform, "max_cloud": max_cloud, "limit": limit,
+    }  # fmt: skip
+    typer.echo(search_listing(api, _without_none(conditions), out))
 
 
 @app.command()
@@ -431,7 +498,7 @@ def replay(
 # Parameters of a study that the command line takes over as they are, and under another name.
 _SAME_NAME = (
     *("center", "buffer", "bbox", "resolution", "crs", "resampling"),
-    *("standardize", "seed", "water_at"),
+    *("standardize", "seed", "water_at", "conflicts"),
 )
 _IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 _OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}
@@ -455,7 +522,13 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
     }
     config = StudyConfig.parse({"scenes": scenes, **_without_none(settings)})
     with _progress() as progress:
-        run_study(config, given["out"], scheduler=given["scheduler"], **progress)
+        run_study(
+            config,
+            given["out"],
+            scheduler=given["scheduler"],
+            cache=given["cache"] or None,
+            **progress,
+        )
     typer.echo(read_summary(given["out"]))
     _say_results(given["out"])
 

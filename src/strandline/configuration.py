@@ -34,6 +34,13 @@ class SceneSource(BaseModel):
     reflectance: bool = True
     storage_options: dict[str, Any] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _source_has_a_name(self) -> SceneSource:
+        sources = [self.source] if isinstance(self.source, str) else self.source
+        if not all(source.strip() for source in sources):
+            raise ValueError("a source without a name")
+        return self
+
 
 class StudyConfig(BaseModel):
     """All that the results of a study depend on.
@@ -61,6 +68,9 @@ class StudyConfig(BaseModel):
         As for `strandline.segment`.
     mask : list of str, optional
         Reasons for which a pixel counts as not observed. Default: the usual ones.
+    conflicts : {"quality", "spectrum"}
+        Who wins where the quality band and the spectrum contradict each other, as for
+        `strandline.open_scene`.
     harmonize : bool
         Make all scenes as OLI would have measured them (`strandline.harmonize`).
     normalize : bool
@@ -95,6 +105,7 @@ class StudyConfig(BaseModel):
     standardize: Literal["global", "band", "robust"] = "band"
     seed: int = Field(default=0, ge=0, lt=2**32)
     mask: list[str] | None = None
+    conflicts: Literal["quality", "spectrum"] = "quality"
     harmonize: bool = False
     normalize: bool = False
     correct_shift: bool = False
@@ -125,7 +136,9 @@ class StudyConfig(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigurationError(_readable(error)) from error
+            raise ConfigurationError(
+                _readable(error), remedy="See the documentation of StudyConfig."
+            ) from error
 
     def anchored(self) -> StudyConfig:
         """Name local files by their whole path: the study then means the same from any folder.

@@ -205,3 +205,7 @@ class FewerClustersWarning(StrandlineWarning):
 
 class SuspiciousSceneWarning(StrandlineWarning):
     """A scene can be used, but something about it should be looked at."""
+
+
+class StaleCopyWarning(StrandlineWarning):
+    """A local copy is used although its source could not be asked whether it has changed."""

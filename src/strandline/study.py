@@ -17,10 +17,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from strandline.configuration import SceneSource, StudyConfig
-from strandline.errors import RecordError, SuspiciousSceneWarning
+from strandline.errors import ConfigurationError, RecordError, SuspiciousSceneWarning
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
+    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from strandline.export.work import WorkFolder
@@ -43,6 +45,7 @@ def run_study(
     out: str | os.PathLike[str],
     *,
     scheduler: str | None = None,
+    cache: bool | str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     on_tile: TileCount | None = None,
 ) -> Path:
@@ -63,6 +66,8 @@ def run_study(
     scheduler : str, optional
         Address of a Dask scheduler, ``tcp://host:port``, whose workers do the work; they have
         to reach the sources of the scenes.
+    cache : bool or path-like, optional
+        Keep copies of remote files, as for `strandline.open_scene`.
     progress : callable, optional
         Called with the name of each stage when it begins.
     on_tile : callable, optional
@@ -91,13 +96,13 @@ def run_study(
     ...     config = {"scenes": [{"source": scene.attrs["source"]}], "n_clusters": 4}
     ...     results = sl.run_study(config, folder + "/results")
     ...     sorted(path.name for path in results.glob("*.csv"))
-    ['areas.csv', 'evidence.csv', 'signatures.csv']
+    ['areas.csv', 'evidence.csv', 'quality.csv', 'signatures.csv']
     """
     from strandline.change import compare
     from strandline.export.atomic import check_folder, staged_folder
     from strandline.export.record import build_record, write_record
     from strandline.export.work import work_folder
-    from strandline.results import Results, area_table, views_of
+    from strandline.results import Results, area_table, study_quality, views_of
     from strandline.water import find_water, water_mask
     from strandline.workers import only_here, workers
 
@@ -108,7 +113,7 @@ def run_study(
     clock = _Clock(progress)
     with workers(scheduler) as client:
         with clock("opening the scenes"):
-            opened = [_open(source, config) for source in config.scenes]
+            opened = [_open(source, config, cache) for source in config.scenes]
             _check_order(opened)
             record = _record_of_inputs(config)
         with work_folder(out, _key(build_record(**record))) as work:
@@ -120,7 +125,7 @@ def run_study(
                 if found is not None:
                     record["dates"] = found.as_record()
             with clock("clustering the spectra"):
-                segmentation = _segment(scenes, dates, config, work, client, on_tile)
+                segmentation, counts = _segment(scenes, dates, config, work, client, on_tile)
             with clock("thinning out for the pictures"):
                 views = views_of(scenes)
             with only_here(client), staged_folder(out) as folder:
@@ -132,8 +137,11 @@ def run_study(
                 with clock("comparing the dates"):
                     change = compare(water[0], water[1]) if len(config.scenes) == 2 else None
                     areas = area_table(water, change, config.water_at)
+                quality = study_quality(scenes, segmentation, areas, counts)
                 with clock("writing maps, pictures and the report"):
-                    results = Results(config, views, segmentation, evidence, water, change, areas)
+                    results = Results(
+                        config, views, segmentation, evidence, water, change, areas, quality
+                    )
                     results.write(folder, build_record(**record))
                 complete = build_record(**record, outputs=folder, timings=clock.seconds)
                 write_record(complete, folder)
@@ -182,7 +190,13 @@ def replay_study(
             + ".",
             remedy="Bring the same files back, or run the study anew.",
         )
-    config = StudyConfig.parse(earlier["config"])
+    try:
+        config = StudyConfig.parse(earlier["config"])
+    except ConfigurationError as error:
+        raise RecordError(
+            f"The record's configuration is none: {error.problem}",
+            remedy="Restore the record as it was written, or run the study anew.",
+        ) from error
     with TemporaryDirectory(prefix="strandline-replay-") as scratch:
         folder = run_study(
             config,
@@ -256,13 +270,17 @@ class _Clock:
         self.seconds[stage] = time.perf_counter() - start
 
 
-def _open(source: SceneSource, config: StudyConfig) -> xr.DataArray:
+def _open(
+    source: SceneSource, config: StudyConfig, cache: bool | str | os.PathLike[str] | None
+) -> xr.DataArray:
     from strandline.scenes import open_scene
 
     options = source.model_dump(exclude={"source"}, exclude_defaults=True)
     if config.mask is not None:
         options["mask"] = config.mask
-    return open_scene(source.source, **options)
+    if config.conflicts != "quality":
+        options["conflicts"] = config.conflicts
+    return open_scene(source.source, cache=cache, **options)
 
 
 def _check_order(opened: list[xr.DataArray]) -> None:
@@ -313,8 +331,8 @@ def _segment(
     work: WorkFolder,
     client: Any,
     on_tile: TileCount | None,
-) -> xr.Dataset:
-    """Segment in memory what is there, and tile by tile what is not."""
+) -> tuple[xr.Dataset, NDArray[np.int64] | None]:
+    """Segment in memory what is there, and tile by tile, counting, what is not."""
     from strandline.segmentation.segment import fit_segmentation, segment
     from strandline.streaming import stream_segmentation
 
@@ -326,7 +344,7 @@ def _segment(
         "n_subclusters": config.n_subclusters,
     }
     if scenes.chunks is None:
-        return segment(scenes, **parameters)
+        return segment(scenes, **parameters), None
     fit = partial(fit_segmentation, **parameters)
     return stream_segmentation(scenes, dates, fit, work, client=client, on_tile=on_tile)
 
@@ -343,7 +361,7 @@ def _record_of_inputs(config: StudyConfig) -> dict[str, Any]:
 
     inputs = []
     for scene in config.scenes:
-        files = source_files(scene.source, scene.storage_options)
+        files = source_files(scene.source, scene.storage_options, platform=scene.platform)
         inputs += fingerprint(files, storage_options=scene.storage_options)
     return {
         "config": config.model_dump(mode="json", exclude_defaults=True),

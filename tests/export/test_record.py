@@ -19,10 +19,10 @@ from strandline.export.record import (
     compare_outputs,
     fingerprint,
     read_record,
-    redact_url,
     verify_inputs,
     write_record,
 )
+from strandline.scenes.redaction import redact_url
 
 
 @pytest.fixture

@@ -524,7 +524,7 @@ def test_aliases_and_merge_keys_of_honest_catalogues_work(bands, catalog):
 
 
 def test_a_missing_catalogue_is_an_error(tmp_path):
-    with pytest.raises(SourceNotFoundError, match=r"no catalogue at .*nowhere\.yml"):
+    with pytest.raises(SourceNotFoundError, match=r"no file .*nowhere\.yml"):
         open_catalog(tmp_path / "nowhere.yml")
 
 

@@ -35,7 +35,7 @@ def check_contract(scene):
     assert scene.dtype == np.float32
     assert scene.chunks is not None
     assert scene["band"].dtype.kind == "U"
-    assert set(scene.coords) <= {"band", "y", "x", "spatial_ref", "time"}
+    assert set(scene.coords) <= {"band", "y", "x", "spatial_ref", "time", "quality"}
     assert scene.odc.crs is not None
     assert scene.rio.crs is not None
     assert scene.odc.geobox.shape == scene.shape[1:]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from strandline.errors import (
+    AccessDeniedError,
     ConfigurationError,
     MissingDependencyError,
     SourceNotFoundError,
@@ -141,12 +142,12 @@ def test_an_open_brace_is_an_error():
 @pytest.mark.parametrize(
     ("problem", "kind", "message"),
     [
-        (PermissionError("403"), UnreadableSourceError, r"Listing .*s3://b/\*\.tif.* was refused"),
+        (PermissionError("403"), AccessDeniedError, r"Access to .*s3://b/\*\.tif.* was refused"),
         (FileNotFoundError("b"), SourceNotFoundError, r"No file matches 's3://b/\*\.tif'"),
         (
             RuntimeError("no route"),
             UnreadableSourceError,
-            r"s3://b/\*\.tif.* cannot be listed",
+            r"Listing .*s3://b/\*\.tif.* failed",
         ),
         (ImportError("s3fs"), MissingDependencyError, r"pip install 'strandline\[io\]'"),
     ],

@@ -126,7 +126,7 @@ def test_absence_on_a_web_server_is_told(website):
 
 
 def test_an_archive_on_a_server_says_what_to_do():
-    with pytest.raises(UnknownProductError, match="Download it"):
+    with pytest.raises(UnknownProductError, match="cache=True"):
         open_scene("s3://usgs/product.tar")
 
 

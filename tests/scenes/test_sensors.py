@@ -13,6 +13,7 @@ from strandline.scenes.sensors import (
 )
 
 TM, ETM, OLI = SENSORS["landsat-5"], SENSORS["landsat-7"], SENSORS["landsat-8"]
+MSI = SENSORS["sentinel-2a"]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,21 @@ TM, ETM, OLI = SENSORS["landsat-5"], SENSORS["landsat-7"], SENSORS["landsat-8"]
         ("B4", None, None),
         ("elevation", OLI, None),
         ("subband4x", OLI, None),
+        ("B8A", MSI, "nir08"),
+        ("b08", MSI, "nir"),
+        ("B8", MSI, "nir"),
+        ("nir", MSI, "nir"),
+        ("T10SGJ_20200802T184931_B03_10m", MSI, "green"),
+        ("L2A_T10SGJ_20200802T184931_B12_20m", MSI, "swir22"),
+        ("B09", MSI, "nir09"),
+        ("B10", MSI, "cirrus"),
+        ("rededge1", None, "rededge071"),
+        ("rededge2", MSI, "rededge075"),
+        ("B07", MSI, "rededge078"),
+        ("rededge", MSI, None),  # of three bands it names none
+        ("T10SGJ_20200802T184931_TCI_10m", MSI, None),
+        ("SCL", MSI, None),
+        ("B8A", OLI, None),
     ],
 )
 def test_band_names_are_understood_or_not_known(text, sensor, name):
@@ -47,6 +63,21 @@ def test_default_bands_are_the_reflective_ones_on_the_30_m_grid():
     assert TM.default_bands == ("blue", "green", "red", "nir08", "swir16", "swir22")
     assert ETM.default_bands == TM.default_bands
     assert OLI.default_bands == ("coastal", *TM.default_bands)
+
+
+def test_default_bands_of_sentinel_2_are_those_of_every_landsat():
+    assert MSI.default_bands == TM.default_bands
+
+
+def test_bands_of_msi_have_the_pixel_sizes_and_the_order_of_its_products():
+    sizes = {band.number: band.resolution for band in MSI.bands}
+    assert [n for n, size in sizes.items() if size == 10] == ["2", "3", "4", "8"]
+    assert [n for n, size in sizes.items() if size == 60] == ["1", "9", "10"]
+    for unit in "abc":
+        centres = [band.wavelength for band in SENSORS[f"sentinel-2{unit}"].bands]
+        assert centres == sorted(centres)
+        for own, first in zip(centres, (band.wavelength for band in MSI.bands), strict=True):
+            assert abs(own - first) < 0.02
 
 
 def test_solar_irradiances_are_those_of_chander_2009_table_2_and_4():
@@ -62,7 +93,15 @@ def test_a_platform_may_be_written_many_ways(text):
     assert find_sensor(text) is TM
 
 
-@pytest.mark.parametrize("text", ["sentinel-2a", "landsat-6", "landsat-55", "", "5"])
+@pytest.mark.parametrize(
+    "text", ["sentinel-2a", "Sentinel-2A", "SENTINEL_2A", "Sentinel 2A MSI", "sentinel2a", "S2A"]
+)
+def test_a_sentinel_may_be_written_many_ways(text):
+    assert find_sensor(text) is MSI
+    assert find_sensor(text.replace("2A", "2C").replace("2a", "2c")) is SENSORS["sentinel-2c"]
+
+
+@pytest.mark.parametrize("text", ["sentinel-2", "sentinel-2z", "landsat-6", "landsat-55", "", "5"])
 def test_other_platforms_are_refused(text):
     with pytest.raises(UnknownProductError, match="landsat-9"):
         find_sensor(text)
@@ -94,4 +133,37 @@ def test_product_names_tell_platform_date_level_and_collection(
     "text", ["scene.tif", "LT05_L1TP_042033_19889922_20161001_01_T1", "S2A_MSIL2A_20200802", ""]
 )
 def test_other_names_tell_nothing(text):
+    assert parse_product_name(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "platform", "moment", "level", "baseline"),
+    [
+        ("S2A_MSIL1C_20200802T184931_N0209_R113_T10SGJ_20200802T222113.SAFE",
+         "sentinel-2a", "2020-08-02 18:49:31", "L1", "02.09"),
+        ("/data/S2B_MSIL2A_20230823T095559_N0509_R122_T34UCF_20230823T124759.SAFE.zip",
+         "sentinel-2b", "2023-08-23 09:55:59", "L2", "05.09"),
+        ("S2A_OPER_PRD_MSIL1C_PDMC_20160105T023847_R036_V20160102T101533_20160102T101533.SAFE",
+         "sentinel-2a", "2016-01-02 10:15:33", "L1", None),
+        ("s3://sentinel-cogs/x/S2C_10SGJ_20250802_0_L2A/B04.tif",
+         "sentinel-2c", "2025-08-02", "L2", None),
+    ],
+)  # fmt: skip
+def test_names_of_sentinel_2_products_are_read(text, platform, moment, level, baseline):
+    name = parse_product_name(text)
+    assert name.sensor.platform == platform
+    assert str(name.acquired) == moment
+    assert (name.level, name.collection, name.baseline) == (level, None, baseline)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "S2A_MSIL1C_20201302T184931_N0209_R113_T10SGJ_20200802T222113",
+        "S2D_MSIL1C_20200802T184931_N0209_R113_T10SGJ_20200802T222113",
+        "S2A_OPER_MSI_L1C_TL_SGS__20161018T120000_A006912_T32TQR_N02.04",  # dated by processing
+        "T10SGJ_20200802T184931_B03.jp2",
+    ],
+)
+def test_other_names_are_no_sentinel_2_products(text):
     assert parse_product_name(text) is None

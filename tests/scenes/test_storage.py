@@ -31,8 +31,8 @@ def test_relative_paths_become_absolute(tmp_path, monkeypatch):
 
 
 def test_other_schemes_are_refused():
-    with pytest.raises(UnknownProductError, match="ftp"):
-        gdal_path("ftp://host/a.tif")
+    with pytest.raises(UnknownProductError, match="gopher"):
+        gdal_path("gopher://host/a.tif")
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from strandline.errors import SourceNotFoundError
-
-SECRET = re.compile(
-    r"(^|[_\-.])(key|secret|token|password|passwd|signature|sig|credentials?|account_key)$", re.I
-)
-"""Names of parameters whose values nobody should find in a file."""
-
-REDACTED = "***"
+from strandline.scenes.redaction import redact_url
 
 
 def fingerprint(
@@ -71,29 +64,6 @@ def fingerprint(
             absolute = file.resolve()
             entries[str(absolute)] = {"path": str(absolute), **file_content(absolute)}
     return [entries[name] for name in sorted(entries)]
-
-
-def redact_url(text: str) -> str:
-    """Remove passwords and signatures from a URL; other text comes back as it is.
-
-    Examples
-    --------
-    >>> redact_url("https://blob.example/B3.tif?se=2026&sig=abc")
-    'https://blob.example/B3.tif?***'
-    """
-    if not _is_url(text):
-        return text
-    try:
-        parts = urlsplit(text)
-        hostname, port = parts.hostname, parts.port
-    except ValueError:
-        return text
-    netloc = parts.netloc
-    if "@" in netloc:
-        netloc = f"{REDACTED}@{hostname or ''}" + (f":{port}" if port else "")
-    signed = any(SECRET.search(name) for name, _ in parse_qsl(parts.query, True))
-    query = REDACTED if signed else parts.query
-    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
 
 
 def file_content(file: Path) -> dict[str, Any]:

@@ -92,7 +92,9 @@ def load_model(path: str | os.PathLike[str]) -> SegmentationModel | SpectralClus
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
-        raise SourceNotFoundError(f"There is no model file '{path}'.") from None
+        raise SourceNotFoundError(
+            f"There is no model file '{path}'.", remedy="Check the path."
+        ) from None
     except OSError as error:
         raise ModelFileError(f"The model file '{path}' cannot be read.", got=str(error)) from error
     if archive_format(data) == SEGMENTATION_FORMAT:

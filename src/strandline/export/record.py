@@ -36,21 +36,14 @@ import numpy as np
 
 from strandline.errors import RecordError
 from strandline.export.atomic import RECORD_NAME, replacing
-from strandline.export.fingerprint import (
-    REDACTED,
-    SECRET,
-    file_content,
-    fingerprint,
-    redact_url,
-    remote_fingerprint,
-)
+from strandline.export.fingerprint import file_content, fingerprint, remote_fingerprint
+from strandline.scenes.redaction import REDACTED, SECRET, redact_url
 
 __all__ = [
     "build_record",
     "compare_outputs",
     "fingerprint",
     "read_record",
-    "redact_url",
     "verify_inputs",
     "write_record",
 ]

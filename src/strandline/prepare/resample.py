@@ -36,6 +36,10 @@ def regrid(
     is not observed if the source pixel below its centre is not, and else it is the mean of
     the observed neighbours with their weights rescaled to one.
 
+    Flags of a quality band (the coordinate ``quality`` of a scene) are those of the source
+    pixel below the centre, whatever the method: the one that decides whether the target pixel
+    was observed.
+
     Where target pixels are larger than source pixels, the kernel of ``bilinear``, ``cubic``,
     ``cubic_spline`` and ``lanczos`` grows with them, so that all source pixels count and
     nothing is aliased.
@@ -127,6 +131,11 @@ def is_class_map(array: xr.DataArray) -> bool:
     return array.dtype.kind in "iub" and "band" not in array.dims
 
 
+def _are_flags(array: xr.DataArray) -> bool:
+    """Say what `strandline.scenes.quality.are_flags` does, without importing it."""
+    return array.dtype == np.uint8 and "flag_masks" in array.attrs
+
+
 def _method(scene: xr.DataArray, source: GeoBox, target: GeoBox, resampling: str) -> str:
     if resampling == "measured":
         averaged = is_class_map(scene) or max(source_pixels(source, target)) > MEASURED_UP_TO
@@ -139,6 +148,8 @@ def _method(scene: xr.DataArray, source: GeoBox, target: GeoBox, resampling: str
         )
     if not is_class_map(scene):
         return resampling
+    if _are_flags(scene):
+        return "nearest"  # several reasons in one number: their most frequent mix means little
     if resampling == "bilinear":
         return "mode" if max(source_pixels(source, target)) > 2 else "nearest"
     if resampling not in ("nearest", "mode"):
@@ -156,6 +167,10 @@ def _fill_value(scene: xr.DataArray) -> float | int | bool:
         return math.nan
     if scene.dtype.kind == "b":
         return False
+    if _are_flags(scene):
+        from strandline.scenes.quality import FILL  # only now: scenes are slow to import
+
+        return FILL
     for holder in (scene.attrs, scene.encoding):
         for key in ("_FillValue", "nodata"):
             values = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -41,7 +41,10 @@ def stack_scenes(
     DataArray of shape (time, band, y, x)
         In the order given, with the shared bands in the order of the first scene, the
         platform of each date as coordinate ``platform (time)``, and the attributes on which
-        all scenes agree. Lazy if any scene is.
+        all scenes agree. Lazy if any scene is. Where any scene has quality flags, they are the
+        coordinate ``quality (time, y, x)``; ``quality_told (time)`` names the reasons that
+        each date can tell, ``quality_masked (time)`` those that its pixels were masked by: none
+        for a scene without a quality band, whose flags are all 0.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def stack_scenes(
     bands = _shared_bands(given)
     dates = [_one_date(scene.sel(band=bands), target, resampling) for scene in given]
     stacked = xr.concat(
-        dates,
+        [date.drop_vars("quality", errors="ignore") for date in dates],
         dim="time",
         coords="minimal",
         compat="override",
@@ -72,21 +75,67 @@ def stack_scenes(
         combine_attrs="drop_conflicts",
     )
     platforms = [str(scene.attrs.get("platform", "unknown")) for scene in given]
-    return stacked.assign_coords(platform=("time", platforms))
+    return stacked.assign_coords(platform=("time", platforms), **_quality(dates))
 
 
 def _one_date(scene: xr.DataArray, target: GeoBox, resampling: str) -> xr.DataArray:
     """Bring a scene to the common grid, with the coordinates that all dates have."""
     placed = regrid(scene, target, resampling=resampling)
-    kept = {"band", "time", "y", "x"}
+    kept = {"band", "time", "y", "x", "quality"}
     bare = placed.drop_vars([name for name in placed.coords if name not in kept])
     # On the grid up to rounding: the first scene's coordinates shall be everyone's.
     return attach_grid(bare, target)
 
 
+def _quality(dates: list[xr.DataArray]) -> dict[str, Any]:
+    """Put the flags of all dates together, in the order of the dates."""
+    given = [date.coords.get("quality") for date in dates]
+    if all(one is None for one in given):
+        return {}
+    from strandline.scenes.quality import are_flags, flag_attributes, tells_conflicts, told_reasons
+
+    flags = [one if one is not None and are_flags(one) else None for one in given]
+    if all(one is None for one in flags):
+        return {}
+    told = [() if one is None else told_reasons(one) for one in flags]
+    conflicts = any(one is not None and tells_conflicts(one) for one in flags)
+    parts: list[Any] = [
+        _no_flags(date) if one is None else one.transpose("y", "x").data
+        for date, one in zip(dates, flags, strict=True)
+    ]
+    if any(hasattr(part, "__dask_graph__") for part in parts):
+        import dask.array as da
+
+        data = da.stack(parts)  # type: ignore[no-untyped-call]  # Dask is untyped
+    else:
+        data = np.stack(parts)
+    attrs = flag_attributes([name for names in told for name in names], conflicts=conflicts)
+    return {
+        "quality": (("time", "y", "x"), data, attrs),
+        "quality_told": ("time", [" ".join(names) for names in told]),
+        "quality_masked": ("time", [_masked(one) for one in flags]),
+    }
+
+
+def _masked(flags: xr.DataArray | None) -> str:
+    return "" if flags is None else str(flags.attrs.get("masked", ""))
+
+
+def _no_flags(date: xr.DataArray) -> Any:
+    """Make flags of a scene that has none, lazy if it is."""
+    plane = date.isel(band=0).transpose("y", "x").data
+    if not hasattr(plane, "__dask_graph__"):
+        return np.zeros(plane.shape, np.uint8)
+    import dask.array as da
+
+    return da.zeros(plane.shape, dtype=np.uint8, chunks=plane.chunks)
+
+
 def _check(scenes: list[xr.DataArray]) -> None:
     if not scenes:
-        raise ConfigurationError("There is no scene to stack.", expected="at least one scene")
+        raise ConfigurationError(
+            "There is no scene to stack.", expected="at least one scene", got="none"
+        )
     for number, scene in enumerate(scenes, start=1):
         if set(scene.dims) != set(DIMS):
             raise ConfigurationError(

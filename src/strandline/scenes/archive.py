@@ -18,20 +18,30 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from strandline.errors import (
+    MetadataError,
     OutputError,
     SourceNotFoundError,
     UnknownProductError,
     UnreadableSourceError,
 )
-from strandline.scenes.patterns import listing_options
-from strandline.scenes.storage import is_url, needs_package
+from strandline.scenes.access import asking
+from strandline.scenes.cache import Cache, cache_folder, local_copy
+from strandline.scenes.redaction import redact_url
+from strandline.scenes.storage import is_url, listing_options
 
 _ARCHIVE = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz)$", re.IGNORECASE)
 _METADATA = re.compile(r"_MTL\.(txt|json|xml)$", re.IGNORECASE)
+MAX_TEXT = 1 << 22
+"""Bytes of the largest MTL file that is read; real ones have some 15,000."""
+
+_MAX_INFLATED = 1 << 33  # bytes: more than any product has
+_MAX_RATIO = 200  # of what an archive holds to its size; images get to 10 at most
+
 _OF_A_PRODUCT = re.compile(r"(\.tiff?|_MTL\.(txt|json|xml))$", re.IGNORECASE)
 
 
@@ -49,12 +59,15 @@ class ProductFiles:
         Path of the archive, if there is one.
     storage_options : mapping
         For files on a server.
+    cache : bool or path-like
+        Where copies of such files are kept, if they are.
     """
 
     source: str
     places: dict[str, str]
     archive: str | None = None
     storage_options: Mapping[str, Any] = field(default_factory=dict)
+    cache: Cache = None
 
     def metadata_names(self) -> list[str]:
         """Return the names of the MTL files, the text one first."""
@@ -68,15 +81,25 @@ class ProductFiles:
         ------
         UnreadableSourceError
             If it cannot be read.
+        MetadataError
+            If it is too large to be a metadata file.
         """
         if self.archive is not None:
             with _tar(self.archive) as tar:
                 member = tar.extractfile(self.places[name])
-                content = b"" if member is None else member.read()
+                content = b"" if member is None else member.read(MAX_TEXT + 1)
         elif is_url(self.places[name]):
-            content = _remote_content(self.places[name], self.storage_options)
+            content = remote_content(self.places[name], self.storage_options, MAX_TEXT + 1)
         else:
-            content = Path(self.places[name]).read_bytes()
+            with Path(self.places[name]).open("rb") as file:
+                content = file.read(MAX_TEXT + 1)
+        if len(content) > MAX_TEXT:
+            raise MetadataError(
+                f"The metadata file {name!r} of {self.source!r} is too large to be one.",
+                expected=f"at most {MAX_TEXT:,} bytes",
+                got="more",
+                remedy="Do not trust it: fetch the product anew.",
+            )
         return content.decode("utf-8", errors="replace")
 
     def rasters(self, names: Sequence[str]) -> list[str]:
@@ -90,7 +113,12 @@ class ProductFiles:
             If there is no room to unpack it.
         """
         if self.archive is None:
-            return [self.places[name] for name in names]
+            return [
+                local_copy(
+                    self.places[name], storage_options=self.storage_options, cache=self.cache
+                )
+                for name in names
+            ]
         if self.archive.lower().endswith(".tar"):
             return [f"/vsitar/{self.archive}/{self.places[name]}" for name in names]
         return _unpacked(self.archive, {name: self.places[name] for name in names})
@@ -123,7 +151,9 @@ def product_stem(metadata_name: str) -> str:
     return _METADATA.sub("", metadata_name)
 
 
-def list_product(source: str, storage_options: Mapping[str, Any] | None = None) -> ProductFiles:
+def list_product(
+    source: str, storage_options: Mapping[str, Any] | None = None, cache: Cache = None
+) -> ProductFiles:
     """List the files of a product.
 
     Parameters
@@ -132,6 +162,8 @@ def list_product(source: str, storage_options: Mapping[str, Any] | None = None) 
         A folder, a tar archive, an MTL file, or the URL of a folder or an MTL file.
     storage_options : mapping, optional
         As fsspec takes them.
+    cache : bool or path-like, optional
+        Where copies of remote files are kept; None for none.
 
     Returns
     -------
@@ -145,8 +177,11 @@ def list_product(source: str, storage_options: Mapping[str, Any] | None = None) 
         If it holds no product, or several.
     """
     options = dict(storage_options or {})
+    if is_url(source) and is_archive(source) and cache:
+        copy = local_copy(source, storage_options=options, cache=cache)
+        return ProductFiles(source, _of_archive(copy), archive=copy)
     if is_url(source):
-        return _remote_product(source, options)
+        return _remote_product(source, options, cache)
     path = Path(source.removeprefix("file://")).expanduser().absolute()
     if not path.exists():
         raise SourceNotFoundError(f"There is no file or folder {source!r}.")
@@ -197,7 +232,19 @@ def _product_files(folder: Path) -> dict[str, str]:
 def _of_archive(path: str) -> dict[str, str]:
     places: dict[str, str] = {}
     with _tar(path) as tar:
+        size, inflated = Path(path).stat().st_size, 0
         for member in tar:
+            inflated += member.size
+            # Before it is skipped over, for that inflates it.
+            if (inflated > _MAX_INFLATED and inflated > _MAX_RATIO * size) or (
+                is_metadata(member.name) and member.size > MAX_TEXT
+            ):
+                raise UnreadableSourceError(
+                    f"The archive {path!r} would inflate out of bounds.",
+                    expected=f"at most {_MAX_INFLATED:,} bytes in all, {MAX_TEXT:,} of metadata",
+                    got=f"{member.size:,} for {member.name!r}",
+                    remedy="Do not trust it.",
+                )
             inside = PurePosixPath(member.name)
             if inside.is_absolute() or ".." in inside.parts:
                 raise UnreadableSourceError(
@@ -232,15 +279,6 @@ def _tar(path: str) -> Iterator[tarfile.TarFile]:
             f"The archive {path!r} cannot be read: {error or 'it ends too early'}.",
             remedy="It may be truncated or damaged: fetch it again.",
         ) from error
-
-
-def cache_folder() -> Path:
-    """Folder for unpacked archives: ``$STRANDLINE_CACHE``, or the user's cache folder."""
-    named = os.environ.get("STRANDLINE_CACHE")
-    if named:
-        return Path(named).expanduser().absolute()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache").absolute() / "strandline"
 
 
 def _unpacked(archive: str, members: Mapping[str, str]) -> list[str]:
@@ -281,52 +319,63 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
         raise
 
 
-def _remote_product(source: str, options: Mapping[str, Any]) -> ProductFiles:
+def _remote_product(source: str, options: Mapping[str, Any], cache: Cache) -> ProductFiles:
     if is_archive(source):
         raise UnknownProductError(
-            f"An archive on a server cannot be read in place: {source!r}.",
-            remedy="Download it, or open the product's MTL file if it is unpacked there.",
+            f"An archive on a server cannot be read in place: {redact_url(source)!r}.",
+            remedy="Pass cache=True to keep a copy of it on this machine, or open the product's "
+            "MTL file if it is unpacked there.",
         )
     folder = source.rsplit("/", 1)[0] if is_metadata(source) else source.rstrip("/")
-    try:
-        from fsspec.core import url_to_fs
-
-        system, path = url_to_fs(folder, **listing_options(options))  # type: ignore[no-untyped-call]  # untyped library
-        found = [str(system.unstrip_protocol(name)) for name in system.ls(path, detail=False)]
-    except ImportError as error:
-        raise needs_package(f"Listing {folder!r}", error) from error
-    except FileNotFoundError as error:
-        raise SourceNotFoundError(f"There is nothing at {folder!r}.") from error
-    except Exception as error:  # each kind of store raises errors of its own
-        raise UnreadableSourceError(
-            f"{folder!r} cannot be listed: {error}.",
-            remedy="Check the URL and storage_options, for example {'anon': True}.",
-        ) from error
+    found = asking(folder, partial(_listed, folder, options), task="Listing")
     places = {
         name: url for url in sorted(found) if _OF_A_PRODUCT.search(name := url.rsplit("/", 1)[-1])
     }
     if not places:
         raise UnknownProductError(
-            f"There is no Landsat product at {folder!r}.",
+            f"There is no Landsat product at {redact_url(folder)!r}.",
             expected="a product's MTL and GeoTIFF files",
             got="neither",
         )
     if is_metadata(source):
         stem = product_stem(source.rsplit("/", 1)[-1])
         places = {name: url for name, url in places.items() if name.startswith(stem)}
-    return ProductFiles(source, places, storage_options=dict(options))
+    return ProductFiles(source, places, storage_options=dict(options), cache=cache)
 
 
-def _remote_content(url: str, options: Mapping[str, Any]) -> bytes:
-    import fsspec
+def _listed(folder: str, options: Mapping[str, Any]) -> list[str]:
+    from fsspec.core import url_to_fs
 
-    try:
+    system, path = url_to_fs(folder, **listing_options(options))  # type: ignore[no-untyped-call]  # untyped library
+    return [str(system.unstrip_protocol(name)) for name in system.ls(path, detail=False)]
+
+
+def remote_content(url: str, options: Mapping[str, Any] | None, limit: int = -1) -> bytes:
+    """Read a small remote file.
+
+    Parameters
+    ----------
+    url : str
+    options : mapping or None
+        As fsspec takes them.
+    limit : int
+        Bytes to read at most; -1 for all.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    SourceNotFoundError, AccessDeniedError, UnreachableSourceError, UnreadableSourceError
+        If it cannot be read.
+    """
+
+    def read() -> bytes:
+        import fsspec
+
         with fsspec.open(url, "rb", **listing_options(options)) as handle:  # type: ignore[no-untyped-call]  # untyped library
-            content: bytes = handle.read()
-    except FileNotFoundError as error:
-        raise SourceNotFoundError(f"There is no file {url!r}.") from error
-    except Exception as error:  # each kind of store raises errors of its own
-        raise UnreadableSourceError(
-            f"{url!r} cannot be read: {error}.", remedy="Check the URL and storage_options."
-        ) from error
-    return content
+            content: bytes = handle.read(limit)
+        return content
+
+    return asking(url, read)

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 from odc.geo.xr import assign_crs
 
 from strandline.errors import (
+    MetadataError,
     MissingBandError,
     MissingDependencyError,
+    SceneError,
     SourceNotFoundError,
     UnknownProductError,
     UnreadableSourceError,
 )
+from strandline.scenes.access import asking
+from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.chunking import Chunks, chunk_shape
-from strandline.scenes.patterns import listing_options
-from strandline.scenes.quality import not_observed
+from strandline.scenes.quality import are_flags, quality_flags
 from strandline.scenes.raster import short_crs
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.scene import Stored
 from strandline.scenes.sensors import SENSORS, Sensor, band_name, find_sensor
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import check_local, is_url, listing_options
 
 _PLANES = (
     ("y", "x"),
@@ -34,11 +39,13 @@ _PLANES = (
     ("northing", "easting"),
     ("Y", "X"),
 )
-_QUALITY = {"qa_pixel": "qa_pixel", "bqa": "bqa", "pixel_qa": "pixel_qa"}
+_QUALITY = ("qa_pixel", "bqa", "pixel_qa", "scl", "qa60")
 _NOT_BANDS = ("qa_radsat", "radsat_qa", "qa_aerosol", "sr_qa_aerosol", "cloud_qa")
 
 
-def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None) -> xr.Dataset:
+def read_dataset(
+    path: str, *, storage_options: Mapping[str, Any] | None = None, cache: Cache = None
+) -> xr.Dataset:
     """Open a NetCDF file or a Zarr store, lazily and as it is stored.
 
     Parameters
@@ -47,6 +54,9 @@ def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None)
         Local path or URL.
     storage_options : mapping, optional
         As fsspec takes them.
+    cache : bool or path-like, optional
+        Where a copy of a remote NetCDF file is kept; None for none. A Zarr store, which is many
+        files, is read in place.
 
     Returns
     -------
@@ -58,17 +68,17 @@ def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None)
     SourceNotFoundError, UnreadableSourceError, MissingDependencyError
         If it is missing or damaged, or nothing is installed that reads it.
     """
+    if not _is_zarr(path):
+        path = local_copy(path, storage_options=storage_options, cache=cache)
     local = not is_url(path)
     plain = path.removeprefix("file://")
+    check_local(path)
     if local and not Path(plain).exists():
-        raise SourceNotFoundError(f"There is no file {path!r}.")
+        raise SourceNotFoundError(f"There is no file {path!r}.", remedy="Check the path.")
     options = {} if local else listing_options(storage_options)
-    zarr = path.rstrip("/").endswith(".zarr") or (local and Path(plain).is_dir())
-    reading: dict[str, Any] = {
-        "chunks": "auto",
-        "decode_coords": "all",
-        "mask_and_scale": False,
-    }
+    zarr = _is_zarr(path)
+    # Not decoded: that is done once, by the scene. Not in chunks: see `_in_tasks`.
+    reading: dict[str, Any] = {"decode_coords": "all", "mask_and_scale": False}
     if zarr and options:
         reading["storage_options"] = options
     try:
@@ -77,17 +87,21 @@ def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None)
                 # Whether a store's metadata is in one place matters for its speed, not to us.
                 warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated")
                 found = xr.open_dataset(plain if local else path, engine="zarr", **reading)
-                return _in_spectral_order(found)
-        if local:
-            return xr.open_dataset(plain, **reading)
-        import fsspec
-
-        handle: Any = fsspec.open(path, "rb", **options).open()  # type: ignore[no-untyped-call]  # untyped library
-        return xr.open_dataset(handle, engine="h5netcdf", **reading)
+                found = _in_spectral_order(found)
+        elif local:
+            found = xr.open_dataset(plain, **reading)
+        else:
+            handle = asking(path, partial(_handle, path, options))
+            found = xr.open_dataset(handle, engine="h5netcdf", **reading)
+        return _in_tasks(found, path)
+    except SceneError:
+        raise
     except ImportError as error:
         raise _missing_reader(path, error) from error
-    except FileNotFoundError as error:
-        raise SourceNotFoundError(f"There is no scene at {path!r}.") from error
+    except FileNotFoundError:
+        absent = SourceNotFoundError(
+            f"There is no scene at {path!r}.", remedy="Check the path, or write the store anew."
+        )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if "unrecognized engine" in str(error) or "found the following matches" in str(error):
             raise _missing_reader(path, error) from error
@@ -95,14 +109,64 @@ def read_dataset(path: str, *, storage_options: Mapping[str, Any] | None = None)
             f"{path!r} cannot be read: {str(error).splitlines()[0] if str(error) else error!r}.",
             remedy="It may be truncated, damaged, or of another format.",
         ) from error
+    # Not from within: some stores raise errors of their own, which no worker could send back.
+    raise absent
+
+
+def _is_zarr(path: str) -> bool:
+    named = path.rstrip("/").endswith(".zarr")
+    return named or (not is_url(path) and Path(path.removeprefix("file://")).is_dir())
+
+
+def _handle(path: str, options: Mapping[str, Any]) -> Any:
+    import fsspec
+
+    return fsspec.open(path, "rb", **options).open()  # type: ignore[no-untyped-call]  # untyped library
+
+
+class _Part:
+    """A variable on disk that Dask's tasks read parts of; failures leave as errors of ours."""
+
+    def __init__(self, variable: xr.Variable, path: str) -> None:
+        self.variable, self.path = variable, path
+        self.shape, self.dtype, self.ndim = variable.shape, variable.dtype, variable.ndim
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        try:
+            return np.asarray(self.variable[key].values)
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise UnreadableSourceError(
+                f"Pixels of {self.path!r} cannot be read: {str(error).splitlines()[0]}.",
+                remedy="It may be truncated or damaged: fetch it again.",
+            ) from error
+
+
+def _in_tasks(dataset: xr.Dataset, path: str) -> xr.Dataset:
+    """Make the variables lazy, in chunks of whole stored ones."""
+    import dask.array as da
+
+    lazy: dict[Hashable, Any] = {}
+    for name, variable in dataset.data_vars.items():
+        if not variable.ndim:
+            continue
+        stored = variable.encoding.get("preferred_chunks", {})
+        previous = tuple(stored.get(dim, variable.sizes[dim]) for dim in variable.dims)
+        chunks = da.core.normalize_chunks(  # type: ignore[no-untyped-call]  # untyped library
+            "auto", variable.shape, dtype=variable.dtype, previous_chunks=previous
+        )
+        data = da.from_array(_Part(variable.variable, path), chunks=chunks, asarray=False)  # type: ignore[no-untyped-call]  # untyped library
+        lazy[name] = variable.copy(data=data)
+    return dataset.assign(lazy)
 
 
 def _in_spectral_order(dataset: xr.Dataset) -> xr.Dataset:
     """Undo the alphabet: a Zarr store does not keep the order of its variables."""
-    order = [band.name for band in SENSORS["landsat-8"].bands]
+    only_msi = {"rededge071", "rededge075", "rededge078", "nir", "nir09"}
+    platform = "sentinel-2a" if only_msi & set(map(str, dataset.data_vars)) else "landsat-8"
+    order = [band.name for band in SENSORS[platform].bands]
 
     def place(name: Hashable) -> int:
-        known = band_name(str(name))
+        known = band_name(str(name), SENSORS[platform])
         return order.index(known) if known in order else len(order)
 
     return dataset[sorted(dataset.data_vars, key=place)]
@@ -121,7 +185,6 @@ def from_xarray(
     label: str,
     platform: str | None = None,
     band_names: Sequence[str] | None = None,
-    reasons: tuple[str, ...] = (),
     chunks: Chunks = None,
 ) -> Stored:
     """Understand an array or dataset that someone else made.
@@ -137,8 +200,6 @@ def from_xarray(
         If it does not say.
     band_names : sequence of str, optional
         If it has none.
-    reasons : tuple of str
-        What to mask by a quality variable, if there is one.
     chunks : int, (int, int), mapping, "auto" or None
         Rows and columns per chunk; by default as they are.
 
@@ -163,14 +224,22 @@ def from_xarray(
         sensor = sensor or _sensor(attrs.get("platform"))
     else:
         array, names = _flat(source, label), None
+    own = array.coords.get("quality")
+    if own is not None and are_flags(own):
+        quality["quality"] = own
+    if not array.size:
+        raise UnknownProductError(
+            f"{label} holds no pixels.",
+            expected="at least one band, row and column",
+            got=" × ".join(f"{size} {dim}" for dim, size in array.sizes.items()),
+        )
     array = array if "band" in array.dims else array.expand_dims("band")
     array = array.transpose("band", "y", "x")
     factors = _factors(array)
     labels = _labels(array, names, band_names, sensor, label)
-    unobserved, masked = _unobserved(quality, sensor, reasons)
     keep = {"y", "x", "spatial_ref"}
     time = array.coords["time"].values if "time" in array.coords else None
-    values = _georeferenced(array).assign_coords(band=np.asarray(labels, dtype=str))
+    values = _georeferenced(array, label).assign_coords(band=np.asarray(labels, dtype=str))
     values = values.drop_vars([n for n in values.coords if n not in keep | {"band"}])
     if chunks is not None:
         rows, columns = chunk_shape(values.sizes["y"], values.sizes["x"], (256, 256), chunks)
@@ -182,8 +251,7 @@ def from_xarray(
         sensor=sensor,
         level=_level(attrs.get("processing_level")),
         time=time,
-        unobserved=unobserved,
-        masked=masked,
+        quality=_flags(quality, values, sensor),
     )
 
 
@@ -242,7 +310,7 @@ def _one_array(
     quality = {
         str(name).lower(): planes.pop(name)
         for name in list(planes)
-        if str(name).lower() in (*_QUALITY, *_NOT_BANDS)
+        if str(name).lower() in (*_QUALITY, *_NOT_BANDS) or are_flags(planes[name])
     }
     if not planes:
         raise UnknownProductError(
@@ -349,10 +417,12 @@ def _labels(
     return names
 
 
-def _georeferenced(array: xr.DataArray) -> xr.DataArray:
+def _georeferenced(array: xr.DataArray, label: str) -> xr.DataArray:
     """Bring the CRS, wherever it is kept, into the coordinate ``spatial_ref``."""
     if "y" not in array.coords or "x" not in array.coords:
         return array.assign_attrs(georeferenced=False)
+    for dim in ("y", "x"):
+        _check_places(array.coords[dim], label)
     crs = array.odc.crs
     if crs is None:
         return array.drop_vars("spatial_ref", errors="ignore")
@@ -361,15 +431,34 @@ def _georeferenced(array: xr.DataArray) -> xr.DataArray:
     return placed
 
 
-def _unobserved(
-    quality: Mapping[str, xr.DataArray], sensor: Sensor | None, reasons: tuple[str, ...]
-) -> tuple[xr.DataArray | None, tuple[str, ...]]:
-    name = next((name for name in _QUALITY if name in quality), None)
-    if name is None or not reasons:
-        return None, ()
-    qa = quality[name]
-    if not np.issubdtype(qa.dtype, np.integer):
-        return None, ()
-    instrument = sensor.instrument if sensor else None
-    flags = not_observed(qa.reset_coords(drop=True), name, instrument=instrument, reasons=reasons)
-    return flags, reasons
+def _flags(
+    quality: Mapping[str, xr.DataArray], values: xr.DataArray, sensor: Sensor | None
+) -> xr.DataArray | None:
+    """Make flags of whatever quality variable there is, in the chunks of the values."""
+    name = next((name for name in ("quality", *_QUALITY) if name in quality), None)
+    if name is None:
+        return None
+    flags = quality[name].transpose("y", "x").reset_coords(drop=True)
+    if name != "quality":
+        instrument = sensor.instrument if sensor else None
+        flags = quality_flags(flags, name, instrument=instrument)
+    if values.chunks is not None:
+        flags = flags.chunk(dict(zip(("y", "x"), values.chunks[1:], strict=True)))
+    return flags
+
+
+def _check_places(places: xr.DataArray, label: str) -> None:
+    """Refuse coordinates that no rows or columns of pixels can have."""
+    steps = np.diff(places.values) if places.dtype.kind in "iuf" else np.array([np.nan])
+    if places.dtype.kind in "iuf" and np.isfinite(places.values).all():
+        if (steps > 0).all() or (steps < 0).all():
+            return
+        problem = "some twice" if (steps == 0).any() else "in no order"
+    else:
+        problem = "some that are no numbers"
+    raise MetadataError(
+        f"The coordinates {places.name} of {label} are no rows or columns of pixels.",
+        expected="numbers that rise or fall from pixel to pixel",
+        got=problem,
+        remedy=f"Sort them with .sortby({str(places.name)!r}), and drop those that occur twice.",
+    )

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from strandline.errors import MissingBandError, UnknownProductError
+from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.patterns import MatchedFile
 from strandline.scenes.raster import RasterHeader, lazy_bands, read_header
@@ -21,6 +22,8 @@ from strandline.scenes.sensors import (
     find_sensor,
     parse_product_name,
 )
+from strandline.scenes.sentinel.factors import SATURATED as MSI_SATURATED
+from strandline.scenes.sentinel.factors import msi_factors
 
 _STORED_AS = {"01": "int16", "02": "uint16"}  # surface reflectance of either collection
 
@@ -45,6 +48,7 @@ def read_files(
     reasons: Sequence[str] = (),
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
 ) -> Stored:
     """Read plain raster files of one scene.
 
@@ -66,6 +70,8 @@ def read_files(
         Whether numbers that mark saturation stand for no value.
     chunks, storage_options : optional
         As for :func:`strandline.scenes.raster.read_bands`.
+    cache : bool or path-like, optional
+        Where copies of remote files are kept; None for none.
 
     Returns
     -------
@@ -78,7 +84,13 @@ def read_files(
     UnknownProductError
         If the files are of several products.
     """
-    headers = [read_header(file.url, storage_options=storage_options) for file in files]
+    headers = [
+        read_header(
+            local_copy(file.url, storage_options=storage_options, cache=cache),
+            storage_options=storage_options,
+        )
+        for file in files
+    ]
     product = _product(files, source)
     sensor = _sensor(platform, product, headers[0])
     found = _named(files, headers, band_names, sensor, source)
@@ -96,11 +108,15 @@ def read_files(
         band_names=[band.name for band in loaded],
         chunks=chunks,
         storage_options=storage_options,
+        nested=True,
     )
     order = [[band.name for band in loaded].index(name) for name in chosen]
     return Stored(
         values=pick(values, order),
-        factors=tuple(_factors(loaded[index], product, reasons) for index in order),
+        factors=tuple(
+            _factors(loaded[index], values.attrs["nodata"][index], product, reasons)
+            for index in order
+        ),
         source=source,
         sensor=sensor,
         level=product.level if product else None,
@@ -197,14 +213,21 @@ def _described(text: str | None, position: int, sensor: Sensor | None) -> str:
     return band_name(text, sensor) or text
 
 
-def _factors(band: _Band, product: ProductName | None, reasons: Sequence[str]) -> Factors:
+def _factors(
+    band: _Band, nodata: float | None, product: ProductName | None, reasons: Sequence[str]
+) -> Factors:
     header, index = band.header, band.index
-    scale, offset, nodata = header.scales[index], header.offsets[index], header.nodata[index]
+    scale, offset = header.scales[index], header.offsets[index]
     factors = Factors()
     if product is not None and header.dtype == _STORED_AS.get(product.collection or ""):
         factors = published_factors(product)
         if product.collection == "01" and factors.invalid and "saturated" in reasons:
             factors = replace(factors, invalid=(*factors.invalid, COLLECTION_1_SATURATED))
+    if product is not None and product.baseline and header.url.lower().endswith(".jp2"):
+        # An image as it was delivered. What someone made of it may have the offset taken out.
+        factors = msi_factors(baseline=product.baseline)
+        if "saturated" in reasons:
+            factors = replace(factors, invalid=(*factors.invalid, MSI_SATURATED))
     if scale != 1 or offset != 0:
         factors = replace(factors, scale=scale, offset=offset)
     if nodata is not None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from strandline.errors import (
+    CatalogError,
     ConfigurationError,
     MissingBandError,
     SourceNotFoundError,
@@ -17,13 +20,19 @@ from strandline.errors import (
     UnreadableSourceError,
 )
 from strandline.scenes.archive import is_archive, is_metadata
+from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
+from strandline.scenes.conflicts import check_winner
 from strandline.scenes.files import read_files
 from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
 from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
 from strandline.scenes.scene import Stored, choose_bands, default_bands, finish, override, pick
-from strandline.scenes.storage import is_url
+from strandline.scenes.sentinel import open_safe
+from strandline.scenes.sentinel.product import band_files
+from strandline.scenes.sentinel.safe import is_safe
+from strandline.scenes.stac.source import is_stac
+from strandline.scenes.storage import check_local, is_url
 
 _CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
 _ARRAYS = re.compile(r"\.(nc4?|cdf|h5|zarr)/?$", re.IGNORECASE)
@@ -41,9 +50,13 @@ def open_scene(
     time: Any = None,
     crs: Any = None,
     band_names: Sequence[str] | None = None,
+    resolution: float | None = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
+    grid: GeoBox | None = None,
 ) -> xr.DataArray:
     """Open one acquisition as an array of reflectance.
 
@@ -52,17 +65,27 @@ def open_scene(
     source : str, Path, sequence of them, xarray.DataArray or xarray.Dataset
         - a Landsat product as the U.S. Geological Survey delivers it: its folder, ``.tar``,
           ``.tar.gz``, or the path of its MTL file;
+        - a Sentinel-2 product of Level 1C or 2A: its ``.SAFE`` folder or the zip archive that it
+          comes in;
         - a raster file with several bands, or one file per band: a list, a glob, or a pattern
-          such as ``"LT05_…_sr_band{band}.tif"``;
+          such as ``"LT05_…_sr_band{band}.tif"``; with `platform` given as a Sentinel-2, a folder
+          of its band files;
         - a NetCDF file or a Zarr store;
         - a source of a catalogue: ``"catalog.yml:landsat_5_small"``;
+        - STAC: what :func:`strandline.search_scenes` found of one pass, an item or several of
+          one pass (put together), the path or URL of an item, or of a saved search with the id
+          of an item or the date of a pass: ``"found.json:LC08_L2SP_042033_20171022_02_T1"``;
         - an array, or a dataset with one variable per band, that you have already.
 
-        Files may lie on this machine, on S3 (``s3://``), or on a web server.
+        Files may lie on this machine, on S3 (``s3://``), Google (``gs://``) or Azure (``az://``),
+        on a web server, or wherever else fsspec reaches.
     bands : iterable of str, optional
         Which bands, and in which order; common names (``"nir08"``), aliases (``"nir"``), or
         numbers of a known sensor (``"B4"``). By default all reflective bands; of a Landsat
-        product those with 30 m pixels, without the cirrus band.
+        product those with 30 m pixels, without the cirrus band; of a Sentinel-2 product those
+        that every Landsat has too (blue, green, red, nir08, swir16, swir22). Where Sentinel-2's
+        narrow near infrared (B8A) is not among the bands, its broad one (B08) goes by the name
+        ``"nir08"``.
     reflectance : bool
         Whether to turn stored numbers into reflectance. False gives them as they are.
     scale, offset : float, optional
@@ -77,20 +100,38 @@ def open_scene(
         Where the source has none, such as ``"EPSG:32611"``.
     band_names : sequence of str, optional
         Names of all bands in the order of the source, where it does not say.
+    resolution : float, optional
+        Pixel size of a Sentinel-2 product in metres: 10, 20 or 60. By default the finest of its
+        bands; coarser ones have each of their pixels repeated.
     mask : iterable of str
         For which reasons a pixel of a product with quality bands counts as not observed. By
         default fill, dilated_cloud, cloud, cirrus, cloud_shadow, saturated; snow may be added.
+    conflicts : {"quality", "spectrum"}
+        Who wins where the quality band says cloud or snow but the spectrum is that of water, or
+        the reverse: by default the quality band. Conflicts are marked in the coordinate
+        ``quality`` either way.
     chunks : int, (int, int), mapping, "auto", optional
         Rows and columns per Dask chunk; about 1024 × 1024 by default.
     storage_options : mapping, optional
         For stores: ``{"anon": True}``, ``{"endpoint_url": …}``, ``{"key": …, "secret": …}``.
+    cache : bool or path-like, optional
+        Keep whole copies of the remote files that are needed, in the user's cache folder (True;
+        ``$STRANDLINE_CACHE`` names another) or in a folder. They are made when the scene is
+        opened, continued if they were interrupted, and made anew when the source has changed.
+        By default only the parts of files that are needed are read, each time.
+    grid : GeoBox, optional
+        Of STAC items: where to read them, as :func:`strandline.make_grid` gives it; only its
+        bytes are transferred. Each of its pixels gets the number stored below its centre. By
+        default the grid of the files, pixel for pixel; `strandline.regrid` can average.
 
     Returns
     -------
     xarray.DataArray
         Dims (band, y, x), float32, NaN where not observed, lazy unless `source` was an array in
         memory. Coordinates ``band`` (common names), ``y`` and ``x`` (pixel centres),
-        ``spatial_ref``, ``time`` if known; attributes ``platform``, ``instrument``,
+        ``spatial_ref``, ``time`` if known, ``quality`` (y, x) if there is a quality band: uint8
+        flags that say why a pixel was not observed (`flag_masks`, `flag_meanings`). A pixel that
+        is NaN without any flag has no value in the bands. Attributes ``platform``, ``instrument``,
         ``processing_level`` (where known), ``source`` and ``units``.
 
     Raises
@@ -99,6 +140,8 @@ def open_scene(
         If nothing is there.
     UnreadableSourceError
         If it is truncated or damaged; damaged pixels raise it when they are computed.
+    AccessDeniedError, UnreachableSourceError
+        If its owner refuses, or no server answers, also when asked again.
     UnknownProductError, MetadataError
         If it is nothing we know, or its metadata is incomplete.
     MissingBandError
@@ -133,10 +176,34 @@ def open_scene(
         "time": time,
         "crs": crs,
         "mask": check_reasons(mask),
+        "conflicts": check_winner(conflicts),
     }
-    lazily: dict[str, Any] = {"chunks": chunks, "storage_options": storage_options}
+    lazily: dict[str, Any] = {
+        "chunks": chunks,
+        "storage_options": storage_options,
+        "cache": cache,
+    }
     if isinstance(source, str | Path):
         text = str(source)
+        check_local(text)
+        if is_safe(text):
+            _check_named(band_names, "Sentinel-2 product")
+            _check_gridless(grid, source)
+            return open_safe(text, resolution=resolution, **shared, **lazily)
+    if resolution is not None:
+        raise ConfigurationError(
+            "Only a Sentinel-2 product can be opened with another pixel size.",
+            expected="a .SAFE folder or its zip archive",
+            got=f"resolution={resolution!r} with another source",
+            remedy="Open it as it is, and use regrid(…) with a grid from make_grid(resolution=…).",
+        )
+    if is_stac(source) and not is_product_metadata(source):
+        _check_named(band_names, "STAC item")
+        from strandline.scenes.stac.load import open_items
+
+        return open_items(source, **shared, **lazily, grid=grid)
+    _check_gridless(grid, source)
+    if isinstance(source, str | Path):
         if not text.strip():
             raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
         if named := split_catalog_source(text):
@@ -144,19 +211,44 @@ def open_scene(
 
             catalog, name = named
             entry = open_catalog(catalog)[name]
+            if not hasattr(type(entry), "to_scene"):
+                raise CatalogError(
+                    f"{name!r} of the catalogue {catalog!r} is a catalogue itself.",
+                    expected="a source of data",
+                    remedy=f"Open one of its sources: open_catalog({catalog!r})[{name!r}][…].",
+                )
             given = {key: value for key, value in (shared | lazily).items() if value is not None}
             scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
             return scene
-        if is_product(text):
-            if band_names is not None:
-                raise ConfigurationError(
-                    "A Landsat product names its bands itself.",
-                    got="band_names",
-                    remedy="Leave band_names out, and pick with bands=….",
-                )
+        if is_product(text) and band_files(text, platform) is None:
+            _check_named(band_names, "Landsat product")
             return open_bundle(text, **shared, **lazily)
     stored = _read(source, shared, band_names, lazily)
     return _scene(stored, **shared)
+
+
+def is_product_metadata(source: Any) -> bool:
+    """Whether a source is the path of a product's own metadata, which may be JSON too."""
+    return isinstance(source, str | Path) and is_metadata(str(source))
+
+
+def _check_named(band_names: Sequence[str] | None, kind: str) -> None:
+    if band_names is not None:
+        raise ConfigurationError(
+            f"A {kind} names its bands itself.",
+            got="band_names",
+            remedy="Leave band_names out, and pick with bands=….",
+        )
+
+
+def _check_gridless(grid: object, source: object) -> None:
+    if grid is not None:
+        named = f" {str(source)[:60]!r}" if isinstance(source, str | Path) else ""
+        raise ConfigurationError(
+            "Only STAC items are read on a grid of the caller's.",
+            got=f"grid, with {type(source).__name__}{named}",
+            remedy="Open the scene without grid=…, and use regrid(scene, grid): it stays lazy.",
+        )
 
 
 def _named(band_names: Sequence[str] | None) -> dict[str, Any]:
@@ -211,7 +303,6 @@ def _read(
             label=f"<xarray.{kind}>",
             platform=platform,
             band_names=band_names,
-            reasons=reasons,
             chunks=lazily["chunks"],
         )
     if isinstance(source, str | Path):
@@ -220,18 +311,23 @@ def _read(
             from strandline.scenes.datasets import from_xarray, read_dataset
 
             return from_xarray(
-                read_dataset(text, storage_options=lazily["storage_options"]),
+                read_dataset(
+                    text, storage_options=lazily["storage_options"], cache=lazily["cache"]
+                ),
                 label=text,
                 platform=platform,
                 band_names=band_names,
-                reasons=reasons,
                 chunks=lazily["chunks"],
             )
-        files = match_files(text, storage_options=lazily["storage_options"])
+        files = band_files(text, platform) or match_files(
+            text, storage_options=lazily["storage_options"]
+        )
     elif isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
         files = [MatchedFile(str(one)) for one in source]
         if not files:
-            raise SourceNotFoundError("There is no file to open in an empty list.")
+            raise SourceNotFoundError(
+                "There is no file to open in an empty list.", remedy="Name one file at least."
+            )
     else:
         raise ConfigurationError(
             "A scene cannot be opened from this.",
@@ -254,7 +350,8 @@ def _read(
             raise
         raise UnknownProductError(
             f"{files[0].url!r} is nothing that Strandline can open.",
-            expected="a Landsat product, a raster file, NetCDF, Zarr, or a catalogue's source",
+            expected="a Landsat or Sentinel-2 product, a raster file, NetCDF, Zarr, or a "
+            "catalogue's source",
             got=f"a file named {Path(files[0].url).name}",
         ) from error
 
@@ -279,6 +376,7 @@ def _scene(
     time: Any,
     crs: Any,
     mask: tuple[str, ...],
+    conflicts: str,
 ) -> xr.DataArray:
     """Pick bands, let the caller's word count, and make the scene."""
     del platform  # the reader has used it
@@ -288,21 +386,17 @@ def _scene(
     else:
         chosen = choose_bands(there, bands, stored.sensor, stored.source)
     beyond = [reason for reason in mask if reason not in ("fill", "saturated")]
-    if beyond and mask != DEFAULT_REASONS and stored.unobserved is None:
+    if beyond and mask != DEFAULT_REASONS and stored.quality is None:
         raise MissingBandError(
             f"{stored.source!r} has no quality band to find {', '.join(beyond)} in.",
             remedy="Leave mask out, or open the product's folder with its quality bands.",
         )
     picked = [there.index(name) for name in chosen]
     factors = override([stored.factors[index] for index in picked], scale, offset, nodata)
-    chosen_only = Stored(
+    chosen_only = replace(
+        stored,
         values=pick(stored.values, picked),
         factors=factors,
-        source=stored.source,
-        sensor=stored.sensor,
-        level=stored.level,
         time=stored.time if time is None else time,
-        unobserved=stored.unobserved,
-        masked=stored.masked,
     )
-    return finish(chosen_only, reflectance=reflectance, crs=crs)
+    return finish(chosen_only, reflectance=reflectance, crs=crs, mask=mask, conflicts=conflicts)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -17,9 +18,10 @@ from typing import Any
 from strandline.errors import (
     ConfigurationError,
     SourceNotFoundError,
-    UnreadableSourceError,
 )
-from strandline.scenes.storage import is_url, needs_package
+from strandline.scenes.access import asking
+from strandline.scenes.redaction import redact_url
+from strandline.scenes.storage import is_url, listing_options
 
 # What the date directives that file names use may look like; any other is left to strptime.
 _DIRECTIVES = {"Y": r"\d{4}", "y": r"\d{2}", "j": r"\d{3}", "b": r"[^\W\d]+", "B": r"[^\W\d]+"}
@@ -102,7 +104,9 @@ def match_files(
 
 
 def _is_glob(urlpath: str) -> bool:
-    magic = any(character in urlpath for character in "*?[")
+    # In a web address, a question mark begins the query.
+    plain = urlpath.partition("?")[0] if urlpath.startswith(("http://", "https://")) else urlpath
+    magic = any(character in plain for character in "*?[")
     return magic and (is_url(urlpath) or not Path(urlpath).exists())
 
 
@@ -114,6 +118,7 @@ def _fields(urlpath: str) -> list[str]:
         raise ConfigurationError(
             f"The pattern {urlpath!r} cannot be understood: {error}.",
             expected="fields like {band:d}, and braces that are meant doubled",
+            got=repr(urlpath),
         ) from error
     names: list[str] = []
     for _, name, _, conversion in parts:
@@ -145,7 +150,7 @@ def _listed(
         files = [MatchedFile(url) for url in found]
     if not files:
         raise SourceNotFoundError(
-            f"No file matches {urlpath!r}.",
+            f"No file matches {redact_url(urlpath)!r}.",
             got=f"{len(found)} of a similar name" if found else None,
             remedy="Check the path, and the access to the store if it is remote.",
         )
@@ -153,55 +158,22 @@ def _listed(
 
 
 def _glob(urlpath: str, has_fields: bool, storage_options: Mapping[str, Any] | None) -> list[str]:
+    glob = _as_glob(urlpath) if has_fields else urlpath
+    try:
+        return asking(urlpath, partial(_names, glob, storage_options), task="Listing the files of")
+    except SourceNotFoundError:
+        return []
+
+
+def _names(glob: str, storage_options: Mapping[str, Any] | None) -> list[str]:
     from fsspec.core import url_to_fs
 
-    glob = _as_glob(urlpath) if has_fields else urlpath
-    local = not is_url(urlpath)
-    try:
-        options = {} if local else listing_options(storage_options)
-        files, path = url_to_fs(glob, **options)  # type: ignore[no-untyped-call]  # untyped
-        found = [str(name) for name in files.glob(path)]
-        scheme = urlpath.partition("://")[0]
-        return [name if local or is_url(name) else f"{scheme}://{name}" for name in found]
-    except FileNotFoundError:
-        return []
-    except PermissionError as error:
-        raise UnreadableSourceError(
-            f"Listing the files of {urlpath!r} was refused: {error}.",
-            remedy="Pass credentials in storage_options, or list the files one by one.",
-        ) from error
-    except ImportError as error:
-        raise needs_package(f"Listing the files of {urlpath!r}", error) from error
-    except Exception as error:  # every store brings its own family of errors
-        raise UnreadableSourceError(
-            f"The files of {urlpath!r} cannot be listed: {error}.",
-            remedy="Check the URL, the network and storage_options.",
-        ) from error
-
-
-def listing_options(storage_options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Storage options as an fsspec file system takes them.
-
-    Catalogues write S3's region at the top level and GDAL options in capitals among the others;
-    file systems accept neither.
-
-    Examples
-    --------
-    >>> listing_options({"anon": True, "region_name": "us-east-1"})["client_kwargs"]
-    {'region_name': 'us-east-1'}
-    """
-    given = dict(storage_options or {})
-    options = {name: value for name, value in given.items() if not name.isupper()}
-    if str(given.get("AWS_NO_SIGN_REQUEST", "")).upper() in ("YES", "TRUE", "ON", "1"):
-        options.setdefault("anon", True)
-    client = dict(options.pop("client_kwargs", None) or {})
-    for name in ("region_name", "verify"):
-        if name in options:
-            client.setdefault(name, options.pop(name))
-    if client:
-        options["client_kwargs"] = client
-    # A listing that was kept from earlier would miss files that came since.
-    return options | {"use_listings_cache": False}
+    local = not is_url(glob)
+    options = {} if local else listing_options(storage_options)
+    files, path = url_to_fs(glob, **options)  # type: ignore[no-untyped-call]  # untyped
+    found = [str(name) for name in files.glob(path)]
+    scheme = glob.partition("://")[0]
+    return [name if local or is_url(name) else f"{scheme}://{name}" for name in found]
 
 
 def _as_glob(pattern: str) -> str:

@@ -1,211 +1,360 @@
-"""What a product's quality bits say: which pixels were observed, and why others were not.
+"""What a product's quality bands say, in one form: which pixels were observed, and why not others.
 
-The table is the U.S. Geological Survey's: Landsat Collection 2 QA_PIXEL and
-QA_RADSAT, Collection 1 BQA, and Collection 1 surface reflectance's ``pixel_qa``
-and ``radsat_qa``. Nothing here asks for the *clear* bit: over water, TM and ETM+
-scenes do not set it.
+Whatever a product calls them, the answers become flags: one uint8 per pixel, in which bit
+``i`` is set for the reason ``REASONS[i]``; 0 says that nothing speaks against the pixel.
+Known are the bands of the U.S. Geological Survey (Landsat Collection 2 QA_PIXEL and
+QA_RADSAT, Collection 1 BQA, and Collection 1 surface reflectance's ``pixel_qa`` and
+``radsat_qa``) and of the European Space Agency (Sentinel-2's scene classification, and
+QA60). Nothing here asks for the *clear* bit: over water, TM and ETM+ scenes do not set it.
 
 References
 ----------
 USGS (2021). Landsat 4-7 Collection 2 Level 2 Science Product Guide, LSDS-1618; Landsat 8-9
 Collection 2 Level 2 Science Product Guide, LSDS-1619. USGS (2019). Landsat Collection 1
-Level 1 Product Definition, LSDS-1656.
+Level 1 Product Definition, LSDS-1656. ESA (2021). Sentinel-2 Level-2A Algorithm Theoretical
+Basis Document, S2-PDGS-MPC-ATBD-L2A, table of the scene classification; Sentinel-2 Products
+Specification Document, S2-PDGS-TAS-DI-PSD, MSK_CLOUDS (which QA60 is a raster of).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError
 
 REASONS = ("fill", "dilated_cloud", "cloud", "cirrus", "cloud_shadow", "snow", "saturated")
 DEFAULT_REASONS = tuple(reason for reason in REASONS if reason != "snow")  # snow is land, and seen
 
+FILL = 1 << REASONS.index("fill")
+CONFLICT = 1 << len(REASONS)
+"""The bit above the reasons: quality band and spectrum contradict each other."""
+
 # Per kind of quality band: reason -> (lowest bit, number of bits, smallest value that counts).
 # Confidences are 0 none, 1 low, 2 medium, 3 high.
-_BITS: dict[str, dict[str, tuple[tuple[int, int, int], ...]]] = {
+_BITS: dict[str, dict[str, tuple[int, int, int]]] = {
     "qa_pixel": {
-        "fill": ((0, 1, 1),),
-        "dilated_cloud": ((1, 1, 1),),
-        "cirrus": ((2, 1, 1),),
-        "cloud": ((3, 1, 1),),
-        "cloud_shadow": ((4, 1, 1),),
-        "snow": ((5, 1, 1),),
+        "fill": (0, 1, 1),
+        "dilated_cloud": (1, 1, 1),
+        "cirrus": (2, 1, 1),
+        "cloud": (3, 1, 1),
+        "cloud_shadow": (4, 1, 1),
+        "snow": (5, 1, 1),
     },
     "bqa": {
-        "fill": ((0, 1, 1),),
-        "saturated": ((2, 2, 1),),  # how many bands, not which
-        "cloud": ((4, 1, 1),),
-        "cloud_shadow": ((7, 2, 3),),
-        "snow": ((9, 2, 3),),
-        "cirrus": ((11, 2, 3),),
+        "fill": (0, 1, 1),
+        "saturated": (2, 2, 1),  # how many bands, not which
+        "cloud": (4, 1, 1),
+        "cloud_shadow": (7, 2, 3),
+        "snow": (9, 2, 3),
+        "cirrus": (11, 2, 3),
     },
     "pixel_qa": {
-        "fill": ((0, 1, 1),),
-        "cloud_shadow": ((3, 1, 1),),
-        "snow": ((4, 1, 1),),
-        "cloud": ((5, 1, 1),),
-        "cirrus": ((8, 2, 3),),
+        "fill": (0, 1, 1),
+        "cloud_shadow": (3, 1, 1),
+        "snow": (4, 1, 1),
+        "cloud": (5, 1, 1),
+        "cirrus": (8, 2, 3),
+    },
+    "qa60": {
+        "cloud": (10, 1, 1),
+        "cirrus": (11, 1, 1),
+    },
+    # MSK_CLASSI has a layer for each; here bit i is layer i.
+    "msk_classi": {
+        "cloud": (0, 1, 1),
+        "cirrus": (1, 1, 1),
+        "snow": (2, 1, 1),
     },
 }
-_DROPPED_PIXEL = (1, 1, 1)  # BQA of TM and ETM+; the same bit is terrain occlusion on OLI
-_RADSAT_DROPPED = 1 << 9  # QA_RADSAT of TM and ETM+
+_DROPPED = {"bqa": 1, "qa_radsat": 9}  # bit of pixels lost on the way down, TM and ETM+ only
+
+# Class of Sentinel-2's scene classification -> reason; all other classes were observed.
+_CLASSES: dict[str, dict[int, str]] = {
+    "scl": {
+        0: "fill",
+        1: "saturated",  # or defective
+        3: "cloud_shadow",
+        8: "cloud",  # medium probability
+        9: "cloud",  # high probability
+        10: "cirrus",
+        11: "snow",
+    },
+}
+_SATURATION = {"qa_radsat": 0, "radsat_qa": 1}  # bit of band 1
+
+KINDS = (*_BITS, *_CLASSES, *_SATURATION)
+"""Kinds of quality bands that are understood."""
+
+_VALUES = 1 << 16
 
 
-def explain_quality(
-    qa: Any,
-    kind: str = "qa_pixel",
-    *,
-    instrument: str | None = None,
-    reasons: Iterable[str] = DEFAULT_REASONS,
-) -> dict[str, Any]:
-    """Tell for each reason which pixels were not observed because of it.
+def quality_flags(
+    qa: Any, kind: str, *, instrument: str | None = None, numbers: Sequence[str] = ()
+) -> Any:
+    """Translate a quality band into flags.
 
     Parameters
     ----------
-    qa : array of unsigned integers
-        The product's quality band, NumPy or Dask or xarray, any shape.
-    kind : {"qa_pixel", "bqa", "pixel_qa"}
-        Collection 2; Collection 1 Level 1; Collection 1 surface reflectance.
-    instrument : {"tm", "etm", "oli"}, optional
-        Only BQA and cirrus differ by it: TM and ETM+ have no cirrus band.
-    reasons : iterable of str
-        Which of :data:`REASONS` to look for.
+    qa : array of integers
+        The product's quality band, NumPy or Dask or xarray, any shape. Floats are taken for
+        integers that a reader has decoded, with NaN for fill.
+    kind : str
+        ``"qa_pixel"`` Collection 2; ``"bqa"`` Collection 1 Level 1; ``"pixel_qa"`` Collection 1
+        surface reflectance; ``"qa_radsat"`` and ``"radsat_qa"`` saturation in Collection 2 and
+        in Collection 1 surface reflectance; ``"scl"`` scene classification of Sentinel-2
+        Level 2A; ``"qa60"`` Sentinel-2's cloud mask; ``"msk_classi"`` the three layers that
+        replaced it in baseline 04.00, as bits 0 opaque cloud, 1 cirrus, 2 snow.
+    instrument : {"tm", "etm", "oli", "msi"}, optional
+        TM and ETM+ have no cirrus band, and only they mark pixels that were lost on the way
+        down (they count as fill).
+    numbers : sequence of str
+        Numbers of the bands in use, as in file names: "1", "6_VCID_1". Saturation in other
+        bands does not matter; without any, none does.
 
     Returns
     -------
-    dict of str to array of bool
-        Reasons that this kind of band cannot tell are absent.
+    array of uint8
+        Of the same kind and shape as `qa`: bit ``i`` is set for ``REASONS[i]``. A DataArray
+        says in the attributes ``flag_masks`` and ``flag_meanings`` (CF conventions, section
+        3.5) which reasons this kind of band can tell at all.
 
     Raises
     ------
     ConfigurationError
-        If a reason or the kind is unknown.
+        If the kind is unknown, or `qa` holds no integers.
 
     Examples
     --------
     >>> import numpy as np
     >>> qa = np.array([5504, 5896, 7440, 1], dtype=np.uint16)  # TM water, cloud, shadow, fill
-    >>> {reason: flag.tolist() for reason, flag in explain_quality(qa).items() if flag.any()}
-    {'fill': [False, False, False, True], 'cloud': [False, True, False, False], \
-'cloud_shadow': [False, False, True, False]}
+    >>> [reasons_of(flags) for flags in quality_flags(qa, "qa_pixel", instrument="tm")]
+    [(), ('cloud',), ('cloud_shadow',), ('fill',)]
+    >>> scl = np.array([6, 9, 11], dtype=np.uint8)  # water, cloud, snow
+    >>> [reasons_of(flags) for flags in quality_flags(scl, "scl")]
+    [(), ('cloud',), ('snow',)]
     """
-    found: dict[str, Any] = {}
-    for reason in check_reasons(reasons):
-        for field in _fields(kind, reason, instrument):
-            flag = _at_least(qa, *field)
-            found[reason] = found[reason] | flag if reason in found else flag
-    return found
-
-
-def _fields(kind: str, reason: str, instrument: str | None) -> tuple[tuple[int, int, int], ...]:
-    if kind not in _BITS:
+    if kind not in KINDS:
         raise ConfigurationError(
             "This kind of quality band is not known.",
-            expected=f"one of {', '.join(_BITS)}",
+            expected=f"one of {', '.join(KINDS)}",
             got=repr(kind),
         )
+    if np.dtype(qa.dtype).kind not in "iuf":
+        raise ConfigurationError(
+            "A quality band holds integers.", expected="an integer array", got=str(qa.dtype)
+        )
+    key = (kind, instrument, tuple(map(str, numbers)))
+    if isinstance(qa, xr.DataArray):
+        flags = qa.copy(data=_translated(qa.data, key))
+        flags.attrs, flags.encoding = flag_attributes(_told(*key)), {}
+        flags.name = "quality"
+        return flags
+    return _translated(qa, key)
+
+
+_Key = tuple[str, str | None, tuple[str, ...]]
+
+
+def _translated(qa: Any, key: _Key) -> Any:
+    if hasattr(qa, "__dask_graph__"):
+        # The key travels to workers, not the table.
+        return qa.map_blocks(_look_up, key, dtype=np.uint8, meta=np.empty((0,) * qa.ndim, "u1"))
+    return _look_up(np.asarray(qa), key)
+
+
+def _look_up(qa: NDArray[Any], key: _Key) -> NDArray[np.uint8]:
+    """Translate every pixel in one pass."""
+    table = _table(*key)
+    if qa.dtype.kind == "f":
+        missing = np.isnan(qa)
+        whole = np.where(missing, 0, qa).astype(np.int64)
+        return np.where(missing, np.uint8(FILL), table[whole & (_VALUES - 1)])
+    if qa.dtype == np.uint8:
+        return table[:256].take(qa)
+    # Some writers store the sixteen bits as signed or wider integers.
+    return table.take(qa.astype(np.uint16, copy=False))
+
+
+@lru_cache(maxsize=64)
+def _table(kind: str, instrument: str | None, numbers: tuple[str, ...]) -> NDArray[np.uint8]:
+    """List the flags of every value that a band of sixteen bits can hold."""
+    values = np.arange(_VALUES, dtype=np.uint16)
+    table = np.zeros(_VALUES, np.uint8)
+    for reason, (lowest, count, least) in _BITS.get(kind, {}).items():
+        if reason in _told(kind, instrument, numbers):
+            found = ((values >> lowest) & ((1 << count) - 1)) >= least
+            table[found] |= reason_bits([reason])
+    for value, reason in _CLASSES.get(kind, {}).items():
+        if reason in _told(kind, instrument, numbers):
+            table[value] = reason_bits([reason])
+    used = sum({1 << bit for bit in _saturation_bits(kind, numbers)})
+    table[(values & used) != 0] |= reason_bits(["saturated"])
+    if kind in _DROPPED and instrument in ("tm", "etm"):
+        table[(values >> _DROPPED[kind]) & 1 == 1] |= FILL
+    table.flags.writeable = False
+    return table
+
+
+def _told(kind: str, instrument: str | None, numbers: tuple[str, ...]) -> tuple[str, ...]:
+    """Reasons that a kind of band can tell."""
+    told = {*_BITS.get(kind, {}), *_CLASSES.get(kind, {}).values()}
     thematic = instrument in ("tm", "etm")
-    if reason == "cirrus" and thematic:
-        return ()
-    fields = _BITS[kind].get(reason, ())
-    if kind == "bqa" and reason == "fill" and thematic:
-        return (*fields, _DROPPED_PIXEL)
-    return fields
+    if thematic:
+        told.discard("cirrus")
+    if kind in _DROPPED and thematic:
+        told.add("fill")
+    if _saturation_bits(kind, numbers):
+        told.add("saturated")
+    return tuple(reason for reason in REASONS if reason in told)
 
 
-def _at_least(qa: Any, lowest: int, count: int, least: int) -> Any:
-    return ((qa >> lowest) & ((1 << count) - 1)) >= least
+def _saturation_bits(kind: str, numbers: Sequence[str]) -> list[int]:
+    """Bits of bands in QA_RADSAT; bands without one (pan, OLI thermal) cannot be told."""
+    if kind not in _SATURATION:
+        return []
+    special = {"6_VCID_1": 5, "6_VCID_2": 8, "9": 8}
+    plain = {str(number): number - 1 for number in range(1, 8)}
+    places = plain | special
+    return [places[number] + _SATURATION[kind] for number in numbers if number in places]
 
 
-def not_observed(
-    qa: Any,
-    kind: str = "qa_pixel",
-    *,
-    instrument: str | None = None,
-    reasons: Iterable[str] = DEFAULT_REASONS,
-) -> Any:
-    """Find the pixels that were not observed, for any of the reasons.
+# --- flags ------------------------------------------------------------------
+
+
+def not_observed(flags: Any, reasons: Iterable[str] = DEFAULT_REASONS) -> Any:
+    """Find the pixels that count as not observed, for any of the reasons.
 
     Parameters
     ----------
-    qa, kind, instrument, reasons
-        As for :func:`explain_quality`.
+    flags : array of uint8
+        From `quality_flags`.
+    reasons : iterable of str
+        Some of :data:`REASONS`.
 
     Returns
     -------
     array of bool
-        Of the same kind and shape as `qa`.
+        Of the same kind and shape.
+
+    Raises
+    ------
+    ConfigurationError
+        If a reason is unknown.
 
     Examples
     --------
     >>> import numpy as np
-    >>> not_observed(np.array([21824, 21952, 22280], dtype=np.uint16)).tolist()
+    >>> qa = np.array([21824, 21952, 22280], dtype=np.uint16)  # OLI land, water, cloud
+    >>> not_observed(quality_flags(qa, "qa_pixel")).tolist()
     [False, False, True]
     """
-    # All single bits at once: one pass over the pixels instead of one per reason.
-    fields = [
-        field for reason in check_reasons(reasons) for field in _fields(kind, reason, instrument)
-    ]
-    single = sum({1 << lowest for lowest, count, _ in fields if count == 1})
-    result = (qa & single) != 0
-    for lowest, count, least in fields:
-        if count > 1:
-            result = result | _at_least(qa, lowest, count, least)
-    return result
+    return (flags & np.uint8(reason_bits(reasons))) != 0
 
 
-def saturated(radsat: Any, numbers: Sequence[str], kind: str = "qa_radsat") -> Any:
-    """Find the pixels where any of the given bands was saturated.
+def merge_flags(first: xr.DataArray, *others: xr.DataArray) -> xr.DataArray:
+    """Put together what several quality bands of one scene say.
 
     Parameters
     ----------
-    radsat : array of unsigned integers
-        QA_RADSAT (Collection 2) or ``radsat_qa`` (Collection 1 surface reflectance).
-    numbers : sequence of str
-        Numbers of the bands in use, as in file names: "1", "6_VCID_1". Saturation in other bands
-        does not matter.
-    kind : {"qa_radsat", "radsat_qa"}
-        Collection 2 counts from bit 0 for band 1; Collection 1 from bit 1.
+    first, *others : DataArray of uint8
+        From `quality_flags`, all on one grid.
 
     Returns
     -------
-    array of bool
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> saturated(np.array([0b1, 0b1000], dtype=np.uint16), ["4", "5"]).tolist()
-    [False, True]
+    DataArray of uint8
+        A reason holds where any of them says so.
     """
-    bits = 0
-    for number in numbers:
-        position = _radsat_bit(number)
-        if position is not None:
-            bits |= 1 << (position + (kind == "radsat_qa"))
-    return (radsat & bits) != 0
+    merged = first.copy()
+    told = set(told_reasons(first))
+    for flags in others:
+        merged = merged.copy(data=merged.data | flags.data)
+        told |= set(told_reasons(flags))
+    merged.attrs = flag_attributes(told)
+    return merged
 
 
-def dropped(radsat: Any) -> Any:
-    """Find the pixels that TM or ETM+ lost on the way down, in Collection 2's QA_RADSAT.
+def flag_attributes(told: Iterable[str], *, conflicts: bool = False) -> dict[str, Any]:
+    """Describe flags by the CF conventions.
 
     Parameters
     ----------
-    radsat : array of unsigned integers
-        QA_RADSAT of a TM or ETM+ product; on OLI the bit is not used.
+    told : iterable of str
+        Reasons that the product can tell.
+    conflicts : bool
+        Whether the bit of conflicts is in use as well.
 
     Returns
     -------
-    array of bool
+    dict
+        ``long_name``, ``flag_masks`` (uint8) and ``flag_meanings``.
+    """
+    meanings = check_reasons(told)
+    masks = [reason_bits([reason]) for reason in meanings]
+    if conflicts:
+        meanings, masks = (*meanings, "conflict"), [*masks, CONFLICT]
+    return {
+        "long_name": "why a pixel was not observed",
+        "flag_masks": np.array(masks, np.uint8),
+        "flag_meanings": " ".join(meanings),
+    }
+
+
+def told_reasons(flags: xr.DataArray) -> tuple[str, ...]:
+    """List the reasons that the product behind flags can tell; all, where it is not said.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> dropped(np.array([0, 512], dtype=np.uint16)).tolist()
-    [False, True]
+    >>> qa = xr.DataArray(np.array([1], np.uint16), dims="x")
+    >>> told_reasons(quality_flags(qa, "qa60"))
+    ('cloud', 'cirrus')
     """
-    return (radsat & _RADSAT_DROPPED) != 0
+    meanings = flags.attrs.get("flag_meanings")
+    if not isinstance(meanings, str):
+        return REASONS
+    return tuple(reason for reason in REASONS if reason in meanings.split())
+
+
+def tells_conflicts(flags: xr.DataArray) -> bool:
+    """Say whether the bit of conflicts is in use in flags."""
+    return "conflict" in str(flags.attrs.get("flag_meanings", "")).split()
+
+
+def are_flags(array: xr.DataArray) -> bool:
+    """Say whether an array holds flags as `quality_flags` makes them, and not classes or values."""
+    return array.dtype == np.uint8 and "flag_masks" in array.attrs
+
+
+def reasons_of(flags: int) -> tuple[str, ...]:
+    """Name the reasons in the flags of one pixel.
+
+    Examples
+    --------
+    >>> reasons_of(0b0000110)
+    ('dilated_cloud', 'cloud')
+    """
+    return tuple(reason for bit, reason in enumerate(REASONS) if (int(flags) >> bit) & 1)
+
+
+def reason_bits(reasons: Iterable[str]) -> int:
+    """Give the bits of some reasons together.
+
+    Raises
+    ------
+    ConfigurationError
+        If one is unknown.
+
+    Examples
+    --------
+    >>> reason_bits(["fill", "cloud"])
+    5
+    """
+    return sum(1 << REASONS.index(reason) for reason in check_reasons(reasons))
 
 
 def check_reasons(reasons: Iterable[str]) -> tuple[str, ...]:
@@ -234,11 +383,3 @@ def check_reasons(reasons: Iterable[str]) -> tuple[str, ...]:
             got=", ".join(unknown),
         )
     return tuple(reason for reason in REASONS if reason in given)
-
-
-def _radsat_bit(number: str) -> int | None:
-    """Bit of a band in QA_RADSAT; bands without one (pan, OLI thermal) cannot be told."""
-    special = {"6_VCID_1": 5, "6_VCID_2": 8, "9": 8}
-    if number in special:
-        return special[number]
-    return int(number) - 1 if number in {"1", "2", "3", "4", "5", "6", "7"} else None

@@ -6,17 +6,16 @@ is scaled, masked or renamed here.
 
 from __future__ import annotations
 
-import threading
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
-import rasterio
 import xarray as xr
 from affine import Affine
 from dask.base import tokenize
@@ -24,24 +23,24 @@ from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from strandline.errors import (
     GridMismatchError,
+    MetadataError,
     MissingBandError,
     SceneError,
     SourceNotFoundError,
     UnknownProductError,
     UnreadableSourceError,
 )
+from strandline.scenes.access import ATTEMPTS, Result, not_found, of_raster, patiently
 from strandline.scenes.chunking import Chunks, chunk_shape
-from strandline.scenes.storage import gdal_options, gdal_path, is_local, reading
-
-_warning_filters = threading.Lock()  # Python keeps them per process, not per thread
-_NOT_REACHED = ("CURL error", "HTTP response code", "AccessDenied", "Access Denied", "403")
-_NOT_THERE = ("no such file", "does not exist", "404", "not found", "no such key", "nosuchkey")
+from strandline.scenes.nesting import Nesting, blank_for, finest, nest, spread
+from strandline.scenes.redaction import redact_url
+from strandline.scenes.storage import Access, check_local, gdal_path, needs_package
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,10 @@ class RasterHeader:
 
 
 def read_header(
-    url: str | Path, *, storage_options: Mapping[str, Any] | None = None
+    url: str | Path,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    address: str | None = None,
 ) -> RasterHeader:
     """Read what a raster file says about itself.
 
@@ -110,6 +112,8 @@ def read_header(
         Local path, ``file://``, ``s3://``, ``gs://``, ``http(s)://`` or GDAL ``/vsi…`` path.
     storage_options : mapping, optional
         As fsspec and intake write them, e.g. ``{"anon": True}``.
+    address : str, optional
+        Where the file is, if `url` lacks what shall not be shown: a signature.
 
     Returns
     -------
@@ -129,15 +133,17 @@ def read_header(
     ...
     strandline.errors.SourceNotFoundError: There is no file 'nowhere.tif'. ...
     """
-    path, options = gdal_path(url), gdal_options(storage_options)
-    if not is_local(path):
-        # GDAL remembers what a URL answered, refusals too: a second try with credentials, or an
-        # object that was replaced, would get the old answer.
-        options["CPL_VSIL_CURL_NON_CACHED"] = path
-    with _opened(str(url), path, options, quiet=True) as dataset:
+    access = Access.to(url, storage_options)
+    if address is not None:
+        access = replace(access, path=gdal_path(address))
+    return _tried(access, partial(_header, access.anew()))
+
+
+def _header(access: Access, _: int) -> RasterHeader:
+    with _opened(access, quiet=True) as dataset:
         crs = dataset.crs
         return RasterHeader(
-            url=str(url),
+            url=access.url,
             width=dataset.width,
             height=dataset.height,
             count=dataset.count,
@@ -151,7 +157,7 @@ def read_header(
             tags=dict(dataset.tags()),
             block_shape=tuple(dataset.block_shapes[0]),
             georeferenced=not dataset.transform.is_identity,
-            stamp=_stamp(path),
+            stamp=_stamp(access),
         )
 
 
@@ -206,6 +212,8 @@ def lazy_bands(
     band_names: Sequence[str] | None = None,
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    nested: bool = False,
+    onto: RasterHeader | None = None,
 ) -> xr.DataArray:
     """Read like :func:`read_bands`, from files whose headers are at hand.
 
@@ -215,16 +223,25 @@ def lazy_bands(
         At least one.
     band_names, chunks, storage_options
         As for :func:`read_bands`.
+    nested : bool
+        Whether files may have larger pixels than the finest of them, if those cover a whole number
+        of its pixels: their values are repeated. See :mod:`strandline.scenes.nesting`.
+    onto : RasterHeader, optional
+        A file whose grid to take instead of the first (nested: of the finest) one's.
 
     Returns
     -------
     xarray.DataArray
+        On one grid. ``nodata`` of a file that does not reach all of it names the
+        number that stands there.
     """
     if not headers:
         raise SourceNotFoundError("There is no file to read.", remedy="Pass at least one path.")
-    first = headers[0]
-    for header in headers[1:]:
-        check_same_grid(first, header)
+    for header in headers:
+        _check_transform(header)
+    grids = [(header.transform, (header.height, header.width)) for header in headers]
+    first = onto or headers[finest(grids) if nested else 0]
+    nestings = [_nesting(first, header, nested=nested) for header in headers]
     if not first.transform.b == first.transform.d == 0:
         raise UnknownProductError(
             f"The grid of {first.url!r} is rotated.",
@@ -234,12 +251,20 @@ def lazy_bands(
         )
     names = _band_names(headers, band_names)
     shape = chunk_shape(first.height, first.width, first.block_shape, chunks)
-    options = gdal_options(storage_options)
-    parts = [_lazy_file(header, shape, options) for header in headers]
+    parts, nodata = [], []
+    for header, nesting in zip(headers, nestings, strict=True):
+        access = Access.to(header.url, storage_options)
+        if nesting is None:
+            parts.append(_lazy_file(header, shape, access))
+            nodata.append(list(header.nodata))
+        else:
+            part, blanks = _lazy_nested(header, nesting, first, shape, access)
+            parts.append(part)
+            nodata.append(blanks)
     data = parts[0] if len(parts) == 1 else da.concatenate(parts, axis=0)  # type: ignore[no-untyped-call]  # untyped library
     coords = xr_coords(first.geobox, dims=("y", "x"))
     attrs = {
-        "nodata": [value for header in headers for value in header.nodata],
+        "nodata": [value for values in nodata for value in values],
         "scales": [value for header in headers for value in header.scales],
         "offsets": [value for header in headers for value in header.offsets],
         "georeferenced": first.georeferenced,
@@ -247,6 +272,17 @@ def lazy_bands(
     return xr.DataArray(
         data, dims=("band", "y", "x"), coords={"band": names, **coords}, attrs=attrs, name="bands"
     )
+
+
+def _check_transform(header: RasterHeader) -> None:
+    transform = header.transform
+    if not all(map(math.isfinite, transform)) or transform.determinant == 0:
+        raise MetadataError(
+            f"The place of the pixels of {redact_url(header.url)!r} is impossible.",
+            expected="finite coordinates, and pixels of a size",
+            got=f"the transform {tuple(transform)[:6]}",
+            remedy="Georeference the file anew, for example with gdal_edit.",
+        )
 
 
 def _band_names(headers: Sequence[RasterHeader], given: Sequence[str] | None) -> list[str]:
@@ -287,6 +323,23 @@ def check_same_grid(first: RasterHeader, other: RasterHeader) -> None:
     )
 
 
+def _nesting(first: RasterHeader, header: RasterHeader, *, nested: bool) -> Nesting | None:
+    """Where a file lies on the first one's grid; None where that is its own grid too."""
+    if header is first:
+        return None
+    if nested and _same_crs(first.crs, header.crs) and first.georeferenced:
+        found = nest(
+            (first.transform, (first.height, first.width)),
+            (header.transform, (header.height, header.width)),
+        )
+        # A rim is marked by one number, so that all bands of the file have to agree on theirs.
+        agreed = len({str(value) for value in header.nodata}) == 1
+        if found and max(found.ratio) > 1 and (agreed or found.covers((first.height, first.width))):
+            return found
+    check_same_grid(first, header)
+    return None
+
+
 def _same_crs(a: str | None, b: str | None) -> bool:
     if a is None or b is None:
         return a is b
@@ -311,100 +364,152 @@ def _describe_grid(header: RasterHeader) -> str:
     )
 
 
-def _lazy_file(
-    header: RasterHeader, shape: tuple[int, int], options: Mapping[str, str]
-) -> da.Array:
-    path = gdal_path(header.url)
-    name = "read-" + tokenize(path, header.stamp, header.transform, header.count, shape)
-    chunks = da.core.normalize_chunks(  # type: ignore[no-untyped-call]  # untyped library
-        (header.count, *shape), (header.count, header.height, header.width)
+def _lazy_file(header: RasterHeader, shape: tuple[int, int], access: Access) -> da.Array:
+    name = "read-" + tokenize(access.path, header.stamp, header.transform, header.count, shape)
+    # One object shared by all tasks; quiet: the header has said already that it has no transform.
+    source = (access, header.dtype, not header.georeferenced)
+    chunks = _chunks(header.count, header, shape)
+    return _assembled(name, chunks, header.dtype, lambda place: (_read_window, source, place))
+
+
+def _lazy_nested(
+    header: RasterHeader,
+    nesting: Nesting,
+    first: RasterHeader,
+    shape: tuple[int, int],
+    access: Access,
+) -> tuple[da.Array, list[float | None]]:
+    """Bring a coarser file onto a finer grid, in its chunks; and tell what its rim holds."""
+    dtype, blank = np.dtype(header.dtype), 0
+    nodata: list[float | None] = list(header.nodata)
+    if not nesting.covers((first.height, first.width)):
+        dtype, blank = blank_for(dtype, nodata[0])
+        nodata = [float(blank)] * header.count
+    name = "nest-" + tokenize(
+        access.path, header.stamp, header.transform, header.count, nesting, shape
     )
+    source = (access, str(dtype), False)
+    chunks = _chunks(header.count, first, shape)
+    data = _assembled(
+        name, chunks, dtype, lambda place: (_read_nested, source, nesting, place, blank)
+    )
+    return data, nodata
+
+
+def _chunks(count: int, grid: RasterHeader, shape: tuple[int, int]) -> Any:
+    return da.core.normalize_chunks((count, *shape), (count, grid.height, grid.width))  # type: ignore[no-untyped-call]  # untyped library
+
+
+def _assembled(
+    name: str, chunks: Any, dtype: Any, task: Callable[[tuple[int, int, int, int]], Any]
+) -> da.Array:
+    """Make an array of tasks, one for the (top, left, rows, columns) of every chunk."""
     tops = np.concatenate(([0], np.cumsum(chunks[1])))[:-1].tolist()
     lefts = np.concatenate(([0], np.cumsum(chunks[2])))[:-1].tolist()
-    # One dict shared by all tasks; quiet: the header has said already that there is no transform.
-    source = (header.url, path, dict(options), header.dtype, not header.georeferenced)
     graph = {
-        (name, 0, i, j): (_read_window, source, (top, left, rows, columns))
+        (name, 0, i, j): task((top, left, rows, columns))
         for i, (top, rows) in enumerate(zip(tops, chunks[1], strict=True))
         for j, (left, columns) in enumerate(zip(lefts, chunks[2], strict=True))
     }
-    return da.Array(graph, name, chunks, dtype=np.dtype(header.dtype))  # type: ignore[no-untyped-call]  # untyped library
+    return da.Array(graph, name, chunks, dtype=np.dtype(dtype))  # type: ignore[no-untyped-call]  # untyped library
+
+
+def _read_nested(
+    source: tuple[Access, str, bool],
+    nesting: Nesting,
+    place: tuple[int, int, int, int],
+    blank: Any,
+) -> NDArray[Any]:
+    """Read the coarse pixels under one window of the finest grid, and repeat them."""
+    top, left, rows, columns = place
+    first_row, down = nesting.window(top, rows, 0)
+    first_column, across = nesting.window(left, columns, 1)
+    values = _read_window(source, (first_row, first_column, down, across))
+    return spread(values, nesting, (first_row, first_column), place, blank)
 
 
 def _read_window(
-    source: tuple[str, str, dict[str, str], str, bool], place: tuple[int, int, int, int]
+    source: tuple[Access, str, bool], place: tuple[int, int, int, int]
 ) -> NDArray[Any]:
     """Read all bands of one window; runs inside a Dask task, in any thread or process."""
-    url, path, options, dtype, quiet = source
+    access, dtype, quiet = source
     top, left, rows, columns = place
-    with _opened(url, path, options, quiet=quiet) as dataset:
-        values: NDArray[Any] = dataset.read(
-            window=Window(left, top, columns, rows), out_dtype=dtype
-        )
-    return values
+    window = Window(left, top, columns, rows)
+
+    def read(attempt: int) -> NDArray[Any]:
+        with _opened(access.anew() if attempt else access, quiet=quiet) as dataset:
+            values: NDArray[Any] = dataset.read(window=window, out_dtype=dtype)
+        return values
+
+    return _tried(access, read)
+
+
+def _tried(access: Access, action: Callable[[int], Result]) -> Result:
+    """Do something with a raster, again where a server failed; as often as GDAL was told to."""
+    told = access.options.get("GDAL_HTTP_MAX_RETRY")
+    return patiently(action, attempts=ATTEMPTS if told is None else int(told) + 1)
+
+
+def with_raster(access: Access, action: Callable[[DatasetReader], Result]) -> Result:
+    """Do something with an opened raster, again where a server failed; in a task or elsewhere.
+
+    Parameters
+    ----------
+    access : Access
+        How to reach it.
+    action : callable
+        Takes the opened raster.
+
+    Returns
+    -------
+    object
+        What `action` returns.
+
+    Raises
+    ------
+    SceneError
+        Of the kind that says why it could not be read.
+    """
+
+    def attempt(number: int) -> Result:
+        with _opened(access.anew() if number else access, quiet=True) as dataset:
+            return action(dataset)
+
+    return _tried(access, attempt)
 
 
 @contextmanager
-def _opened(
-    url: str, path: str, options: Mapping[str, str], *, quiet: bool
-) -> Iterator[DatasetReader]:
+def _opened(access: Access, *, quiet: bool) -> Iterator[DatasetReader]:
     """Open for reading; every failure of GDAL leaves as an error of ours."""
-    if is_local(path) and not Path(path).exists():
-        raise _not_found(url)
+    if access.local:
+        check_local(access.path)
+        if not Path(access.path).exists():
+            raise not_found(access.url)
     try:
-        with reading(path, options), _open(path, quiet=quiet) as dataset:
+        with access.opened(quiet=quiet) as dataset:
             if not dataset.count:
                 raise UnreadableSourceError(
-                    f"{url!r} holds no raster bands of its own.",
+                    f"{redact_url(access.url)!r} holds no raster bands of its own.",
                     remedy="Pass the path of one of its subdatasets: "
                     + (", ".join(dataset.subdatasets[:4]) or "there are none."),
                 )
             yield dataset
     except SceneError:
         raise
-    except (RasterioError, OSError) as error:
-        explained = _explained(url, path, error)
+    except ImportError as error:
+        raise needs_package(f"Reading {redact_url(access.url)!r}", error) from error
+    except Exception as error:  # of GDAL, or of the store where fsspec reads
+        if not (isinstance(error, RasterioError | OSError) or access.through_fsspec is not None):
+            raise
+        explained = of_raster(access, error)
         # GDAL's own error beneath it cannot be pickled, and a worker process would send back a
         # bare Exception in place of ours.
         error.__cause__ = error.__context__ = None
         raise explained from error
 
 
-def _open(path: str, *, quiet: bool) -> DatasetReader:
-    if not quiet:
-        plain: DatasetReader = rasterio.open(path)
-        return plain
-    with _warning_filters, warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        dataset: DatasetReader = rasterio.open(path)
-        return dataset
-
-
-def _explained(url: str, path: str, error: Exception) -> SceneError:
-    reason = str(error).strip().rstrip(".")
-    cause = error.__cause__
-    if "previous exception" in reason and cause is not None:
-        reason = str(cause).strip().rstrip(".")
-    absent = any(words in reason.lower() for words in _NOT_THERE)
-    if absent and not (is_local(path) and Path(path).exists()):
-        return _not_found(url)
-    unreached = not is_local(path) and any(words in reason for words in _NOT_REACHED)
-    return UnreadableSourceError(
-        f"{url!r} cannot be read as a raster: {reason}.",
-        remedy="Check the network, the address, and storage_options=… for the store."
-        if unreached
-        else "It may be truncated, damaged, or no raster: try gdalinfo, or fetch it again.",
-    )
-
-
-def _not_found(url: str) -> SourceNotFoundError:
-    return SourceNotFoundError(
-        f"There is no file {url!r}.", remedy="Check the path, or the access to the store."
-    )
-
-
-def _stamp(path: str) -> tuple[int, ...]:
-    if not is_local(path):
+def _stamp(access: Access) -> tuple[int, ...]:
+    if not access.local:
         return ()
-    status = Path(path).stat()
+    status = Path(access.path).stat()
     return (status.st_size, status.st_mtime_ns)

@@ -13,10 +13,27 @@ import pandas as pd
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import assign_crs, xr_coords
+from pyproj.exceptions import CRSError
 
-from strandline.errors import ConfigurationError, MissingBandError, MissingCRSError, ScaleError
+from strandline.errors import (
+    ConfigurationError,
+    MissingBandError,
+    MissingCRSError,
+    ScaleError,
+    UnknownProductError,
+)
+from strandline.scenes.conflicts import check_winner, hidden_by_spectrum, mark_conflicts
+from strandline.scenes.contract import check_spectra, check_time, thinned
+from strandline.scenes.quality import (
+    DEFAULT_REASONS,
+    REASONS,
+    check_reasons,
+    flag_attributes,
+    not_observed,
+    told_reasons,
+)
 from strandline.scenes.reflectance import Factors, to_float, to_reflectance
-from strandline.scenes.sensors import Sensor, band_name, is_thermal
+from strandline.scenes.sensors import STAND_IN, Sensor, band_name, is_thermal
 
 UNNAMED = re.compile(r"^band[ _]?(\d+)$", re.IGNORECASE)
 """What GDAL and we call a band that nobody named."""
@@ -40,10 +57,10 @@ class Stored:
         "L1" or "L2", if known.
     time : datetime-like or None
         Of the acquisition, if known.
-    unobserved : array of bool or None
-        Dims (y, x); from the product's quality band.
-    masked : tuple of str
-        The reasons that went into `unobserved`.
+    quality : xarray.DataArray or None
+        Flags from `strandline.scenes.quality.quality_flags`, dims (y, x), lazy where `values` is.
+        An attribute ``masked`` says that the values have been masked already, and by which
+        reasons. None: the source has no quality band.
     extra : dict
         Further attributes for the scene.
     """
@@ -54,8 +71,7 @@ class Stored:
     sensor: Sensor | None = None
     level: str | None = None
     time: Any = None
-    unobserved: Any = None
-    masked: tuple[str, ...] = ()
+    quality: xr.DataArray | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -119,6 +135,8 @@ def choose_bands(
     chosen = []
     for name in asked:
         known = name if name in there else band_name(name, sensor)
+        if known not in there and band_name(name) and STAND_IN.get(str(known)) in there:
+            known = STAND_IN[str(known)]  # asked for by its name; a number means that band alone
         if known not in there:
             raise MissingBandError(
                 f"{source!r} has no band {name!r}.",
@@ -181,8 +199,53 @@ def place(values: xr.DataArray, grid: GeoBox) -> xr.DataArray:
     return bare.assign_coords(xr_coords(grid, dims=("y", "x")))
 
 
-def finish(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArray:
-    """Make the scene.
+def finish(
+    stored: Stored,
+    *,
+    reflectance: bool,
+    crs: Any = None,
+    mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
+) -> xr.DataArray:
+    """Put the scene together, and check whether it can be: see `strandline.scenes.contract`.
+
+    Parameters
+    ----------
+    stored, reflectance, crs, mask, conflicts
+        As for `assemble`.
+
+    Returns
+    -------
+    xarray.DataArray
+        As from `assemble`.
+
+    Raises
+    ------
+    MissingCRSError, ScaleError, ReflectanceRangeError
+        As `assemble`.
+    MetadataError
+        If its date cannot be.
+    """
+    scene = assemble(stored, reflectance=reflectance, crs=crs, mask=mask, conflicts=conflicts)
+    name = repr(stored.source)
+    if "time" in scene.coords:
+        check_time(scene["time"].values, scene.attrs.get("platform"), name)
+    if scene.chunks is None:
+        # What lies in memory costs nothing to look at; files are looked at when they are read.
+        bands = [str(band) for band in scene["band"].values]
+        check_spectra(thinned(scene), bands, reflectance=reflectance, name=name)
+    return scene
+
+
+def assemble(
+    stored: Stored,
+    *,
+    reflectance: bool,
+    crs: Any = None,
+    mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
+) -> xr.DataArray:
+    """Put the scene together.
 
     Parameters
     ----------
@@ -192,11 +255,17 @@ def finish(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArra
         Whether to turn stored numbers into reflectance.
     crs : CRS-like, optional
         For sources that have none.
+    mask : iterable of str
+        Reasons for which pixels count as not observed, as far as the source can tell them.
+    conflicts : {"quality", "spectrum"}
+        Who wins where flags and spectrum contradict each other; see
+        `strandline.scenes.conflicts`.
 
     Returns
     -------
     xarray.DataArray
-        float32, dims (band, y, x); see the data contracts.
+        float32, dims (band, y, x); see the data contracts. With a quality band, its flags are
+        the coordinate ``quality (y, x)``.
 
     Raises
     ------
@@ -205,8 +274,9 @@ def finish(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArra
     ScaleError, ReflectanceRangeError
         If reflectance cannot be had.
     """
+    _check_form(stored)
     values = _with_crs(stored, crs)
-    names = [str(name) for name in values["band"].values]
+    names = _shared_names([str(name) for name in values["band"].values], stored.sensor)
     thermal = [name for name in names if is_thermal(name)]
     if reflectance and thermal:
         raise ScaleError(
@@ -215,8 +285,10 @@ def finish(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArra
         )
     convert = to_reflectance if reflectance else to_float
     scene = convert(values, stored.factors)
-    if stored.unobserved is not None:
-        scene = scene.where(~stored.unobserved)
+    flags = None if stored.quality is None else _placed_flags(stored.quality)
+    if flags is not None:
+        winner = check_winner(conflicts)
+        scene, flags = _masked(scene, flags, check_reasons(mask), winner, measured=reflectance)
     coords: dict[str, Any] = {"band": np.asarray(names, dtype=str)}
     if stored.time is not None:
         coords["time"] = as_time(stored.time)
@@ -225,9 +297,40 @@ def finish(stored: Stored, *, reflectance: bool, crs: Any = None) -> xr.DataArra
     keep = {"band", "y", "x", "spatial_ref", "time"}
     scene = scene.drop_vars([name for name in scene.coords if name not in keep])
     scene.attrs = _attributes(stored, reflectance)
+    if flags is not None:
+        scene = scene.assign_coords(quality=flags)
+        scene.attrs["masked"] = flags.attrs["masked"]
     scene.encoding = {"grid_mapping": "spatial_ref"}
     scene.name = "reflectance" if reflectance else "stored_number"
     return scene
+
+
+def _shared_names(names: list[str], sensor: Sensor | None) -> list[str]:
+    """Call Sentinel-2's broad near infrared ``nir08`` where the narrow one is not in use.
+
+    Water rules, models and other dates know the near infrared by the name that Landsat's has.
+    """
+    if sensor is None or sensor.instrument != "msi" or "nir08" in names:
+        return names
+    return [STAND_IN["nir"] if name == "nir" else name for name in names]
+
+
+def _check_form(stored: Stored) -> None:
+    """Refuse arrays that hold nothing, or no numbers that could be reflectance."""
+    values = stored.values
+    if values.dtype.kind not in "biuf":
+        raise UnknownProductError(
+            f"{stored.source!r} holds no real numbers.",
+            expected="integers or floats",
+            got=str(values.dtype),
+            remedy="Convert it first; of complex radar data, take the intensity.",
+        )
+    if not values.size:
+        raise UnknownProductError(
+            f"{stored.source!r} holds no pixels.",
+            expected="at least one band, row and column",
+            got=" × ".join(f"{size} {dim}" for dim, size in values.sizes.items()),
+        )
 
 
 def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:
@@ -240,16 +343,76 @@ def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:
     attrs["source"] = stored.source
     if reflectance:
         attrs["units"] = "1"
-    if stored.unobserved is not None:
-        attrs["masked"] = " ".join(stored.masked)
     return attrs | stored.extra
+
+
+def _placed_flags(quality: xr.DataArray) -> xr.DataArray:
+    """Leave the flags nothing but their dimensions, so that they fit whatever grid is given."""
+    flags = quality.transpose("y", "x").variable
+    attrs = dict(flags.attrs) if "flag_masks" in flags.attrs else flag_attributes(REASONS)
+    return xr.DataArray(flags.data, dims=("y", "x"), attrs=attrs)
+
+
+def _masked(
+    scene: xr.DataArray,
+    flags: xr.DataArray,
+    reasons: tuple[str, ...],
+    winner: str,
+    *,
+    measured: bool,
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mask what was not observed; give the flags as they shall travel with the scene."""
+    hidden = _to_mask(flags, reasons)
+    before = flags.attrs.get("masked")
+    if winner == "spectrum" and flags.attrs.get("winner") != winner:
+        if before is not None or not measured:
+            raise ConfigurationError(
+                "The spectrum cannot win over the quality band here.",
+                expected="reflectance that has not been masked yet",
+                got="stored numbers" if before is None else "a scene that was masked before",
+                remedy="Leave conflicts='spectrum' out, or open the product that it comes from.",
+            )
+        scene, unmasked = scene.where(~hidden_by_spectrum(flags, scene, hidden)), scene
+    else:
+        scene, unmasked = scene.where(~not_observed(flags, hidden)) if hidden else scene, scene
+    carried = flags.copy(data=_apart(flags.data))
+    if before is None and measured:
+        carried = mark_conflicts(carried, unmasked)
+        carried.attrs["winner"] = winner
+    carried.attrs["masked"] = " ".join(check_reasons([*str(before or "").split(), *hidden]))
+    return scene, carried
+
+
+def _apart(data: Any) -> Any:
+    """Give lazy flags a layer of their own.
+
+    An array that is a result and at the same time a step towards another one is lost by Dask
+    (2026.8) when it fuses the steps for `distributed.Client.compute`.
+    """
+    if not hasattr(data, "__dask_graph__"):
+        return data
+    return data.map_blocks(np.asarray, dtype=np.uint8, meta=np.empty((0, 0), np.uint8))
+
+
+def _to_mask(flags: xr.DataArray, reasons: tuple[str, ...]) -> tuple[str, ...]:
+    """Choose the reasons to mask by: those asked for that the flags can tell."""
+    if "masked" in flags.attrs and reasons == DEFAULT_REASONS:
+        return ()  # a scene of ours that comes back from a file has been masked as was wished
+    return tuple(reason for reason in reasons if reason in told_reasons(flags))
 
 
 def _with_crs(stored: Stored, crs: Any) -> xr.DataArray:
     values = stored.values
     if crs is not None:
         if values.attrs.get("georeferenced", True):
-            placed: xr.DataArray = assign_crs(values, crs, crs_coord_name="spatial_ref")
+            try:
+                placed: xr.DataArray = assign_crs(values, crs, crs_coord_name="spatial_ref")
+            except (CRSError, ValueError, TypeError) as error:
+                raise ConfigurationError(
+                    "The CRS cannot be understood.",
+                    expected="such as crs='EPSG:32611'",
+                    got=repr(crs),
+                ) from error
             return placed
     elif "spatial_ref" in values.coords:
         return values

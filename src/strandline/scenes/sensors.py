@@ -12,13 +12,16 @@ of Environment 113, 893-903. (Band centres and solar irradiances of TM and ETM+.
 
 Barsi, J. A. et al. (2014). The spectral response of the Landsat-8 Operational Land
 Imager. Remote Sensing 6, 10232-10251. (Band centres of OLI.)
+
+European Space Agency (2024). Sentinel-2 Spectral Response Functions, COPE-GSEG-EOPG-TN-15-0007,
+issues 3.0 and 4.0. (Band centres of MSI, to the nanometre.)
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from strandline.errors import UnknownProductError
 
@@ -30,7 +33,7 @@ class Band:
     Parameters
     ----------
     number : str
-        As in the product's file names: "1", "6_VCID_1", "10".
+        As in the product's file names, without leading zeros: "1", "6_VCID_1", "10", "8A".
     name : str
         Common name.
     wavelength : float
@@ -72,7 +75,15 @@ class Sensor:
 
     @property
     def default_bands(self) -> tuple[str, ...]:
-        """Names of the reflective bands on the 30 m grid that see the ground."""
+        """Names of the bands to use when nobody says which.
+
+        Of Landsat, the reflective bands on the 30 m grid that see the ground. Of Sentinel-2, those
+        that every Landsat has too: one model, one water rule and one pair of dates work with
+        either. What MSI has beyond them (coastal at 60 m, red edge, the broad near infrared) is
+        there for the asking; water vapour and cirrus see the atmosphere.
+        """
+        if self.instrument == "msi":
+            return _SHARED
         return tuple(
             band.name
             for band in self.bands
@@ -106,6 +117,35 @@ _OLI = (
     Band("11", "lwir12", 12.005),
 )
 
+_SHARED = ("blue", "green", "red", "nir08", "swir16", "swir22")
+
+
+def _multispectral_instrument(platform: str, centres: str) -> Sensor:
+    numbers = ["1", "2", "3", "4", "5", "6", "7", "8", "8A", "9", "10", "11", "12"]
+    names = [
+        "coastal",
+        "blue",
+        "green",
+        "red",
+        "rededge071",
+        "rededge075",
+        "rededge078",
+        "nir",
+        "nir08",
+        "nir09",
+        "cirrus",
+        "swir16",
+        "swir22",
+    ]
+    sizes = (60, 10, 10, 10, 20, 20, 20, 10, 20, 60, 60, 20, 20)
+    bands = zip(numbers, names, centres.split(), sizes, strict=True)
+    return Sensor(
+        platform,
+        "msi",
+        tuple(Band(number, name, float(centre), size) for number, name, centre, size in bands),
+    )
+
+
 SENSORS: dict[str, Sensor] = {
     "landsat-4": _thematic_mapper(
         "landsat-4", "0.485 0.569 0.659 0.841 1.676 2.222", "1983 1795 1539 1028 219.8 83.49"
@@ -132,11 +172,27 @@ SENSORS: dict[str, Sensor] = {
     ),
     "landsat-8": Sensor("landsat-8", "oli", _OLI),
     "landsat-9": Sensor("landsat-9", "oli", _OLI),
+    "sentinel-2a": _multispectral_instrument(
+        "sentinel-2a",
+        "0.443 0.492 0.560 0.665 0.704 0.741 0.783 0.833 0.865 0.945 1.374 1.614 2.202",
+    ),
+    "sentinel-2b": _multispectral_instrument(
+        "sentinel-2b",
+        "0.442 0.492 0.559 0.665 0.704 0.739 0.780 0.833 0.864 0.943 1.377 1.610 2.186",
+    ),
+    "sentinel-2c": _multispectral_instrument(
+        "sentinel-2c",
+        "0.444 0.489 0.561 0.667 0.707 0.741 0.785 0.835 0.866 0.947 1.372 1.612 2.191",
+    ),
 }
 
 _ALIASES = {
     "coastal": "coastal aerosol coastal_aerosol ultra_blue coastalaerosol",
-    "nir08": "nir near_infrared nearinfrared near_ir",
+    "nir08": "near_infrared nearinfrared near_ir nir8a narrow_nir nir_narrow",
+    "nir09": "water_vapour water_vapor nir9",
+    "rededge071": "rededge1 rededge_1 red_edge_1 rededge70",
+    "rededge075": "rededge2 rededge_2 red_edge_2 rededge74",
+    "rededge078": "rededge3 rededge_3 red_edge_3",
     "swir16": "swir1 swir_1 shortwave_infrared_1 mir1 swir_16",
     "swir22": "swir2 swir_2 shortwave_infrared_2 mir2 swir_22",
     "pan": "panchromatic",
@@ -144,16 +200,18 @@ _ALIASES = {
     "lwir11": "tir1 tirs1",
     "lwir12": "tir2 tirs2",
 }
-_COMMON_NAMES = frozenset(
-    {band.name for sensor in SENSORS.values() for band in sensor.bands} | {"coastal"}
-)
+_COMMON_NAMES = frozenset(band.name for sensor in SENSORS.values() for band in sensor.bands)
 _NAME_OF_ALIAS = {
     alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()
 } | {name: name for name in _COMMON_NAMES}
 
+STAND_IN = {"nir": "nir08", "nir08": "nir"}
+"""Sentinel-2 alone has both a broad and a narrow near infrared; where only one of the two is there,
+it answers to either name."""
+
 _NUMBERED = re.compile(
-    r"^(?:.*_)?(?:b|band)_?0*(?P<number>\d{1,2}(?:_vcid_[12])?)"
-    r"(?:_(?:reflectance|temperature|radiance|sr|toa|dn))?$"
+    r"^(?:.*_)?(?:b|band)_?0*(?P<number>8a|\d{1,2}(?:_vcid_[12])?)"
+    r"(?:_(?:reflectance|temperature|radiance|sr|toa|dn|[126]0m))?$"
 )
 
 
@@ -164,9 +222,10 @@ def band_name(text: str, sensor: Sensor | None = None) -> str | None:
     ----------
     text : str
         A common name, an alias (``nir``, ``swir1``), or a numbered name (``B4``, ``sr_band4``,
-        ``SR_B4``, ``band 4 reflectance``).
+        ``SR_B4``, ``band 4 reflectance``, ``B8A``, ``B03_10m``).
     sensor : Sensor, optional
-        Needed for numbered names: band 4 is near infrared on TM and red on OLI.
+        Needed for numbered names: band 4 is near infrared on TM and red on OLI. Plain ``nir`` is
+        a name of its own on Sentinel-2 (band 8), and an alias of ``nir08`` elsewhere.
 
     Returns
     -------
@@ -179,8 +238,12 @@ def band_name(text: str, sensor: Sensor | None = None) -> str | None:
     ('swir16', None, 'red')
     >>> band_name("band 4 reflectance", SENSORS["landsat-5"])
     'nir08'
+    >>> band_name("nir"), band_name("nir", SENSORS["sentinel-2a"])
+    ('nir08', 'nir')
     """
     plain = re.sub(r"[\s\-]+", "_", text.strip().lower())
+    if plain == "nir" and (sensor is None or sensor.number("nir") is None):
+        return "nir08"
     if plain in _NAME_OF_ALIAS:
         return _NAME_OF_ALIAS[plain]
     if sensor is None:
@@ -201,7 +264,8 @@ def find_sensor(platform: str) -> Sensor:
     Parameters
     ----------
     platform : str
-        ``"landsat-5"``, ``"LANDSAT_5"``, ``"Landsat 5 TM"``, ``"L5"``, ``"LT05"``, ….
+        ``"landsat-5"``, ``"LANDSAT_5"``, ``"Landsat 5 TM"``, ``"L5"``, ``"LT05"``, …;
+        ``"sentinel-2a"``, ``"Sentinel-2A"``, ``"S2A"``, ….
 
     Returns
     -------
@@ -210,18 +274,21 @@ def find_sensor(platform: str) -> Sensor:
     Raises
     ------
     UnknownProductError
-        If it is none of Landsat 4, 5, 7, 8, 9.
+        If it is none of Landsat 4, 5, 7, 8, 9 and Sentinel-2A, B, C.
 
     Examples
     --------
     >>> find_sensor("LANDSAT_5").instrument
     'tm'
+    >>> find_sensor("S2B").platform
+    'sentinel-2b'
     """
-    match = re.match(
-        r"^\s*(?:landsat[\s_-]*|l[cotem]?0?)(?P<number>\d)\b(?!\d)",
-        platform.lower().replace("_", " "),
-    )
-    sensor = SENSORS.get(f"landsat-{match['number']}") if match else None
+    plain = platform.lower().replace("_", " ")
+    sensor = None
+    if match := re.match(r"^\s*(?:landsat[\s-]*|l[cotem]?0?)(?P<number>\d)\b(?!\d)", plain):
+        sensor = SENSORS.get(f"landsat-{match['number']}")
+    elif match := re.match(r"^\s*(?:sentinel[\s-]*|s)2[\s-]*(?P<unit>[a-z])\b", plain):
+        sensor = SENSORS.get(f"sentinel-2{match['unit']}")
     if sensor is None:
         raise UnknownProductError(
             "The platform is not one whose bands are known.",
@@ -234,7 +301,7 @@ def find_sensor(platform: str) -> Sensor:
 
 @dataclass(frozen=True)
 class ProductName:
-    """What the name of a Landsat product says.
+    """What the name of a Landsat or Sentinel-2 product says.
 
     Parameters
     ----------
@@ -242,12 +309,14 @@ class ProductName:
         The part of the name that was understood.
     sensor : Sensor
         Platform and instrument.
-    acquired : date
-        Day of acquisition.
+    acquired : date or datetime
+        Day of acquisition; of Sentinel-2 with the time (UTC) at which the pass was begun.
     level : str or None
         "L1" or "L2"; scene identifiers from before the collections do not tell.
     collection : str or None
-        "01", "02", or None for names from before the collections.
+        "01", "02", or None for names from before the collections and of Sentinel-2.
+    baseline : str or None
+        Processing baseline of a Sentinel-2 product, such as "04.00", where the name has it.
     """
 
     text: str
@@ -255,6 +324,7 @@ class ProductName:
     acquired: date
     level: str | None
     collection: str | None
+    baseline: str | None = None
 
 
 _PRODUCT = re.compile(
@@ -267,8 +337,22 @@ _SCENE = re.compile(
 )
 
 
+# S2A_MSIL1C_20200802T184931_N0209_R113_T10SGJ_20200802T222113
+_MSI_PRODUCT = re.compile(
+    r"(?<![A-Za-z0-9])S2(?P<unit>[ABC])_(?:MSIL(?P<level>[12])[AC]p?|OPER_PRD_MSIL(?P<old>[12])[AC])"
+    r"_(?:PDMC_\d{8}T\d{6}_R\d{3}_V)?(?P<moment>\d{8}T\d{6})"
+    r"(?:_N(?P<baseline>\d{4})_R\d{3}(?:_T\d{2}[A-Z]{3})?_\d{8}T\d{6})?(?![0-9])"
+)
+# S2A_10SGJ_20200802_0_L2A, as a well-known collection of COGs calls its copies.
+_MSI_COPY = re.compile(
+    r"(?<![A-Za-z0-9])S2(?P<unit>[ABC])_T?\d{1,2}[A-Z]{3}_(?P<moment>\d{8}(?:T\d{6})?)"
+    r"(?:_\d+)?_L(?P<level>[12])[AC](?![A-Za-z0-9])"
+)
+# S2A_OPER_MSI_L1C_TL_SGS__20161018T120000_A006912_T32TQR: dated by its processing, so no date.
+
+
 def parse_product_name(text: str) -> ProductName | None:
-    """Read platform, date and level from a Landsat product or scene identifier.
+    """Read platform, date and level from a Landsat or Sentinel-2 identifier.
 
     Parameters
     ----------
@@ -287,6 +371,9 @@ def parse_product_name(text: str) -> ProductName | None:
     ('landsat-5', '1988-10-22', 'L2', '01')
     >>> str(parse_product_name("LT52240631988227CUB02_B4.TIF").acquired)
     '1988-08-14'
+    >>> name = parse_product_name("S2A_MSIL1C_20200802T184931_N0209_R113_T10SGJ_20200802T222113")
+    >>> name.sensor.platform, str(name.acquired), name.level, name.baseline
+    ('sentinel-2a', '2020-08-02 18:49:31', 'L1', '02.09')
     """
     for pattern in (_PRODUCT, _SCENE):
         for match in reversed(list(pattern.finditer(text))):
@@ -303,6 +390,27 @@ def parse_product_name(text: str) -> ProductName | None:
                 acquired,
                 level,
                 found.get("collection"),
+            )
+    return _msi_name(text)
+
+
+def _msi_name(text: str) -> ProductName | None:
+    for pattern in (_MSI_PRODUCT, _MSI_COPY):
+        for match in reversed(list(pattern.finditer(text))):
+            found = match.groupdict()
+            try:
+                form = "%Y%m%dT%H%M%S" if "T" in found["moment"] else "%Y%m%d"
+                moment = datetime.strptime(found["moment"], form)
+            except ValueError:
+                continue
+            baseline = found.get("baseline")
+            return ProductName(
+                match.group(),
+                SENSORS[f"sentinel-2{found['unit'].lower()}"],
+                moment if "T" in found["moment"] else moment.date(),
+                f"L{found['level'] or found.get('old')}",
+                None,
+                f"{baseline[:2]}.{baseline[2:]}" if baseline else None,
             )
     return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -22,10 +23,11 @@ from odc.geo.xr import xr_coords
 
 from strandline.errors import ConfigurationError, StrandlineError
 from strandline.scenes.open import open_scene
-from strandline.scenes.quality import DEFAULT_REASONS, not_observed
+from strandline.scenes.quality import flag_attributes, quality_flags, told_reasons
 from strandline.scenes.reflectance import COLLECTION_2_SURFACE
-from strandline.scenes.scene import Stored, finish
+from strandline.scenes.scene import Stored, assemble
 from strandline.scenes.sensors import SENSORS, find_sensor
+from strandline.scenes.sentinel import msi_factors
 from strandline.scenes.simulation import lake
 from strandline.scenes.simulation.clouds import clouds_of
 from strandline.scenes.simulation.geography import CENTRE, CRS, FULL_GRIDS
@@ -34,6 +36,7 @@ from strandline.scenes.simulation.noise import Axes
 from strandline.scenes.simulation.optics import PLATFORMS, spectra_of, sun_at
 from strandline.scenes.simulation.product import writing_product
 from strandline.scenes.simulation.render import Acquisition, Tile
+from strandline.scenes.simulation.safe import SIZES, MsiPass, measured, write_safe
 from strandline.scenes.simulation.terrain import landscape
 from strandline.scenes.simulation.waters import wetness_on
 
@@ -47,14 +50,18 @@ def simulate_scene(
     *,
     level: float | None = None,
     size: tuple[int, int] | str | None = None,
-    resolution: float = 30,
+    resolution: float | None = None,
     platform: str | None = None,
     seed: int = 0,
     cloud_cover: float = 0.0,
     snow: bool | float | None = None,
     path: str | Path | None = None,
+    processing_level: str | None = None,
+    baseline: str | None = None,
 ) -> tuple[xr.DataArray, xr.DataArray]:
-    """Simulate a Landsat acquisition of Walker Lake, Nevada, and tell the truth about its water.
+    """Simulate an acquisition of Walker Lake, Nevada, and tell the truth about its water.
+
+    By Landsat or by Sentinel-2.
 
     The landscape depends on `seed` alone: all dates, platforms, windows and cloud
     covers of a seed show the same mountains, and a small window is a cut-out of a
@@ -76,12 +83,15 @@ def simulate_scene(
         shows the part in its middle. "full" is the whole scene with the real product's
         grid, of which the sensor sees a tilted 65 %; the grids of TM and OLI differ
         in origin and size, as they do in reality.
-    resolution : float
-        Pixel size in metres, 10 to 1000. At 30, pixel edges lie where Landsat's do.
+    resolution : float, optional
+        Pixel size in metres, 10 to 1000. By default 30, where pixel edges lie where Landsat's do,
+        and 10 for Sentinel-2, which has no other: a product has its 20 and 60 m bands beside.
     platform : str, optional
-        "landsat-4", "landsat-5" (TM), "landsat-8" or "landsat-9" (OLI). By default the
-        one that flew: Landsat 5 before 2013 (4 before March 1984), Landsat 8 since. Any
-        may be asked for on any date, to compare dates through one sensor.
+        "landsat-4", "landsat-5" (TM), "landsat-8" or "landsat-9" (OLI); "sentinel-2a",
+        "sentinel-2b" or "sentinel-2c" (MSI), whose sizes are multiples of 6 and never "full", and
+        whose spectra are read between OLI's bands. By default the Landsat that flew: Landsat 5
+        before 2013 (4 before March 1984), Landsat 8 since. Any may be asked for on any date, to
+        compare dates through one sensor.
     seed : int
         Chooses the landscape and the noise; not negative.
     cloud_cover : float
@@ -94,7 +104,14 @@ def simulate_scene(
         Folder to write a Collection-2 Level-2 product into, as a folder of its own named
         by its identifier (``LT05_L2SP_042033_19881022_20200917_02_T1``). It appears
         whole or not at all, and replaces a product of that name only if that was
-        simulated too. There are no thermal bands.
+        simulated too. There are no thermal bands. Of Sentinel-2, a SAFE folder
+        (``S2A_MSIL2A_20200802T184931_N0500_R113_T11SLC_20200802T224931.SAFE``).
+    processing_level : {"L2A", "L1C"}, optional
+        Of a Sentinel-2 product with `path`; "L2A" by default. The simulated sky has no air in it:
+        both hold the same reflectance.
+    baseline : str, optional
+        Processing baseline of a Sentinel-2 product with `path`; "05.00" by default. Before "04.00"
+        its numbers have no offset, so that reflectance below 0.0001 becomes that.
 
     Returns
     -------
@@ -133,10 +150,14 @@ def simulate_scene(
     moment = datetime.combine(day, PLATFORMS[satellite].passes, UTC)
     seed = _seed(seed)
     sensor = PLATFORMS[satellite].sensor
-    axes = _window(size, _within("resolution", resolution, 10.0, 1000.0, "metres"), sensor)
+    kind = _msi_kind(sensor, processing_level, baseline, path)
+    metres = (10.0 if sensor == "msi" else 30.0) if resolution is None else resolution
+    axes = _window(size, _within("resolution", metres, 10.0, 1000.0, "metres"), sensor)
     sun = sun_at(moment)
     cover = _within("cloud_cover", cloud_cover, 0.0, 1.0, "a share")
-    day_seed = seed * 1_000_003 + day.toordinal() * 4 + list(PLATFORMS).index(satellite)
+    index = list(PLATFORMS).index(satellite)
+    # Four Landsats share the days between them; what came later has streams of its own.
+    day_seed = seed * 1_000_003 + day.toordinal() * 4 + index + ((index > 3) << 40)
     acquisition = Acquisition(
         axes=axes,
         land=landscape(seed),
@@ -150,8 +171,11 @@ def simulate_scene(
         seed=day_seed,
     )
     taken = Pass(satellite, moment, sun)
+    named = f"simulate_scene({day.isoformat()!r}, seed={seed})"
+    if sensor == "msi":
+        parent = None if path is None else Path(path)
+        return _msi(acquisition, MsiPass(satellite, moment, *kind), parent, named)
     if path is None:
-        named = f"simulate_scene({day.isoformat()!r}, seed={seed})"
         return _in_memory(acquisition, taken, named)
     return _on_disk(acquisition, taken, Path(path))
 
@@ -171,7 +195,9 @@ def _in_memory(
             quality[where] = tile.quality
     coords = {"band": list(bands), **xr_coords(grid, dims=("y", "x"))}
     sensor = SENSORS[taken.platform]
-    flags = not_observed(quality, instrument=sensor.instrument, reasons=DEFAULT_REASONS)
+    qa = xr.DataArray(quality, dims=("y", "x"))
+    flags = quality_flags(qa, "qa_pixel", instrument=sensor.instrument)
+    flags.attrs = flag_attributes([*told_reasons(flags), "saturated"])  # nothing ever is
     stored = Stored(
         values=xr.DataArray(numbers_seen, dims=("band", "y", "x"), coords=coords),
         factors=(COLLECTION_2_SURFACE,) * len(bands),
@@ -179,10 +205,9 @@ def _in_memory(
         sensor=sensor,
         level="L2",
         time=taken.moment,
-        unobserved=xr.DataArray(flags, dims=("y", "x")),
-        masked=DEFAULT_REASONS,
+        quality=flags,
     )
-    scene = finish(stored, reflectance=True)
+    scene = assemble(stored, reflectance=True)
     return scene, truth.array(acquisition, taken)
 
 
@@ -197,6 +222,62 @@ def _on_disk(
             for tile in tiles:
                 truth.add(top, tile)
     return open_scene(parent / taken.product), truth.array(acquisition, taken)
+
+
+def _msi(
+    acquisition: Acquisition, taken: MsiPass, parent: Path | None, named: str
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Simulate all bands at 10 m, and give each the pixels it has."""
+    grid = _grid(acquisition.axes)
+    bands = acquisition.spectra.bands
+    numbers_seen = np.empty((len(bands), *grid.shape), dtype=np.uint16)
+    classes = np.empty(grid.shape, dtype=np.uint8)
+    truth = _Truth(grid)
+    for top, tiles in acquisition.strips():
+        for tile in tiles:
+            where = truth.add(top, tile)
+            numbers_seen[(slice(None), *where)] = tile.numbers
+            classes[where] = tile.quality
+    images, classes = measured(numbers_seen, bands), classes[::2, ::2]
+    fraction = truth.array(acquisition, Pass(taken.platform, taken.moment, acquisition.sun))
+    if parent is not None:
+        return open_scene(write_safe(parent, taken, images, classes, grid)), fraction
+    sensor = SENSORS[taken.platform]
+    values = [
+        images[name].repeat(size // SIZES[0], axis=0).repeat(size // SIZES[0], axis=1)
+        for name in sensor.default_bands
+        for size in [next(band.resolution for band in sensor.bands if band.name == name)]
+    ]
+    coords = {"band": list(sensor.default_bands), **xr_coords(grid, dims=("y", "x"))}
+    wide = classes.repeat(2, axis=0).repeat(2, axis=1)
+    stored = Stored(
+        values=xr.DataArray(np.stack(values), dims=("band", "y", "x"), coords=coords),
+        factors=(msi_factors(baseline="05.00"),) * len(values),
+        source=named,
+        sensor=sensor,
+        level="L2",
+        time=taken.moment,
+        quality=quality_flags(xr.DataArray(wide, dims=("y", "x")), "scl"),
+    )
+    return assemble(stored, reflectance=True), fraction
+
+
+def _msi_kind(
+    sensor: str, level: str | None, baseline: str | None, path: object
+) -> tuple[str, str]:
+    """Check level and baseline of a Sentinel-2 product."""
+    if (level or baseline) and (sensor != "msi" or path is None):
+        raise _bad(
+            "processing_level= and baseline",
+            "only a Sentinel-2 product to be written",
+            level or baseline,
+            "Pass platform='sentinel-2a' and path=….",
+        )
+    if level not in (None, "L1C", "L2A"):
+        raise _bad("processing_level", "'L1C' or 'L2A'", level)
+    if baseline is not None and not re.fullmatch(r"\d\d\.\d\d", str(baseline)):
+        raise _bad("baseline", "four digits such as '05.00'", baseline)
+    return level or "L2A", baseline or "05.00"
 
 
 class _Truth:
@@ -248,6 +329,8 @@ def _grid(axes: Axes) -> GeoBox:
 
 def _window(size: tuple[int, int] | str | None, resolution: float, sensor: str) -> Axes:
     """Pixels of the scene on the world's lattice, whose origin is 15 m off zero."""
+    if sensor == "msi":
+        return _msi_window(size, resolution)
     offset_x, offset_y = ORIGIN - CENTRE[0], ORIGIN - CENTRE[1]
     if isinstance(size, str):
         if size != "full":
@@ -269,6 +352,22 @@ def _window(size: tuple[int, int] | str | None, resolution: float, sensor: str) 
     first_col = round(-offset_x / resolution) - cols // 2
     first_row = round(offset_y / resolution) - rows // 2
     return Axes(first_row, first_col, rows, cols, resolution, offset_x, offset_y)
+
+
+def _msi_window(size: tuple[int, int] | str | None, resolution: float) -> Axes:
+    """Pixels on the lattice of Sentinel-2's tiles, whose corners lie on multiples of 60 m."""
+    if resolution != SIZES[0]:
+        raise _bad("resolution", "10, as Sentinel-2 has it", resolution)
+    if isinstance(size, str):
+        raise _bad("size", "(rows, cols) for Sentinel-2", size)
+    most = SIZES[-1] // SIZES[0]
+    given = tuple(round(extent / resolution) // most * most for extent in WINDOW)
+    rows, cols = _size(size or (given[0], given[1]), resolution)
+    if rows % most or cols % most:
+        raise _bad("size", f"multiples of {most}, so that 60 m pixels fit", size)
+    first_col = round(CENTRE[0] / resolution / most) * most - cols // 2 // most * most
+    first_row = round(-CENTRE[1] / resolution / most) * most - rows // 2 // most * most
+    return Axes(first_row, first_col, rows, cols, resolution, -CENTRE[0], -CENTRE[1])
 
 
 def _size(size: tuple[int, int], resolution: float) -> tuple[int, int]:

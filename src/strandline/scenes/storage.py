@@ -3,40 +3,73 @@
 Storage options are written as fsspec and intake write them (``{"anon": True}``,
 ``{"client_kwargs": {"endpoint_url": …}}``). GDAL wants configuration options
 instead, and keeps them per thread: they have to be entered inside each read.
+Stores that GDAL does not know are read through fsspec.
 """
 
 from __future__ import annotations
 
 import re
+import stat
+import threading
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader
 from rasterio.session import DummySession, Session
 
-from strandline.errors import ConfigurationError, MissingDependencyError, UnknownProductError
+from strandline.errors import (
+    ConfigurationError,
+    MissingDependencyError,
+    SourceNotFoundError,
+    UnknownProductError,
+    UnreadableSourceError,
+)
+from strandline.scenes.redaction import redact_url
 
-_VSI_OF_SCHEME = {"s3": "/vsis3/", "s3a": "/vsis3/", "gs": "/vsigs/", "gcs": "/vsigs/"}
+_VSI_OF_SCHEME = {
+    **dict.fromkeys(("s3", "s3a"), "/vsis3/"),
+    **dict.fromkeys(("gs", "gcs"), "/vsigs/"),
+    **dict.fromkeys(("az", "abfs", "abfss"), "/vsiaz/"),
+}
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 
-# Listing the folder of a remote file costs a request per open and finds nothing we need.
 _REMOTE_DEFAULTS = {
+    # Listing the folder of a remote file costs a request per open and finds nothing we need.
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_HTTP_MAX_RETRY": "3",
+    # GDAL repeats single requests; `access.patiently` repeats what failed in other ways.
+    "GDAL_HTTP_MAX_RETRY": "1",
     "GDAL_HTTP_RETRY_DELAY": "0.5",
+    # A server that goes silent is left after so many seconds.
+    "GDAL_HTTP_CONNECTTIMEOUT": "10",
+    "GDAL_HTTP_LOW_SPEED_TIME": "20",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
 }
 _CREDENTIALS = {
     "key": "AWS_ACCESS_KEY_ID",
     "secret": "AWS_SECRET_ACCESS_KEY",
     "token": "AWS_SESSION_TOKEN",
 }
+_AZURE = {
+    "account_name": "AZURE_STORAGE_ACCOUNT",
+    "account_key": "AZURE_STORAGE_ACCESS_KEY",
+    "sas_token": "AZURE_STORAGE_SAS_TOKEN",
+    "connection_string": "AZURE_STORAGE_CONNECTION_STRING",
+}
 _KNOWN = (
     "anon, key, secret, token, profile, endpoint_url, use_ssl, requester_pays, "
-    "client_kwargs (endpoint_url, region_name, verify), or any GDAL option in capitals"
+    "client_kwargs (endpoint_url, region_name, verify), "
+    f"{', '.join(_AZURE)}, or any GDAL option in capitals"
 )
+
+
+_warning_filters = threading.Lock()  # Python keeps them per process, not per thread
 
 
 class _Keys(Session):
@@ -66,7 +99,55 @@ def is_url(source: str) -> bool:
 
 def is_local(path: str) -> bool:
     """Whether a path as :func:`gdal_path` returns it names a plain file on this machine."""
-    return not path.startswith("/vsi")
+    return not path.startswith("/vsi") and not _SCHEME.match(path)
+
+
+def check_local(source: str) -> None:
+    """Refuse a local path that the system cannot hold, and one that is neither file nor folder.
+
+    Reading a pipe or a device may wait, or go on, for ever.
+
+    Parameters
+    ----------
+    source : str
+        Path or URL; only local paths are looked at, and need not exist.
+
+    Raises
+    ------
+    SourceNotFoundError
+        If no file can have this name.
+    UnreadableSourceError
+        If it is a pipe, a socket or a device.
+
+    Examples
+    --------
+    >>> check_local("scene.tif")
+    >>> check_local("/dev/zero")
+    Traceback (most recent call last):
+    ...
+    strandline.errors.UnreadableSourceError: '/dev/zero' is no file. Expected a file or ...
+    """
+    path = source.removeprefix("file://")
+    if is_url(path) or path.startswith("/vsi"):
+        return
+    try:
+        mode = Path(path).expanduser().stat().st_mode
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, PermissionError | NotADirectoryError):
+            return  # whoever opens it says so
+        raise SourceNotFoundError(
+            f"There can be no file of the name {source[:60]!r}{'…' if len(source) > 60 else ''}.",
+            remedy="Check the path: it is too long, a link that leads to itself, or no path.",
+        ) from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UnreadableSourceError(
+            f"{source!r} is no file.",
+            expected="a file or a folder",
+            got="a pipe, a socket or a device",
+            remedy="Write its content to a file first.",
+        )
 
 
 def gdal_path(url: str | Path) -> str:
@@ -75,17 +156,19 @@ def gdal_path(url: str | Path) -> str:
     Parameters
     ----------
     url : str or Path
-        A local path, ``file://``, ``s3://``, ``gs://``, ``http(s)://``, or a GDAL ``/vsi…`` path.
+        A local path, a GDAL ``/vsi…`` path, or a URL: ``file``, ``s3``, ``gs``, ``az``, ``abfs``,
+        ``http(s)``, or any other that fsspec knows.
 
     Returns
     -------
     str
-        Local paths come back absolute, because a worker process may sit in another folder.
+        Local paths come back absolute, because a worker process may sit in another folder. URLs
+        that only fsspec knows come back as they are.
 
     Raises
     ------
     UnknownProductError
-        If the scheme is none of these.
+        If nobody knows the scheme.
 
     Examples
     --------
@@ -104,24 +187,43 @@ def gdal_path(url: str | Path) -> str:
         if scheme in ("http", "https"):
             return f"/vsicurl/{text}"
         if scheme in _VSI_OF_SCHEME:
-            return _VSI_OF_SCHEME[scheme] + text.split("://", 1)[1]
+            return _VSI_OF_SCHEME[scheme] + _bucket_and_key(text, scheme)
+        if _known_to_fsspec(scheme):
+            return text
         raise UnknownProductError(
-            f"Rasters cannot be read from {text!r}.",
-            expected="a local path, file://, s3://, gs://, http:// or https://",
+            f"Rasters cannot be read from {redact_url(text)!r}.",
+            expected="a local path, or a URL such as s3://, gs://, az:// or https://",
             got=f"{scheme}://",
         )
     return str(Path(text).expanduser().absolute())
 
 
-def gdal_options(storage_options: Mapping[str, Any] | None) -> dict[str, str]:
+def _bucket_and_key(url: str, scheme: str) -> str:
+    place = url.split("://", 1)[1]
+    container, at, rest = place.partition("@")
+    if at and scheme in ("abfs", "abfss") and "/" not in container:
+        return f"{container}/{rest.partition('/')[2]}"  # container@account.dfs…/key
+    return place
+
+
+def _known_to_fsspec(scheme: str) -> bool:
+    from fsspec.registry import known_implementations, registry
+
+    return scheme in registry or scheme in known_implementations
+
+
+def gdal_options(storage_options: Mapping[str, Any] | None, url: str | Path = "") -> dict[str, str]:
     """GDAL configuration options for fsspec-style storage options.
 
     Parameters
     ----------
     storage_options : mapping, optional
-        As s3fs and intake take them: ``anon``, ``key``, ``secret``, ``token``, ``profile``,
-        ``endpoint_url``, ``use_ssl``, ``requester_pays``, ``client_kwargs``; names in capitals
+        As s3fs, gcsfs, adlfs and intake take them: ``anon``, ``key``, ``secret``, ``token``,
+        ``profile``, ``endpoint_url``, ``use_ssl``, ``requester_pays``, ``client_kwargs``,
+        ``account_name``, ``account_key``, ``sas_token``, ``connection_string``; names in capitals
         (``AWS_…``, ``GDAL_…``) are handed to GDAL as they are.
+    url : str or Path
+        What they are for: on Google's stores ``token`` is another thing than on Amazon's.
 
     Returns
     -------
@@ -146,18 +248,25 @@ def gdal_options(storage_options: Mapping[str, Any] | None) -> dict[str, str]:
     if "verify" in client:
         given["verify"] = client.pop("verify")
     options: dict[str, str] = {}
+    store = gdal_path(url).split("/")[1] if url else ""
     for name, value in given.items():
         if value is not None:
-            options.update(_gdal_option(name, value))
+            special = _google_option(name, value) if store == "vsigs" else None
+            options.update(_gdal_option(name, value, store) if special is None else special)
+    account = _azure_account(str(url))
+    if account:
+        options.setdefault("AZURE_STORAGE_ACCOUNT", account)
     if client:
         raise _unknown(f"client_kwargs[{sorted(client)[0]!r}]")
     return options
 
 
-def _gdal_option(name: str, value: Any) -> dict[str, str]:
+def _gdal_option(name: str, value: Any, store: str) -> dict[str, str]:
     if name == "anon":
-        # GDAL reads one public bucket the same way on AWS and on Google.
-        return {"AWS_NO_SIGN_REQUEST": "YES"} if value else {}
+        owner = {"vsiaz": "AZURE", "vsigs": "GS"}.get(store, "AWS")
+        return {f"{owner}_NO_SIGN_REQUEST": "YES"} if value else {}
+    if name in _AZURE:
+        return {_AZURE[name]: str(value)}
     if name in _CREDENTIALS:
         return {_CREDENTIALS[name]: str(value)}
     if name == "endpoint_url":
@@ -177,6 +286,25 @@ def _gdal_option(name: str, value: Any) -> dict[str, str]:
     raise _unknown(repr(name))
 
 
+def _google_option(name: str, value: Any) -> dict[str, str] | None:
+    """Translate what gcsfs means by an option; None where it means the same as others."""
+    if name == "token" and value in ("anon", "anonymous"):
+        return {"GS_NO_SIGN_REQUEST": "YES"}
+    if name == "token" and str(value).endswith(".json"):
+        return {"GOOGLE_APPLICATION_CREDENTIALS": str(value)}
+    if name == "token":
+        return {"GDAL_HTTP_HEADERS": f"Authorization: Bearer {value}"}
+    if name == "endpoint_url":
+        return {"CPL_GS_ENDPOINT": str(value).rstrip("/") + "/"}
+    return None
+
+
+def _azure_account(url: str) -> str | None:
+    """Find the account in ``abfs://container@account.dfs.core.windows.net/…``."""
+    found = re.match(r"abfss?://[^/@]+@(?P<account>[^./]+)\.", url)
+    return found["account"] if found else None
+
+
 def _endpoint(url: str) -> dict[str, str]:
     parts = urlsplit(url if "://" in url else f"https://{url}")
     return {
@@ -185,6 +313,31 @@ def _endpoint(url: str) -> dict[str, str]:
         # bucket.host does not resolve on the usual self-hosted stores.
         "AWS_VIRTUAL_HOSTING": "FALSE",
     }
+
+
+def listing_options(storage_options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Storage options as an fsspec file system takes them.
+
+    Catalogues write S3's region at the top level and GDAL options in capitals among the others;
+    file systems accept neither.
+
+    Examples
+    --------
+    >>> listing_options({"anon": True, "region_name": "us-east-1"})["client_kwargs"]
+    {'region_name': 'us-east-1'}
+    """
+    given = dict(storage_options or {})
+    options = {name: value for name, value in given.items() if not name.isupper()}
+    if str(given.get("AWS_NO_SIGN_REQUEST", "")).upper() in ("YES", "TRUE", "ON", "1"):
+        options.setdefault("anon", True)
+    client = dict(options.pop("client_kwargs", None) or {})
+    for name in ("region_name", "verify"):
+        if name in options:
+            client.setdefault(name, options.pop(name))
+    if client:
+        options["client_kwargs"] = client
+    # A listing that was kept from earlier would miss files that came since.
+    return options | {"use_listings_cache": False}
 
 
 def _unknown(option: str) -> ConfigurationError:
@@ -208,9 +361,85 @@ def reading(path: str, options: Mapping[str, str]) -> Iterator[None]:
     others = {name: value for name, value in options.items() if name not in keys}
     if not is_local(path):
         others = _REMOTE_DEFAULTS | others
-    if others.get("AWS_NO_SIGN_REQUEST") == "YES" and path.startswith("/vsigs/"):
-        others["GS_NO_SIGN_REQUEST"] = "YES"
     with rasterio.Env(session=_Keys(keys) if keys else DummySession(), **others):  # type: ignore[no-untyped-call]  # untyped library
+        yield
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach one raster file; travels to worker processes.
+
+    Parameters
+    ----------
+    url : str
+        As it is shown.
+    path : str
+        As :func:`gdal_path` returns it.
+    options : dict of str to str
+        As :func:`gdal_options` returns them.
+    through_fsspec : dict or None
+        Storage options for fsspec, where GDAL does not know the store.
+    """
+
+    url: str
+    path: str
+    options: dict[str, str]
+    through_fsspec: dict[str, Any] | None = None
+
+    @classmethod
+    def to(
+        cls,
+        url: str | Path,
+        storage_options: Mapping[str, Any] | None = None,
+        *,
+        shown: str | None = None,
+    ) -> Access:
+        """Work out how to reach `url`, which is `shown` without the signature that it may have."""
+        path, name = gdal_path(url), shown or str(url)
+        if _SCHEME.match(path):
+            return cls(name, path, {}, listing_options(storage_options))
+        return cls(name, path, gdal_options(storage_options, url))
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a plain file on this machine."""
+        return is_local(self.path)
+
+    def anew(self) -> Access:
+        """Reach it without what GDAL remembers: what a URL answered, refusals too.
+
+        A second try with credentials, or an object that was replaced, would get the old answer.
+        """
+        if self.local or self.through_fsspec is not None:
+            return self
+        return replace(self, options={**self.options, "CPL_VSIL_CURL_NON_CACHED": self.path})
+
+    @contextmanager
+    def opened(self, *, quiet: bool = False) -> Iterator[DatasetReader]:
+        """Open the raster; errors are those of GDAL, fsspec and the store.
+
+        Parameters
+        ----------
+        quiet : bool
+            Whether nothing is said of a raster without a georeference.
+        """
+        with ExitStack() as stack:
+            place: Any = self.path
+            if self.through_fsspec is not None:
+                import fsspec
+
+                handle = fsspec.open(self.path, "rb", **self.through_fsspec)  # type: ignore[no-untyped-call]  # untyped library
+                place = stack.enter_context(handle)
+            stack.enter_context(reading(self.path, self.options))
+            with _quietly() if quiet else nullcontext():
+                dataset: DatasetReader = stack.enter_context(rasterio.open(place))
+            yield dataset
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    with _warning_filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
 
 

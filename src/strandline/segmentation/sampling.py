@@ -14,8 +14,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.prepare.samples import to_samples
-from strandline.spectral import draw_sample
-from strandline.spectral.sampling import is_dask, mixed_bits
+from strandline.spectral.sampling import (
+    IndexedSample,
+    draw_indexed_sample,
+    is_dask,
+    mixed_bits,
+)
 from strandline.spectral.tiles import observed_rows
 
 _SLAB = 1 << 14  # pixels whose numbers are scrambled together, within the cache
@@ -57,14 +61,26 @@ def draw_pixels(scene: xr.DataArray, size: int, seed: int = 0) -> NDArray[Any]:
 
     Examples
     --------
+    >>> from strandline.spectral import draw_sample
     >>> from strandline.testing.lakes import round_lake
     >>> scene = round_lake(shape=(40, 50))
     >>> drawn = draw_pixels(scene.chunk({"y": 7, "x": 30}), 100)
     >>> bool((drawn == draw_sample(to_samples(scene), 100)).all())
     True
     """
+    return draw_numbered_pixels(scene, size, seed).rows
+
+
+def draw_numbered_pixels(scene: xr.DataArray, size: int, seed: int = 0) -> IndexedSample:
+    """Draw as `draw_pixels` does, and keep the places: row-major over time, y and x.
+
+    Returns
+    -------
+    IndexedSample
+        ``numbers`` of shape (n,), ascending, and ``rows`` of shape (n, band).
+    """
     if not is_dask(scene.data):
-        return draw_sample(to_samples(scene).data, size, seed)
+        return draw_indexed_sample(to_samples(scene).data, size, seed)
     from dask.delayed import delayed
 
     scene = scene.transpose(*(["time"] if "time" in scene.dims else []), "band", "y", "x")
@@ -90,7 +106,7 @@ def draw_pixels(scene: xr.DataArray, size: int, seed: int = 0) -> NDArray[Any]:
         drawn: _Candidates = parts[0].compute()
         count = len(drawn.numbers)
         if count == size or limit == _HIGHEST:
-            return drawn.rows
+            return IndexedSample(drawn.numbers, drawn.rows)
         # Too little was observed. How little is known now, with some doubt if it was next to none.
         share = limit / _HIGHEST * 1.5 * size / count if count > 1000 else 1.0
         limit = _limit(share)

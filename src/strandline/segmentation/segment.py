@@ -13,8 +13,9 @@ from strandline.errors import ConfigurationError, InvalidDataError, MissingBandE
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.stack import stack_scenes
 from strandline.prepare.standardize import Standardizer
+from strandline.scenes.contract import check_spectra, describe
 from strandline.segmentation.model import SegmentationModel
-from strandline.segmentation.sampling import draw_pixels
+from strandline.segmentation.sampling import draw_numbered_pixels
 from strandline.segmentation.signatures import Signatures, signatures
 from strandline.segmentation.subclusters import divide
 from strandline.spectral import SpectralClustering
@@ -279,7 +280,8 @@ def _checked_count(n_clusters: int, n_subclusters: int | None) -> int:
 
 def _sample(scene: xr.DataArray, n_clusters: int) -> NDArray[Any]:
     """Spectra to fit the model to, in float32: all observed pixels, or 2**20 of them."""
-    rows = draw_pixels(scene, SAMPLE_PIXELS).astype(np.float32, copy=False)
+    drawn = draw_numbered_pixels(scene, SAMPLE_PIXELS)
+    rows = drawn.rows.astype(np.float32, copy=False)
     if len(rows) < n_clusters:
         raise InvalidDataError(
             "Too few pixels were observed in all bands.",
@@ -287,7 +289,23 @@ def _sample(scene: xr.DataArray, n_clusters: int) -> NDArray[Any]:
             got=f"{len(rows)} of {scene.size // scene.sizes['band']}",
             remedy="Take another area or date, fewer bands, or a milder cloud mask.",
         )
+    _check_dates(scene, drawn.numbers, rows)
     return rows
+
+
+def _check_dates(scene: xr.DataArray, places: NDArray[np.int64], rows: NDArray[np.float32]) -> None:
+    """Hold each date's part of the sample against the contract of a scene."""
+    bands = [str(name) for name in scene["band"].values]
+    reflectance = scene.attrs.get("units") == "1"
+    dates = (
+        [scene]
+        if "time" not in scene.dims
+        else [scene.isel(time=number) for number in range(scene.sizes["time"])]
+    )
+    plane = scene.sizes["y"] * scene.sizes["x"]
+    edges = np.searchsorted(places, np.arange(len(dates) + 1) * plane)
+    for date, first, last in zip(dates, edges, edges[1:], strict=False):
+        check_spectra(rows[first:last], bands, reflectance=reflectance, name=describe(date))
 
 
 def _fit(

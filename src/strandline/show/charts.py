@@ -104,7 +104,9 @@ def _positions(bands: Sequence[str]) -> tuple[np.ndarray, str]:
     """Wavelengths in micrometres, or places in a row if one of them is unknown or thermal."""
     from strandline.scenes.sensors import SENSORS
 
-    centres = {b.name: b.wavelength for b in SENSORS["landsat-8"].bands if not b.thermal}
+    # Landsat's where both have a band: their centres differ by less than a line's width.
+    bands_known = (*SENSORS["sentinel-2a"].bands, *SENSORS["landsat-8"].bands)
+    centres = {b.name: b.wavelength for b in bands_known if not b.thermal}
     if bands and all(band in centres for band in bands):
         return np.array([centres[band] for band in bands]), "wavelength (µm)"
     return np.arange(len(bands), dtype=float), "band"

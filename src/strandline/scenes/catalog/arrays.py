@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import dask.array as da
@@ -18,9 +19,10 @@ from strandline.errors import (
     SourceNotFoundError,
     UnreadableSourceError,
 )
-from strandline.scenes.patterns import MatchedFile, listing_options
+from strandline.scenes.access import asking
+from strandline.scenes.patterns import MatchedFile
 from strandline.scenes.raster import read_bands, read_header
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import is_url, listing_options
 
 ChunkSizes = dict[str, int]
 
@@ -250,17 +252,11 @@ def _remote(
     access = listing_options(storage_options)
     if kind == "zarr":
         return {**options, "storage_options": access}, list(urls)
+    files = asking(urls[0], partial(_opened, urls, access))
+    return {"engine": "h5netcdf", **options}, files
+
+
+def _opened(urls: Sequence[str], access: Mapping[str, Any]) -> list[Any]:
     import fsspec
 
-    try:
-        opened = fsspec.open_files(  # type: ignore[no-untyped-call]  # untyped
-            list(urls), "rb", **access
-        )
-        files = [file.open() for file in opened]
-    except FileNotFoundError as error:
-        raise SourceNotFoundError(
-            f"There is nothing at {urls[0]!r}.", remedy="Check the URL."
-        ) from error
-    except Exception as error:  # every store brings its own family of errors
-        raise UnreadableSourceError(f"{urls[0]!r} cannot be read: {error}.") from error
-    return {"engine": "h5netcdf", **options}, files
+    return [file.open() for file in fsspec.open_files(list(urls), "rb", **access)]  # type: ignore[no-untyped-call]  # untyped

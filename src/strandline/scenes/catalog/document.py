@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from strandline.errors import (
     CatalogError,
-    SourceNotFoundError,
     UnknownSourceError,
-    UnreadableSourceError,
 )
+from strandline.scenes.access import asking
+from strandline.scenes.archive import remote_content
 from strandline.scenes.catalog.source import Source
 from strandline.scenes.catalog.text import MAX_BYTES, parse_yaml
-from strandline.scenes.patterns import listing_options
-from strandline.scenes.storage import is_url, needs_package
+from strandline.scenes.storage import check_local, is_url
 
 
 def open_catalog(path: str | Path, *, storage_options: Mapping[str, Any] | None = None) -> Catalog:
@@ -56,6 +56,7 @@ def open_catalog(path: str | Path, *, storage_options: Mapping[str, Any] | None 
     >>> list(open_catalog(path))
     ['lake']
     """
+    check_local(str(path))
     text = _read_text(str(path), storage_options)
     document = parse_yaml(text, str(path))
     sources = document.get("sources")
@@ -80,28 +81,21 @@ def open_catalog(path: str | Path, *, storage_options: Mapping[str, Any] | None 
 
 
 def _read_text(path: str, storage_options: Mapping[str, Any] | None) -> str:
-    import fsspec
-
-    options = listing_options(storage_options) if is_url(path) else {}
+    if is_url(path):
+        raw = remote_content(path, storage_options, MAX_BYTES + 1)
+    else:
+        raw = asking(path, partial(_start, Path(path.removeprefix("file://"))))
     try:
-        with fsspec.open(path, "rb", **options) as file:  # type: ignore[no-untyped-call]  # untyped
-            raw: bytes = file.read(MAX_BYTES + 1)
         return raw.decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise SourceNotFoundError(
-            f"There is no catalogue at {path!r}.", remedy="Check the path."
-        ) from error
     except UnicodeDecodeError as error:
         raise CatalogError(
             f"{path!r} is no catalogue.", expected="a YAML file in UTF-8", got="other bytes"
         ) from error
-    except ImportError as error:
-        raise needs_package(f"Reading {path!r}", error) from error
-    except Exception as error:  # every store brings its own family of errors
-        raise UnreadableSourceError(
-            f"The catalogue {path!r} cannot be read: {error}.",
-            remedy="Check the URL, the network and storage_options.",
-        ) from error
+
+
+def _start(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
 
 
 class Catalog(Mapping[str, Any]):
@@ -136,7 +130,8 @@ class Catalog(Mapping[str, Any]):
         self.path = path
         self.name = str(document.get("name") or Path(path).stem)
         self.description = str(document.get("description") or "")
-        self.metadata = dict(document.get("metadata") or {})
+        metadata = document.get("metadata") or {}
+        self.metadata = dict(metadata) if isinstance(metadata, dict) else {"metadata": metadata}
         self._entries: dict[str, dict[str, Any]] = dict(document["sources"])
         self._storage_options = storage_options
 
@@ -147,6 +142,7 @@ class Catalog(Mapping[str, Any]):
             raise UnknownSourceError(
                 f"The catalogue {self.path!r} has no source {name!r}.",
                 expected=", ".join(self._entries) or "none: it is empty",
+                got=repr(name),
                 remedy=f"Did you mean {' or '.join(map(repr, close))}?" if close else None,
             )
         source = Source(name, self._entries[name], self.path)

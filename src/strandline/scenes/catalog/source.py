@@ -216,7 +216,7 @@ class Source:
             "description": self.description,
             "user_parameters": [parameter.describe() for parameter in self.parameters.values()],
             "metadata": dict(self.metadata),
-            "args": dict(self._entry.get("args") or {}),
+            "args": dict(_mapping(self._entry, "args", self.name, self._catalog_path)),
         }
 
     def __repr__(self) -> str:

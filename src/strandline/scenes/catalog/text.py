@@ -20,6 +20,7 @@ from strandline.errors import CatalogError
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
+MAX_DEPTH = 100
 
 _ALLOWED_NODES = (
     nodes.Template,
@@ -73,13 +74,19 @@ def parse_yaml(text: str, path: str) -> dict[str, Any]:
             expected=f"at most {MAX_BYTES:,} characters",
             got=f"{len(text):,}",
         )
-    loader = yaml.SafeLoader(text)
+    _check_depth(text, path)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.YAMLError as error:  # characters that no YAML may have
+        raise _not_yaml(error, text, path) from error
     try:
         root = loader.get_single_node()
         if root is not None:
             _check_nodes(root, path)
         data = None if root is None else loader.construct_document(root)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except CatalogError:
+        raise
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeError) as error:
         raise _not_yaml(error, text, path) from error
     finally:
         loader.dispose()
@@ -94,15 +101,36 @@ def parse_yaml(text: str, path: str) -> dict[str, Any]:
 
 def _not_yaml(error: Exception, text: str, path: str) -> CatalogError:
     if isinstance(error, RecursionError):
-        return CatalogError(f"The catalogue {path!r} is nested too deeply.")
+        return _too_deep(path)
     mark = getattr(error, "problem_mark", None)
     reason = getattr(error, "problem", None) or str(error)
     where = "" if mark is None else f" in line {mark.line + 1}"
-    line = "" if mark is None else text.splitlines()[min(mark.line, text.count("\n"))]
+    # YAML and Python do not quite agree on what ends a line.
+    line = "" if mark is None else "".join(text.splitlines()[mark.line : mark.line + 1])
     return CatalogError(
         f"The catalogue {path!r} is no valid YAML{where}: {reason}.",
-        remedy="Put quotes around values that begin with a template." if "{{" in line else None,
+        remedy="Put quotes around values that begin with a template."
+        if "{{" in line
+        else "Mend it there; tags that run code are refused.",
     )
+
+
+def _too_deep(path: str) -> CatalogError:
+    return CatalogError(
+        f"The catalogue {path!r} is nested too deeply.",
+        expected=f"at most {MAX_DEPTH} levels",
+        got="more",
+    )
+
+
+def _check_depth(text: str, path: str) -> None:
+    """Refuse brackets within brackets without end: the YAML scanner takes ages over them."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[{\]}]", text):
+        depth = max(0, depth + (1 if bracket in "[{" else -1))
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH:
+        raise _too_deep(path)
 
 
 def _check_nodes(root: yaml.Node, path: str) -> None:
@@ -112,7 +140,10 @@ def _check_nodes(root: yaml.Node, path: str) -> None:
 
     def size(node: yaml.Node) -> int:
         if id(node) in above:
-            raise CatalogError(f"The catalogue {path!r} contains itself through an alias.")
+            raise CatalogError(
+                f"The catalogue {path!r} contains itself through an alias.",
+                remedy="Write out what the alias stands for.",
+            )
         if id(node) in sizes:
             return sizes[id(node)]
         above.add(id(node))
@@ -241,7 +272,10 @@ def render(value: Any, variables: Mapping[str, Any], *, where: str) -> Any:
     except CatalogError:
         raise
     except (TemplateError, TypeError, ValueError, AttributeError) as error:
-        raise CatalogError(f"The template {value!r} of {where} fails: {error}.") from error
+        raise CatalogError(
+            f"The template {value!r} of {where} fails: {str(error).rstrip('.')}.",
+            remedy="Mend it in the catalogue.",
+        ) from error
 
 
 def _check_template(tree: nodes.Template, text: str, where: str) -> None:

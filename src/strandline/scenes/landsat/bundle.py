@@ -15,6 +15,7 @@ from typing import Any
 import xarray as xr
 
 from strandline.errors import GridMismatchError, MissingBandError, MissingCRSError
+from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.landsat.product import (
     Product,
@@ -23,13 +24,7 @@ from strandline.scenes.landsat.product import (
     product_factors,
     resolution,
 )
-from strandline.scenes.quality import (
-    DEFAULT_REASONS,
-    check_reasons,
-    dropped,
-    not_observed,
-    saturated,
-)
+from strandline.scenes.quality import DEFAULT_REASONS, check_reasons, merge_flags, quality_flags
 from strandline.scenes.raster import read_bands
 from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
 from strandline.scenes.scene import Stored, choose_bands, finish, override, place
@@ -47,15 +42,18 @@ def open_bundle(
     time: Any = None,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
 ) -> xr.DataArray:
     """Open a Landsat product.
 
     Parameters
     ----------
     source : str or Path
-        Folder, ``.tar``, ``.tar.gz``, or path of the MTL file; a folder or MTL file may be a URL.
+        Folder, ``.tar``, ``.tar.gz``, or path of the MTL file; or their URL,
+        of an archive with `cache`.
     bands : iterable of str, optional
         Common names, aliases, or numbers as "B4". By default the reflective 30 m bands.
     reflectance : bool
@@ -64,8 +62,10 @@ def open_bundle(
         Take the place of what the product says, or say what it does not.
     mask : iterable of str
         Reasons for which pixels count as not observed; see :mod:`strandline.scenes.quality`.
-    chunks, storage_options : optional
-        As for :func:`strandline.scenes.raster.read_bands`.
+    conflicts : {"quality", "spectrum"}
+        Who wins where they contradict each other; see :mod:`strandline.scenes.conflicts`.
+    chunks, storage_options, cache : optional
+        As for `strandline.open_scene`.
 
     Returns
     -------
@@ -83,7 +83,9 @@ def open_bundle(
     ScaleError
         If the factors are unknown: a Level 1 product without its MTL file.
     """
-    product = describe_product(source, platform=platform, storage_options=storage_options)
+    product = describe_product(
+        source, platform=platform, storage_options=storage_options, cache=cache
+    )
     names = _wanted(product, bands, reflectance)
     paths = product.files.rasters([product.bands[name][1] for name in names])
     values = read_bands(paths, band_names=names, chunks=chunks, storage_options=storage_options)
@@ -93,7 +95,6 @@ def open_bundle(
     else:
         factors = [published_factors(product.name) for _ in names]
     reasons = check_reasons(mask)
-    unobserved, masked = _unobserved(product, names, values, reasons, storage_options)
     stored = Stored(
         values=values,
         factors=override(
@@ -106,10 +107,9 @@ def open_bundle(
         sensor=product.sensor,
         level=product.level,
         time=product.time if time is None else time,
-        unobserved=unobserved,
-        masked=masked,
+        quality=_flags(product, names, values, reasons, storage_options),
     )
-    return finish(stored, reflectance=reflectance, crs=crs)
+    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
 
 
 def _wanted(product: Product, bands: Iterable[str] | None, reflectance: bool) -> list[str]:
@@ -167,14 +167,14 @@ def _located(values: xr.DataArray, product: Product, names: Sequence[str]) -> xr
     return placed
 
 
-def _unobserved(
+def _flags(
     product: Product,
     names: Sequence[str],
     values: xr.DataArray,
     reasons: tuple[str, ...],
     storage_options: Mapping[str, Any] | None,
-) -> tuple[xr.DataArray | None, tuple[str, ...]]:
-    """Pixels to leave out, from whatever quality bands the product has."""
+) -> xr.DataArray | None:
+    """Make flags of whatever quality bands the product has."""
     pixel = next(
         (kind for kind in ("qa_pixel", "pixel_qa", "bqa") if kind in product.quality), None
     )
@@ -187,27 +187,21 @@ def _unobserved(
             got=", ".join(product.quality) or "none",
             remedy="Leave mask out, or fetch the file.",
         )
-    if resolution(product.sensor, names[0]) == 15:
-        return None, ()  # quality bands are on the 30 m grid
-    instrument = product.sensor.instrument
+    kinds = [kind for kind in (pixel, radsat) if kind is not None]
+    if not kinds or resolution(product.sensor, names[0]) == 15:  # they are on the 30 m grid
+        return None
+    numbers = [product.bands[name][0] for name in names]
     flags = []
-    if pixel is not None and reasons:
-        qa = _quality_band(product, pixel, values, storage_options)
-        flags.append(not_observed(qa, pixel, instrument=instrument, reasons=reasons))
-    if radsat is not None and {"saturated", "fill"} & set(reasons):
-        bits = _quality_band(product, radsat, values, storage_options)
-        if "saturated" in reasons:
-            numbers = [product.bands[name][0] for name in names]
-            flags.append(saturated(bits, numbers, radsat))
-        if "fill" in reasons and radsat == "qa_radsat" and instrument in ("tm", "etm"):
-            flags.append(dropped(bits))
-    if not flags:
-        return None, ()
-    result = flags[0]
-    for flag in flags[1:]:
-        result = result | flag
-    told = reasons if pixel is not None else tuple({"saturated"} & set(reasons))
-    return result, told
+    for kind in kinds:
+        try:
+            qa = _quality_band(product, kind, values, storage_options)
+        except GridMismatchError:
+            if reasons:
+                raise
+            return None  # nobody asked for it
+        instrument = product.sensor.instrument
+        flags.append(quality_flags(qa, kind, instrument=instrument, numbers=numbers))
+    return merge_flags(*flags)
 
 
 def _quality_band(

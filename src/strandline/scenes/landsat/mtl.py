@@ -163,7 +163,7 @@ def _from_json(content: str, source: str) -> tuple[str, dict[str, Any]]:
         parsed = json.loads(content)
         (root,) = parsed
         return str(root), dict(parsed[root])
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise _cut(source, f"JSON that ends well ({error})") from error
 
 

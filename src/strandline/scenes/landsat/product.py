@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 
 from strandline.errors import MetadataError, MissingCRSError, ScaleError, UnknownProductError
 from strandline.scenes.archive import ProductFiles, is_archive, list_product, product_stem
+from strandline.scenes.cache import Cache
 from strandline.scenes.landsat.mtl import Metadata, parse_metadata
 from strandline.scenes.reflectance import (
     Factors,
@@ -79,6 +80,7 @@ def describe_product(
     *,
     platform: str | None = None,
     storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
 ) -> Product:
     """Find out what a product is, from its MTL file or else from its files' names.
 
@@ -89,6 +91,8 @@ def describe_product(
     platform : str, optional
         If neither tells.
     storage_options : mapping, optional
+    cache : bool or path-like, optional
+        Where copies of remote files are kept; None for none.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def describe_product(
     UnknownProductError
         If it cannot be told, or there are several products.
     """
-    files = list_product(str(source), storage_options)
+    files = list_product(str(source), storage_options, cache)
     metadata = _metadata(files)
     espa = any(_ESPA_BAND_FILE.search(name) for name in files.places)
     pattern = _ESPA_BAND_FILE if espa else _BAND_FILE
@@ -278,8 +282,10 @@ def _top_of_atmosphere(product: Product, metadata: Metadata, number: str) -> Fac
                 got="radiance factors, and no solar irradiance is known for this band",
                 remedy="Pass scale=… and offset=…, or reflectance=False.",
             )
-        given = metadata.find("EARTH_SUN_DISTANCE", "IMAGE_ATTRIBUTES")
-        distance = float(given) if given else earth_sun_distance(metadata.acquired())
+        if metadata.find("EARTH_SUN_DISTANCE", "IMAGE_ATTRIBUTES"):
+            distance = metadata.number("EARTH_SUN_DISTANCE", "IMAGE_ATTRIBUTES")
+        else:
+            distance = earth_sun_distance(metadata.acquired())
         factor = radiance_to_reflectance(band.irradiance, elevation, distance)
     return Factors((pair.scale or 0.0) * factor, (pair.offset or 0.0) * factor)
 
@@ -319,6 +325,12 @@ def metadata_grid(metadata: Metadata, sensor: Sensor, name: str) -> GeoBox:
         for at in ("UL", "LR")
         for axis in "XY"
     }
+    if min(lines, samples) < 1 or cell <= 0:
+        raise MetadataError(
+            f"{metadata.source!r} describes a grid without pixels.",
+            expected=f"{kind}_LINES, {kind}_SAMPLES and GRID_CELL_SIZE_{kind} above 0",
+            got=f"{lines}, {samples} and {cell:g}",
+        )
     left, top = corner["UL", "X"], corner["UL", "Y"]
     wide, high = corner["LR", "X"] - left, top - corner["LR", "Y"]
     if abs(wide - (samples - 1) * cell) > cell / 2 or abs(high - (lines - 1) * cell) > cell / 2:
@@ -341,7 +353,14 @@ def _projection(metadata: Metadata) -> str:
     kind, datum = metadata.text("MAP_PROJECTION", *groups), metadata.find("DATUM", *groups)
     if kind == "UTM" and datum == "WGS84":
         # Always the northern zone: Landsat counts northings below the equator negative.
-        return f"EPSG:{32600 + int(metadata.number('UTM_ZONE', *groups))}"
+        zone = metadata.number("UTM_ZONE", *groups)
+        if zone not in range(1, 61):
+            raise MetadataError(
+                f"The UTM zone in {metadata.source!r} does not exist.",
+                expected="UTM_ZONE from 1 to 60",
+                got=f"{zone:g}",
+            )
+        return f"EPSG:{32600 + int(zone)}"
     if kind == "PS" and datum == "WGS84" and metadata.number("TRUE_SCALE_LAT", *groups) == -71:
         return "EPSG:3031"
     raise MissingCRSError(

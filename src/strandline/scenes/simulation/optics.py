@@ -13,11 +13,13 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strandline.scenes.reflectance import earth_sun_distance
+from strandline.scenes.sensors import SENSORS
 from strandline.scenes.simulation.geography import CENTRE_LONLAT
 from strandline.scenes.simulation.noise import Axes, Float32, white_noise
 
@@ -45,6 +47,9 @@ PLATFORMS = {
         Platform("landsat-5", "LT05", "tm", dt.date(1984, 3, 1), dt.time(17, 58, 20)),
         Platform("landsat-8", "LC08", "oli", dt.date(2013, 2, 11), dt.time(18, 33, 10)),
         Platform("landsat-9", "LC09", "oli", dt.date(2021, 9, 27), dt.time(18, 33, 14)),
+        Platform("sentinel-2a", "S2A", "msi", dt.date(2015, 6, 23), dt.time(18, 49, 31)),
+        Platform("sentinel-2b", "S2B", "msi", dt.date(2017, 3, 7), dt.time(18, 49, 29)),
+        Platform("sentinel-2c", "S2C", "msi", dt.date(2024, 9, 5), dt.time(18, 49, 31)),
     )
 }
 
@@ -119,19 +124,23 @@ class Spectra:
 # Reflectance of thick cumulus and attenuation of light in the lake's water (1/m), by band.
 CLOUD = {
     "coastal": 0.60, "blue": 0.61, "green": 0.62, "red": 0.63,
-    "nir08": 0.66, "swir16": 0.48, "swir22": 0.36,
+    "rededge071": 0.635, "rededge075": 0.64, "rededge078": 0.65, "nir": 0.655,
+    "nir08": 0.66, "nir09": 0.63, "swir16": 0.48, "swir22": 0.36,
 }  # fmt: skip
 ATTENUATION = {
     "coastal": 0.75, "blue": 0.60, "green": 0.42, "red": 0.85,
-    "nir08": 4.0, "swir16": 60.0, "swir22": 60.0,
+    "rededge071": 1.3, "rededge075": 2.8, "rededge078": 2.9, "nir": 3.4,
+    "nir08": 4.0, "nir09": 25.0, "swir16": 60.0, "swir22": 60.0,
 }  # fmt: skip
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def spectra_of(sensor: str) -> Spectra:
-    """Spectra of a sensor, ``tm`` or ``oli``."""
+    """Spectra of a sensor: ``tm`` or ``oli`` as measured, ``msi`` between OLI's bands."""
     text = files(__package__).joinpath("walker_spectra.json").read_text(encoding="utf-8")
-    facts = json.loads(text)[sensor]
+    facts = json.loads(text)["oli" if sensor == "msi" else sensor]
+    if sensor == "msi":
+        facts = _between_bands(facts)
     bands = tuple(facts["bands"])
     known = facts["classes"]
     mean = [known[name]["mean"] for name in CLASSES[:-1]]
@@ -155,6 +164,33 @@ def spectra_of(sensor: str) -> Spectra:
         "step": facts["step"],
     }
     return Spectra(bands, **{name: np.asarray(t, dtype=np.float32) for name, t in tables.items()})
+
+
+def _between_bands(facts: dict[str, Any]) -> dict[str, Any]:
+    """Draw OLI's spectra straight from band to band, and read them at MSI's wavelengths.
+
+    What is drawn so is a linear map, which takes covariances along. The red edge of leaves comes
+    out gentler than it is.
+    """
+    centres = {band.name: band.wavelength for band in SENSORS["landsat-8"].bands}
+    seen = [band for band in SENSORS["sentinel-2a"].bands if band.name != "cirrus"]
+    places = [centres[name] for name in facts["bands"]]
+    unit = np.eye(len(places))
+    weights = np.array([[np.interp(b.wavelength, places, row) for row in unit] for b in seen])
+    classes = {
+        name: {
+            key: (weights @ value @ weights.T if key == "cov" else weights @ value).tolist()
+            for key, value in table.items()
+            if key in ("mean", "median", "cov")
+        }
+        for name, table in facts["classes"].items()
+    }
+    return {
+        "bands": [band.name for band in seen],
+        "classes": classes,
+        "noise": (weights @ facts["noise"]).tolist(),
+        "step": [0.0] * len(seen),
+    }
 
 
 def _components(covariance: list[list[float]]) -> NDArray[np.float64]:

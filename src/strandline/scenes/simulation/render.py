@@ -20,7 +20,8 @@ from strandline.scenes.simulation.optics import Spectra, Sun, blur, sense, shado
 from strandline.scenes.simulation.terrain import Landscape, landscape
 from strandline.scenes.simulation.waters import Waters, water_colour, waters
 
-SCALE, OFFSET = 2.75e-5, -0.2
+# Landsat Collection 2 Level 2, and Sentinel-2 since baseline 04.00.
+SCALE = {"tm": (2.75e-5, -0.2), "oli": (2.75e-5, -0.2), "msi": (1e-4, -0.1)}
 STRIP = 256
 TILE_COLS = 1024
 # Pixels around a tile that its own depend on: slopes, blur, and the margin of clouds.
@@ -37,8 +38,14 @@ QUALITY = {
         "land": 21824, "water": 21952, "snow": 30048, "cloud": 22280,
         "dilated": 21762, "dilated water": 21890, "shadow": 23888, "shadow water": 23952,
     },
+    # The scene classification of Sentinel-2, which does not widen its clouds.
+    "msi": {
+        "land": 5, "water": 6, "snow": 11, "cloud": 9,
+        "dilated": 8, "dilated water": 8, "shadow": 3, "shadow water": 3,
+    },
 }  # fmt: skip
 FILL = 1
+_FILL_OF = {"tm": FILL, "oli": FILL, "msi": 0}
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ class Acquisition:
         # Waters and snow have lost one pixel of the halo already.
         inner = (slice(HALO - 1, 1 - HALO), slice(HALO - 1, 1 - HALO))
         quality = self._quality(wide, wet.share[inner], snow[inner])
-        quality[~inside] = FILL
+        quality[~inside] = _FILL_OF[self.sensor]
         water = np.where(inside, wet.share[inner], np.float32(np.nan))
         lake_pixels = float(wet.lake[inner][inside].sum(dtype=np.float64))
         return Tile(left, numbers, quality, water, lake_pixels)
@@ -114,7 +121,7 @@ class Acquisition:
         return Tile(
             left,
             np.zeros((len(self.spectra.bands), *shape), dtype=np.uint16),
-            np.full(shape, FILL, dtype=np.uint16),
+            np.full(shape, _FILL_OF[self.sensor], dtype=np.uint16),
             np.full(shape, np.nan, dtype=np.float32),
             0.0,
         )
@@ -172,6 +179,7 @@ class Acquisition:
         sky_cover = None
         if self.clouds is not None:
             sky_cover = self.clouds.thickness(rim), self.clouds.shade(rim)
+        scale, offset = SCALE[self.sensor]
         numbers = np.empty((len(self.spectra.bands), pixels.rows, pixels.cols), dtype=np.uint16)
         for band in range(len(self.spectra.bands)):
             land = self._land_colour(band, code, tone, damp, snow, light)
@@ -181,7 +189,7 @@ class Acquisition:
                 self._cloud_over(reflectance, band, *sky_cover, tone[1])
             blurred = blur(reflectance.astype(np.float32))[inner]
             seen = sense(blurred, pixels, self.spectra, band, self.seed)
-            stored = np.round((seen - np.float32(OFFSET)) / np.float32(SCALE))
+            stored = np.round((seen - np.float32(offset)) / np.float32(scale))
             numbers[band] = np.clip(stored, 1, 65535).astype(np.uint16)
         return numbers
 

@@ -1,0 +1,340 @@
+"""A Sentinel-2 product as a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+
+from strandline.errors import (
+    ConfigurationError,
+    GridMismatchError,
+    MetadataError,
+    MissingBandError,
+    MissingCRSError,
+)
+from strandline.scenes.cache import Cache
+from strandline.scenes.chunking import Chunks
+from strandline.scenes.quality import (
+    DEFAULT_REASONS,
+    check_reasons,
+    flag_attributes,
+    merge_flags,
+    quality_flags,
+    reason_bits,
+)
+from strandline.scenes.raster import RasterHeader, lazy_bands, read_header, short_crs
+from strandline.scenes.reflectance import Factors
+from strandline.scenes.scene import Stored, choose_bands, finish, override
+from strandline.scenes.sensors import find_sensor
+from strandline.scenes.sentinel.clouds import draw_clouds, parse_clouds
+from strandline.scenes.sentinel.product import (
+    SafeProduct,
+    choose_images,
+    describe_safe,
+    grid_image,
+    invalid_numbers,
+    safe_factors,
+    tile_transform,
+)
+
+
+def open_safe(
+    source: str | Path,
+    *,
+    bands: Iterable[str] | None = None,
+    reflectance: bool = True,
+    resolution: float | None = None,
+    scale: float | None = None,
+    offset: float | None = None,
+    nodata: float | None = None,
+    platform: str | None = None,
+    time: Any = None,
+    crs: Any = None,
+    mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
+    chunks: Chunks = None,
+    storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
+) -> xr.DataArray:
+    """Open a Sentinel-2 product of Level 1C or 2A.
+
+    Parameters
+    ----------
+    source : str or Path
+        SAFE folder, zip archive, a tile's folder below GRANULE, the product's XML file, or the URL
+        of a SAFE folder, and of an archive with `cache`.
+    bands : iterable of str, optional
+        Common names, aliases, or numbers as "B8A". By default those that every Landsat has too:
+        blue, green, red, nir08, swir16, swir22.
+    reflectance : bool
+        Whether to apply the product's factors; False gives the stored numbers.
+    resolution : float, optional
+        Pixel size in metres: 10, 20 or 60. By default the finest of the bands. Coarser bands have
+        each of their pixels repeated; Level 2A has images of its own at 20 and 60 m.
+    scale, offset, nodata, time, crs : optional
+        Take the place of what the product says.
+    platform : str, optional
+        Has to be the product's own, if it is given.
+    mask : iterable of str
+        Reasons for which pixels count as not observed, by the scene classification (Level 2A) or
+        the cloud mask (Level 1C); see :mod:`strandline.scenes.quality`.
+    conflicts : {"quality", "spectrum"}
+        Who wins where they contradict each other; see :mod:`strandline.scenes.conflicts`.
+    chunks, storage_options, cache : optional
+        As for `strandline.open_scene`.
+
+    Returns
+    -------
+    xarray.DataArray
+        A scene.
+
+    Raises
+    ------
+    SourceNotFoundError, UnreadableSourceError, UnknownProductError, MetadataError
+        If it is missing, damaged, no product, or contradicts itself.
+    MissingBandError
+        If a band, or the quality band for an explicit `mask`, is not there.
+    GridMismatchError
+        If a band has no image of this resolution.
+    """
+    product = describe_safe(source, storage_options, cache)
+    _check_platform(product, platform)
+    names = _wanted(product, bands)
+    paths, size = choose_images(product, names, resolution)
+    reasons = check_reasons(mask)
+    onto, headers = _headers(product, paths, size, storage_options)
+    values = lazy_bands(
+        headers,
+        band_names=names,
+        chunks=chunks,
+        storage_options=storage_options,
+        nested=True,
+        onto=onto,
+    )
+    if reflectance and (scale is None or offset is None):
+        factors = safe_factors(product, names, mask=reasons)
+    else:
+        factors = [Factors(invalid=invalid_numbers(product, reasons)) for _ in names]
+    # A rim that a cut image leaves has a number of its own.
+    factors = [
+        replace(factor, invalid=tuple(sorted({*factor.invalid, float(own)})))
+        if own is not None
+        else factor
+        for factor, own in zip(factors, values.attrs["nodata"], strict=True)
+    ]
+    seen = product.tile.time if product.tile and product.tile.time else product.metadata.time
+    stored = Stored(
+        values=values,
+        factors=override(factors, scale, offset, nodata),
+        source=str(source),
+        sensor=product.sensor,
+        level=product.metadata.level,
+        time=seen if time is None else time,
+        quality=_flags(product, values, onto, reasons, storage_options),
+        extra=_extra(product, names),
+    )
+    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
+
+
+def _check_platform(product: SafeProduct, platform: str | None) -> None:
+    if platform is not None and find_sensor(platform).platform != product.sensor.platform:
+        raise ConfigurationError(
+            f"{product.files.source!r} is of another platform.",
+            expected=product.sensor.platform,
+            got=repr(platform),
+            remedy="Leave platform out: the product says it.",
+        )
+
+
+def _wanted(product: SafeProduct, bands: Iterable[str] | None) -> list[str]:
+    source, there = product.files.source, list(product.images)
+    if bands is not None:
+        return choose_bands(there, bands, product.sensor, source)
+    names = [name for name in product.sensor.default_bands if name in there]
+    if "nir08" not in names and "nir" in there and names:
+        # A folder of the 10 m bands alone: the broad near infrared is the one there is.
+        names.insert(sum(name in ("blue", "green", "red") for name in names), "nir")
+    if not names:
+        raise MissingBandError(
+            f"{source!r} has none of the bands that are opened when nobody says which.",
+            expected=f"images of {', '.join(product.sensor.default_bands)}",
+            got=", ".join(there) or "no images",
+            remedy="Say which with bands=…." if there else "The product may be incomplete.",
+        )
+    return names
+
+
+def _extra(product: SafeProduct, names: list[str]) -> dict[str, Any]:
+    extra: dict[str, Any] = {"processing_baseline": product.metadata.baseline}
+    if "nir" in names and "nir08" not in names:
+        extra["stands_in"] = "B08 as nir08"
+    return extra
+
+
+def _headers(
+    product: SafeProduct, paths: list[str], size: int, options: Mapping[str, Any] | None
+) -> tuple[RasterHeader, list[RasterHeader]]:
+    """Headers of the grid's image and of all bands, checked against the tile's metadata."""
+    place = grid_image(product, size) if size not in _sizes(product, paths) else None
+    headers = [_header(product, path, options) for path in paths]
+    if place is not None:
+        return _header(product, place, options), headers
+    return next(h for h in headers if abs(h.transform.a) == size), headers
+
+
+def _sizes(product: SafeProduct, paths: list[str]) -> set[int]:
+    return {
+        size for sizes in product.images.values() for size, path in sizes.items() if path in paths
+    }
+
+
+def _header(product: SafeProduct, path: str, options: Mapping[str, Any] | None) -> RasterHeader:
+    header = read_header(product.files.raster(path), storage_options=options)
+    size = next(
+        size
+        for sizes in (*product.images.values(), product.classes)
+        for size, name in sizes.items()
+        if name == path
+    )
+    if header.count != 1 or not header.georeferenced or header.crs is None:
+        raise MissingCRSError(
+            f"The image {header.url!r} does not say where it lies."
+            if header.count == 1
+            else f"The image {header.url!r} is no single band.",
+            expected="one band with a georeference of its own, as every product has it",
+            got=f"{header.count} bands" if header.count != 1 else "none",
+            remedy="It may be damaged: fetch the product again.",
+        )
+    _check_grid(product, header, size)
+    return header
+
+
+def _check_grid(product: SafeProduct, header: RasterHeader, size: int) -> None:
+    """Refuse an image that does not lie where the product says."""
+    if abs(header.transform.a) != size or abs(header.transform.e) != size:
+        raise MetadataError(
+            f"The image {header.url!r} contradicts its name.",
+            expected=f"pixels of {size} m",
+            got=f"{abs(header.transform.a):g} × {abs(header.transform.e):g}",
+        )
+    tile = product.tile
+    if tile is None or size not in tile.corners:
+        return
+    expected: Affine = tile_transform(tile, size)
+    near = all(abs(a - b) < 1e-3 * size for a, b in zip(expected, header.transform, strict=True))
+    crs = str(short_crs(header.crs or ""))
+    if not near or crs != tile.crs or (header.height, header.width) != tile.sizes[size]:
+        rows, columns = tile.sizes[size]
+        raise MetadataError(
+            f"The image {header.url!r} does not lie where {tile.source!r} says.",
+            expected=f"{rows} × {columns} pixels from ({expected.c:.10g}, {expected.f:.10g}), "
+            f"{tile.crs}",
+            got=f"{header.height} × {header.width} from "
+            f"({header.transform.c:.10g}, {header.transform.f:.10g}), {crs}",
+            remedy="It may be of another product, or cut out: open cut files as a list, with "
+            "platform=… and scale=….",
+        )
+
+
+def _flags(
+    product: SafeProduct,
+    values: xr.DataArray,
+    onto: RasterHeader,
+    reasons: tuple[str, ...],
+    options: Mapping[str, Any] | None,
+) -> xr.DataArray | None:
+    """Make flags of the scene classification or the cloud mask, on the scene's grid."""
+    kind, name = "scl", ""
+    size = round(abs(onto.transform.a))
+    if product.classes:
+        name = product.classes.get(size) or product.classes[min(product.classes)]
+    elif product.clouds is not None:
+        name = product.clouds
+        kind = "qa60" if name.lower().endswith(".gml") else "msk_classi"
+    beyond = set(reasons) - {"fill", "saturated"}
+    if not name:
+        if beyond and reasons != DEFAULT_REASONS:
+            raise MissingBandError(
+                f"{product.files.source!r} has no quality band to find "
+                f"{', '.join(sorted(beyond))} in.",
+                expected="a scene classification (SCL) or a cloud mask (MSK_CLASSI, MSK_CLOUDS)",
+                got="none",
+                remedy="Leave mask out, or fetch the file.",
+            )
+        return None
+    try:
+        flags = _flags_of_file(product, kind, name, values, onto, options)
+    except (MetadataError, GridMismatchError):
+        if beyond:
+            raise
+        return None  # nobody asked for it
+    # The scene classification knows both; cloud masks leave them to the numbers.
+    return flags if kind == "scl" else merge_flags(flags, _flags_of_numbers(product, values))
+
+
+def _flags_of_numbers(product: SafeProduct, values: xr.DataArray) -> xr.DataArray:
+    """Find fill (no band has a value) and saturation (in any band) in the stored numbers."""
+    fill = (values == product.metadata.nodata).all("band")
+    saturated = (values == product.metadata.saturated).any("band")
+    bits = fill * reason_bits(["fill"]) + saturated * reason_bits(["saturated"])
+    flags: xr.DataArray = bits.astype("uint8")
+    flags.attrs = flag_attributes(("fill", "saturated"))
+    return flags
+
+
+def _flags_of_file(
+    product: SafeProduct,
+    kind: str,
+    name: str,
+    values: xr.DataArray,
+    onto: RasterHeader,
+    options: Mapping[str, Any] | None,
+) -> xr.DataArray:
+    """Make flags of the product's quality band, on the scene's grid."""
+    if kind == "qa60":
+        crs = product.tile.crs if product.tile else None
+        clouds = parse_clouds(product.files.text(name), name, crs)
+        drawn: xr.DataArray = quality_flags(draw_clouds(clouds, onto.transform, values), kind)
+        return drawn
+    header = read_header(product.files.raster(name), storage_options=options)
+    if kind == "msk_classi" and header.count != 3:
+        raise MetadataError(
+            f"The cloud mask {header.url!r} cannot be understood.",
+            expected="three layers: opaque clouds, cirrus, snow",
+            got=str(header.count),
+            remedy="Pass mask=() to open the bands without it.",
+        )
+    ratio = round(abs(onto.transform.a / header.transform.a))
+    finer = (header.height, header.width) == (ratio * onto.height, ratio * onto.width)
+    ratio = ratio if finer else 1
+    rows, columns = (sizes[0] * ratio for sizes in values.data.chunks[1:])
+    shape = {"y": rows, "x": columns}
+    grid = header if ratio > 1 else onto
+    layers = lazy_bands([header], chunks=shape, storage_options=options, nested=True, onto=grid)
+    layers = layers.drop_vars("band")
+    if kind == "scl":
+        # A rim outside the classification holds a number that is none of its classes.
+        blank = layers.attrs["nodata"][0]
+        codes = layers[0] if blank is None else layers[0].where(layers[0] != blank, 0)
+    else:
+        codes = (layers[0] > 0) * 1 + (layers[1] > 0) * 2 + (layers[2] > 0) * 4
+        codes = codes.astype("uint8")
+    flags: xr.DataArray = quality_flags(codes, kind, instrument=product.sensor.instrument)
+    if ratio == 1:
+        return flags
+    # A coarse pixel has every flaw that one of its parts has.
+    together = da.coarsen(_any_flaw, flags.data, {0: ratio, 1: ratio})
+    return xr.DataArray(together, dims=("y", "x"), attrs=flags.attrs)
+
+
+def _any_flaw(flags: NDArray[np.uint8], axis: tuple[int, ...] | None = None) -> NDArray[np.uint8]:
+    together: NDArray[np.uint8] = np.bitwise_or.reduce(flags, axis=axis)
+    return together
