@@ -43,6 +43,7 @@ _OPTIONS_OF = {
     "reflectance": ("--digital-numbers",),
     "storage_options": ("--anonymous",),
     "mask": ("--mask",),
+    "conflicts": ("--conflicts",),
     "time": ("--date", "--date-before", "--date-after"),
     "resolution": ("--resolution",),
     "n_clusters": ("--clusters",),
@@ -131,6 +132,14 @@ Mask = Annotated[
     typer.Option(
         help="Reasons for which a pixel counts as not observed, with commas: fill, cloud, "
         "dilated_cloud, cirrus, cloud_shadow, snow, saturated; or none. Default: all but snow.",
+        rich_help_panel=SOURCE,
+    ),
+]
+Conflicts = Annotated[
+    str,
+    typer.Option(
+        help="Who wins where the quality band says cloud or snow and the spectrum water, or the "
+        "reverse: quality or spectrum.",
         rich_help_panel=SOURCE,
     ),
 ]
@@ -364,6 +373,7 @@ def segment(
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
     mask: Mask = None,
+    conflicts: Conflicts = "quality",
     date: Date = None,
     digital_numbers: DigitalNumbers = False,
     scale: Scale = None,
@@ -402,6 +412,7 @@ def change(
     normalize: Normalize = False,
     correct_shift: CorrectShift = False,
     mask: Mask = None,
+    conflicts: Conflicts = "quality",
     date_before: Date = None,
     date_after: Date = None,
     digital_numbers: DigitalNumbers = False,
@@ -487,7 +498,7 @@ def replay(
 # Parameters of a study that the command line takes over as they are, and under another name.
 _SAME_NAME = (
     *("center", "buffer", "bbox", "resolution", "crs", "resampling"),
-    *("standardize", "seed", "water_at"),
+    *("standardize", "seed", "water_at", "conflicts"),
 )
 _IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 _OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}

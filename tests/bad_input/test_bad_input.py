@@ -13,11 +13,8 @@ import pickle
 import shutil
 import socket
 import struct
-import time
-import tracemalloc
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +22,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
+from hypothesis import HealthCheck, given, settings
 
+import broken_files as broken
 import strandline as sl
+from broken_input import Row, fails, read, rows
 from strandline.errors import (
     CatalogError,
     ConfigurationError,
@@ -47,55 +47,16 @@ from strandline.errors import (
     UnknownSourceError,
     UnreadableSourceError,
 )
-from strandline.testing import broken
 from strandline.testing.lakes import round_lake
+from strandline.testing.strategies import odd_scenes
 
-SECONDS = 10
-BYTES = 200 << 20
 SCALED = {"scale": 1e-4}
 
 
-@dataclass(frozen=True)
-class Row:
-    """A broken input."""
-
-    name: str
-    make: Callable[[Path], Any]
-    error: type[StrandlineError]
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-def check(error: BaseException, expected: type[StrandlineError]) -> None:
-    """Whether an error is of its own class and says what is wrong and what to do."""
-    assert type(error) is expected, f"{type(error).__name__}: {error}"
-    assert error.problem.rstrip().endswith((".", "!")), error.problem
-    assert len(error.problem) < 600, "nobody reads that"
-    assert error.remedy or (error.expected and error.got), f"says not what to do: {error}"
-    assert pickle.loads(pickle.dumps(error)).args == error.args
-
-
-def fails(call: Callable[[], Any], expected: type[StrandlineError]) -> None:
-    """Whether a call ends in the error, within time and memory."""
-    tracemalloc.start()
-    began = time.perf_counter()
-    try:
-        with pytest.raises(StrandlineError) as caught:
-            call()
-        used = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert time.perf_counter() - began < SECONDS
-    assert used < BYTES
-    check(caught.value, expected)
-
-
-def read(source: Any, **options: Any) -> Any:
-    return sl.open_scene(source, **options).compute()
-
-
-def rows(table: list[Row]) -> Any:
-    assert len({row.name for row in table}) == len(table)
-    return pytest.mark.parametrize("row", table, ids=[row.name for row in table])
+@pytest.fixture(scope="session", autouse=True)
+def _loaded() -> None:
+    """Importing what is used takes seconds of its own."""
+    sl.segment(lake(), 2)
 
 
 # --- files, products, archives ---------------------------------------------------------
@@ -871,3 +832,25 @@ def test_a_scene_of_nodata_opens_and_cannot_be_segmented(tmp_path):
     fails(lambda: sl.segment(scene), InvalidDataError)
     with pytest.warns(SuspiciousSceneWarning, match="no pixel was observed"):
         sl.check_scene(scene)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(odd_scenes())
+def test_any_array_opens_or_ends_in_an_error_of_ours(scene):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SuspiciousSceneWarning)
+        outcome = opened_and_checked(scene)
+    if isinstance(outcome, StrandlineError):
+        assert outcome.remedy or outcome.expected or outcome.got, str(outcome)
+    else:
+        assert outcome.dtype == np.float32
+        assert outcome.size
+
+
+def opened_and_checked(scene: xr.DataArray) -> xr.DataArray | StrandlineError:
+    try:
+        again = sl.open_scene(scene)
+        sl.check_scene(again)
+    except StrandlineError as error:
+        return error
+    return again

@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 
+import broken_files as broken
 import strandline as sl
 from strandline.errors import StrandlineError
 from strandline.scenes.catalog import document, parameters, source, text
 from strandline.scenes.landsat import mtl, product
 from strandline.scenes.sensors import SENSORS
-from strandline.testing import broken
+from strandline.scenes.sentinel import clouds, metadata
+from strandline.scenes.sentinel import document as sentinel_document
 from strandline.testing.fuzzing import fuzz
 
 SECONDS = float(os.environ.get("STRANDLINE_FUZZ_SECONDS", "8"))
@@ -154,6 +156,52 @@ sources:
           parameters: {kind: {type: list, default: [1, 2]}}}
 """,
 ]
+
+
+def use_sentinel(data: bytes) -> None:
+    """Everything that opening a product asks of its XML and GML files."""
+    content = data.decode("utf-8", errors="replace")
+    for parse in (metadata.parse_product, metadata.parse_tile, clouds.parse_clouds):
+        try:
+            parse(content, "MTD.xml")
+        except StrandlineError:
+            continue
+
+
+WORDS_OF_SENTINEL = [
+    *(b"<", b"</", b"/>", b"<!DOCTYPE a [", b"<![CDATA[", b"]]>", b"&#0;", b"&amp;", b"xmlns:a="),
+    *(b"<PROCESSING_BASELINE>", b"05.00", b"NaN", b"1e999", b"-1000", b'band_id="13"', b"\0"),
+    *(b'resolution="10"', b"EPSG:32610", b"EPSG:0", b"2020-13-45T00:00:00Z", b"9" * 400),
+    *(b"<RADIO_ADD_OFFSET", b"<QUANTIFICATION_VALUE", b"<NROWS>", b"<ULX>", b"<gml:posList>"),
+]
+
+
+def test_any_sentinel_metadata_gives_a_result_or_an_error_of_ours(
+    tmp_path_factory, record_property
+):
+    seeds = []
+    for level in ("L1C", "L2A"):
+        scene, _ = sl.simulate_scene(
+            "2020-08-02",
+            platform="sentinel-2a",
+            size=(240, 180),
+            path=tmp_path_factory.mktemp("safe"),
+            processing_level=level,
+        )
+        folder = Path(scene.attrs["source"])
+        seeds += [path.read_bytes() for path in sorted(folder.rglob("*.[xg]ml"))]
+    found = fuzz(
+        use_sentinel,
+        seeds,
+        [sentinel_document, metadata, clouds],
+        allowed=(StrandlineError,),
+        words=WORDS_OF_SENTINEL,
+        seconds=SECONDS,
+    )
+    record_property("runs", found.runs)
+    record_property("lines", len(found.lines))
+    assert found.runs > 100
+    assert not found.crashes, told(found)
 
 
 def told(found: Any) -> str:

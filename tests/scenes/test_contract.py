@@ -19,7 +19,7 @@ from strandline.errors import (
     SuspiciousSceneWarning,
 )
 from strandline.scenes.contract import FIRST_IMAGE, check_time, thinned
-from strandline.testing.lakes import BANDS
+from strandline.testing.lakes import BANDS, round_lake
 
 SWAPS = {
     "near and shortwave infrared": {"nir08": "swir16", "swir16": "nir08"},
@@ -174,7 +174,7 @@ def test_arrays_in_memory_are_checked_when_they_are_opened(scene):
 def test_lazy_scenes_are_not_read_when_they_are_opened(scene):
     swapped = renamed(scene, SWAPS["near infrared and red"]).chunk(50)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", SuspiciousSceneWarning)
         sl.open_scene(swapped)
 
 

@@ -201,7 +201,7 @@ def harmonize(
     if instrument == to:
         return scene.assign_attrs(harmonized_to=to, harmonized_by="nothing: it is that sensor")
     steps = _steps(scene, instrument, to, _level(scene, level), regression)
-    names = [str(name) for name in np.atleast_1d(scene["band"].values)]
+    names = [_measured_as(str(name), scene) for name in np.atleast_1d(scene["band"].values)]
     slope, intercept = _combined(names, steps)
     coords = {"band": scene["band"].values}
     kind = scene.dtype if scene.dtype.kind == "f" else np.dtype(np.float32)
@@ -234,6 +234,12 @@ def _instrument(scene: xr.DataArray) -> str:
             remedy="Pass platform=… to open_scene.",
         )
     return _LIKE.get(instrument, instrument)
+
+
+def _measured_as(name: str, scene: xr.DataArray) -> str:
+    """Name the band that was measured, where another bears its name (band 8 for 8A)."""
+    stands_in = str(scene.attrs.get("stands_in", ""))
+    return "nir" if name == "nir08" and stands_in.startswith("B08") else name
 
 
 def _level(scene: xr.DataArray, given: str | None) -> str:

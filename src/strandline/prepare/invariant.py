@@ -33,7 +33,7 @@ from strandline.prepare.georeference import describe_grid, grid_of, same_grid
 
 Table = NDArray[np.float64]
 
-SAMPLE = 2**17
+SAMPLE = 2**16
 """Pixels that are looked at, at most, on a regular lattice; all if there are fewer."""
 
 STABLE = 0.95
@@ -168,7 +168,7 @@ def normalization(scene: xr.DataArray, reference: xr.DataArray) -> Normalization
     """Find the lines that make a date's reflectance like another's.
 
     Stable pixels are found by iteratively reweighted multivariate alteration detection on at
-    most 131,072 pixels, on a regular lattice; through those that are unchanged with a
+    most 65,536 pixels, on a regular lattice; through those that are unchanged with a
     probability above 0.95 goes an orthogonal regression per band (both dates have errors).
     What was not observed on either date, clouds for one, takes no part. The result does not
     depend on chunks; lazy scenes are read once, and only the lattice is kept.

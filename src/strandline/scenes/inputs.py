@@ -65,7 +65,7 @@ def source_files(
         from strandline.scenes.stac.load import item_files
 
         return item_files(text)
-    if is_url(text) and is_archive(text):
+    if is_url(text) and (is_archive(text) or text.lower().endswith(".zip")):
         return [text]
     if is_safe(text):
         product = describe_safe(text, storage_options)

@@ -22,6 +22,7 @@ from strandline.errors import (
 from strandline.scenes.archive import is_archive, is_metadata
 from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
+from strandline.scenes.conflicts import check_winner
 from strandline.scenes.files import read_files
 from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
@@ -51,6 +52,7 @@ def open_scene(
     band_names: Sequence[str] | None = None,
     resolution: float | None = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
@@ -104,6 +106,10 @@ def open_scene(
     mask : iterable of str
         For which reasons a pixel of a product with quality bands counts as not observed. By
         default fill, dilated_cloud, cloud, cirrus, cloud_shadow, saturated; snow may be added.
+    conflicts : {"quality", "spectrum"}
+        Who wins where the quality band says cloud or snow but the spectrum is that of water, or
+        the reverse: by default the quality band. Conflicts are marked in the coordinate
+        ``quality`` either way.
     chunks : int, (int, int), mapping, "auto", optional
         Rows and columns per Dask chunk; about 1024 × 1024 by default.
     storage_options : mapping, optional
@@ -123,7 +129,9 @@ def open_scene(
     xarray.DataArray
         Dims (band, y, x), float32, NaN where not observed, lazy unless `source` was an array in
         memory. Coordinates ``band`` (common names), ``y`` and ``x`` (pixel centres),
-        ``spatial_ref``, ``time`` if known; attributes ``platform``, ``instrument``,
+        ``spatial_ref``, ``time`` if known, ``quality`` (y, x) if there is a quality band: uint8
+        flags that say why a pixel was not observed (`flag_masks`, `flag_meanings`). A pixel that
+        is NaN without any flag has no value in the bands. Attributes ``platform``, ``instrument``,
         ``processing_level`` (where known), ``source`` and ``units``.
 
     Raises
@@ -168,6 +176,7 @@ def open_scene(
         "time": time,
         "crs": crs,
         "mask": check_reasons(mask),
+        "conflicts": check_winner(conflicts),
     }
     lazily: dict[str, Any] = {
         "chunks": chunks,
@@ -176,6 +185,7 @@ def open_scene(
     }
     if isinstance(source, str | Path):
         text = str(source)
+        check_local(text)
         if is_safe(text):
             _check_named(band_names, "Sentinel-2 product")
             _check_gridless(grid, source)
@@ -196,7 +206,6 @@ def open_scene(
     if isinstance(source, str | Path):
         if not text.strip():
             raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
-        check_local(text)
         if named := split_catalog_source(text):
             from strandline.scenes.catalog import open_catalog
 
@@ -367,6 +376,7 @@ def _scene(
     time: Any,
     crs: Any,
     mask: tuple[str, ...],
+    conflicts: str,
 ) -> xr.DataArray:
     """Pick bands, let the caller's word count, and make the scene."""
     del platform  # the reader has used it
@@ -389,4 +399,4 @@ def _scene(
         factors=factors,
         time=stored.time if time is None else time,
     )
-    return finish(chosen_only, reflectance=reflectance, crs=crs, mask=mask)
+    return finish(chosen_only, reflectance=reflectance, crs=crs, mask=mask, conflicts=conflicts)

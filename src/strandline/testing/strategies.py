@@ -1,8 +1,9 @@
-"""Hypothesis strategies that draw awkward scenes: odd chunks, holes, one row, a constant band."""
+"""Hypothesis strategies that draw awkward scenes: odd chunks, holes, one row, broken ones."""
 
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,6 +84,59 @@ def scenes(
     scene.attrs["title"] = draw(st.text(string.ascii_letters, max_size=5))
     as_dask = draw(st.booleans()) if lazy is None else lazy
     return draw(chunked(scene)) if as_dask else scene
+
+
+@st.composite
+def odd_scenes(draw: Draw, *, max_side: int = 12) -> xr.DataArray:
+    """Draw a scene that may be wrong in any way an array can be.
+
+    Fill numbers that nobody declared, infinite values, values of percent or scaled twice, bands
+    that are constant, equal or under one another's names, coordinates that repeat or are no
+    numbers, other types of numbers, no pixels at all: none, one or several of them. Whatever
+    takes scenes has to give a result or an error of ours.
+    """
+    scene = draw(scenes(max_side=max_side, lazy=False))
+    flaws = draw(st.lists(st.sampled_from(sorted(_FLAWS)), max_size=2, unique=True))
+    # Other types of numbers come last: nothing can be computed from words.
+    for flaw in [*flaws, *draw(st.lists(st.sampled_from(sorted(_TYPES)), max_size=1))]:
+        scene = (_FLAWS | _TYPES)[flaw](scene)
+    return scene
+
+
+def _filled(scene: xr.DataArray, value: float) -> xr.DataArray:
+    changed = scene.copy(deep=True)
+    changed[..., :2, :2] = value
+    return changed
+
+
+def _moved(scene: xr.DataArray, dim: str, factor: float) -> xr.DataArray:
+    return scene.assign_coords({dim: np.arange(scene.sizes[dim]) * factor})
+
+
+_FLAWS: dict[str, Callable[[xr.DataArray], xr.DataArray]] = {
+    "fill": lambda scene: _filled(scene, -9999.0),
+    "infinite": lambda scene: _filled(scene, np.inf),
+    "percent": lambda scene: scene * 100,
+    "scaled twice": lambda scene: scene * 1e-4,
+    "negative": lambda scene: scene - 0.3,
+    "constant": xr.zeros_like,
+    "unobserved": lambda scene: scene * np.nan,
+    "one name": lambda scene: scene.assign_coords(band=["red"] * scene.sizes["band"]),
+    "no names": lambda scene: scene.drop_vars("band", errors="ignore"),
+    "places twice": lambda scene: _moved(scene, "x", 0.0),
+    "places nowhere": lambda scene: _moved(scene, "y", np.nan),
+    "no places": lambda scene: scene.drop_vars(["x", "y"], errors="ignore"),
+    "no CRS": lambda scene: scene.drop_vars("spatial_ref", errors="ignore"),
+    "no rows": lambda scene: scene.isel(y=slice(0, 0)),
+    "no bands": lambda scene: scene.isel(band=slice(0, 0)),
+    "a time to come": lambda scene: scene.assign_coords(time=np.datetime64("2200-01-01", "ns")),
+    "a time that is none": lambda scene: scene.assign_coords(time="soon"),
+}
+_TYPES: dict[str, Callable[[xr.DataArray], xr.DataArray]] = {
+    "integers": lambda scene: xr.zeros_like(scene, dtype=np.int32),
+    "words": lambda scene: scene.astype(str),
+    "complex": lambda scene: scene.astype(np.complex64),
+}
 
 
 @st.composite

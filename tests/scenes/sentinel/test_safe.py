@@ -134,9 +134,21 @@ def test_the_files_of_a_source_are_all_that_may_be_read(safe, zipped):
     assert len(source_files(images, platform="sentinel-2a")) == 4
 
 
-def test_an_archive_on_a_server_has_to_be_downloaded():
-    with pytest.raises(UnknownProductError, match="Download it"):
-        open_scene("https://example.org/S2A_MSIL2A_x.SAFE.zip")
+def test_an_archive_on_a_server_is_read_from_a_copy_or_not_at_all(website, zipped, safe, tmp_path):
+    url = f"{website}/{zipped().name}"
+    with pytest.raises(UnknownProductError, match="cache=True"):
+        open_scene(url)
+    scene = open_scene(url, cache=tmp_path)
+    xr.testing.assert_equal(scene.compute(), open_scene(safe()).compute())
+    assert scene.attrs["source"] == url
+    assert source_files(url) == [url]
+
+
+def test_copies_are_kept_of_the_images_that_are_read(website, safe, tmp_path):
+    scene = open_scene(f"{website}/{safe().name}", bands=["red"], cache=tmp_path)
+    kept = {path.name[-11:] for path in tmp_path.rglob("*.jp2")}
+    assert kept == {"B04_10m.jp2", "SCL_20m.jp2"}
+    xr.testing.assert_equal(scene.compute(), open_scene(safe(), bands=["red"]).compute())
 
 
 class RangeHandler(SimpleHTTPRequestHandler):
@@ -164,18 +176,21 @@ class RangeHandler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def website(safe) -> Iterator[str]:
+def website(safe, zipped) -> Iterator[str]:
     """A folder with products of both levels on a server that does not list folders."""
     links = safe().parent
     for level in ("L1C", "L2A"):
         if safe(level).parent != links:
             (links / safe(level).name).symlink_to(safe(level))
+    (links / zipped().name).symlink_to(zipped())
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(RangeHandler, directory=str(links)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
-    (links / safe("L1C").name).unlink()
+    for path in links.iterdir():
+        if path.is_symlink():
+            path.unlink()
 
 
 @pytest.mark.parametrize("level", ["L1C", "L2A"])

@@ -59,6 +59,7 @@ def open_safe(
     time: Any = None,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
@@ -69,7 +70,7 @@ def open_safe(
     ----------
     source : str or Path
         SAFE folder, zip archive, a tile's folder below GRANULE, the product's XML file, or the URL
-        of a SAFE folder.
+        of a SAFE folder, and of an archive with `cache`.
     bands : iterable of str, optional
         Common names, aliases, or numbers as "B8A". By default those that every Landsat has too:
         blue, green, red, nir08, swir16, swir22.
@@ -85,6 +86,8 @@ def open_safe(
     mask : iterable of str
         Reasons for which pixels count as not observed, by the scene classification (Level 2A) or
         the cloud mask (Level 1C); see :mod:`strandline.scenes.quality`.
+    conflicts : {"quality", "spectrum"}
+        Who wins where they contradict each other; see :mod:`strandline.scenes.conflicts`.
     chunks, storage_options, cache : optional
         As for `strandline.open_scene`.
 
@@ -138,7 +141,7 @@ def open_safe(
         quality=_flags(product, values, onto, reasons, storage_options),
         extra=_extra(product, names),
     )
-    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons)
+    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
 
 
 def _check_platform(product: SafeProduct, platform: str | None) -> None:
@@ -194,7 +197,7 @@ def _sizes(product: SafeProduct, paths: list[str]) -> set[int]:
 
 
 def _header(product: SafeProduct, path: str, options: Mapping[str, Any] | None) -> RasterHeader:
-    header = read_header(product.files.image(path), storage_options=options)
+    header = read_header(product.files.raster(path), storage_options=options)
     size = next(
         size
         for sizes in (*product.images.values(), product.classes)
@@ -301,7 +304,7 @@ def _flags_of_file(
         clouds = parse_clouds(product.files.text(name), name, crs)
         drawn: xr.DataArray = quality_flags(draw_clouds(clouds, onto.transform, values), kind)
         return drawn
-    header = read_header(product.files.image(name), storage_options=options)
+    header = read_header(product.files.raster(name), storage_options=options)
     if kind == "msk_classi" and header.count != 3:
         raise MetadataError(
             f"The cloud mask {header.url!r} cannot be understood.",

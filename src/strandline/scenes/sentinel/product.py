@@ -85,10 +85,9 @@ def describe_safe(
     Parameters
     ----------
     source : str or Path
-        As for :func:`strandline.scenes.sentinel.safe.list_safe`.
     storage_options : mapping, optional
     cache : bool or path-like, optional
-        Where copies of remote files are kept; None for none.
+        As for :func:`strandline.scenes.sentinel.safe.list_safe`.
 
     Returns
     -------

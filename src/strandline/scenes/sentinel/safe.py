@@ -11,13 +11,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from strandline.errors import SourceNotFoundError, UnknownProductError, UnreadableSourceError
 from strandline.scenes.archive import remote_content
 from strandline.scenes.cache import Cache, local_copy
+from strandline.scenes.redaction import redact_url
 from strandline.scenes.sentinel.document import LARGEST
 from strandline.scenes.storage import is_url
 
@@ -79,16 +80,19 @@ class SafeFiles:
         """Whether the files are on a server, where they cannot be listed."""
         return self.archive is None and is_url(self.root)
 
+    def raster(self, name: str) -> str:
+        """Path or URL under which the raster reader finds a file; copied, if copies are kept."""
+        place = self.place(name)
+        if not self.remote:
+            return place
+        return local_copy(place, storage_options=self.storage_options, cache=self.cache)
+
     def place(self, name: str) -> str:
-        """Path or URL under which the raster reader finds a file of the product."""
+        """Path or URL of a file of the product, where the product is."""
         if self.archive is not None:
             # Braces: the archive's own name may contain anything.
             return f"/vsizip/{{{self.archive}}}/{name}"
         return f"{self.root}/{name}"
-
-    def image(self, name: str) -> str:
-        """Path or URL of an image, or of its copy on this machine where copies are kept."""
-        return local_copy(self.place(name), storage_options=self.storage_options, cache=self.cache)
 
     def text(self, name: str) -> str:
         """Read an XML or GML file of the product.
@@ -102,7 +106,7 @@ class SafeFiles:
             with _opened(self.archive) as archive, archive.open(name) as member:
                 content = member.read(LARGEST + 1)  # whatever size the archive claims
         elif self.remote:
-            content = remote_content(self.place(name), self.storage_options)
+            content = remote_content(self.place(name), self.storage_options, LARGEST + 1)
         else:
             content = _content(Path(self.root) / name)
         return content.decode("utf-8", errors="replace")
@@ -137,7 +141,8 @@ def list_safe(
     ----------
     source : str
         The SAFE folder, a folder with one SAFE folder in it, the folder of one tile below
-        GRANULE, a zip archive, the product's XML file, or the URL of a SAFE folder or XML file.
+        GRANULE, a zip archive, the product's XML file, or the URL of a SAFE folder or XML file;
+        of an archive with `cache`.
     storage_options : mapping, optional
         As fsspec takes them.
     cache : bool or path-like, optional
@@ -154,11 +159,12 @@ def list_safe(
     UnknownProductError
         If it holds no product, or several.
     """
+    options = dict(storage_options or {})
     if is_url(source) and _ZIP.search(source) and cache:
-        copy = local_copy(source, storage_options=storage_options, cache=cache)
+        copy = local_copy(source, storage_options=options, cache=cache)
         return _archive(Path(copy), source)
     if is_url(source):
-        return replace(_remote(source, dict(storage_options or {})), cache=cache)
+        return _remote(source, options, cache)
     path = Path(source.removeprefix("file://")).expanduser().absolute()
     if not path.exists():
         raise SourceNotFoundError(f"There is no file or folder {source!r}.")
@@ -307,17 +313,21 @@ def _check_members(members: Sequence[zipfile.ZipInfo], source: str) -> None:
 # --- servers ------------------------------------------------------------------------
 
 
-def _remote(source: str, options: Mapping[str, Any]) -> SafeFiles:
+def _remote(source: str, options: Mapping[str, Any], cache: Cache) -> SafeFiles:
     if _ZIP.search(source):
         raise UnknownProductError(
-            f"An archive on a server cannot be read in place: {source!r}.",
+            f"An archive on a server cannot be read in place: {redact_url(source)!r}.",
             remedy="Pass cache=True to keep a copy of it on this machine, or open the product's "
             "SAFE folder if it is unpacked there.",
         )
     if match := _PRODUCT_METADATA.search(source):
         root = source[: match.start()]
-        return SafeFiles(source, source[len(root) + 1 :], None, (), root, storage_options=options)
+        return SafeFiles(
+            source, source[len(root) + 1 :], None, (), root, storage_options=options, cache=cache
+        )
     root = source.rstrip("/")
     # Servers need not list folders; the names of files are fixed, and the rest the XML file says.
     level = "1C" if "_MSIL1C_" in root.rsplit("/", 1)[-1] else "2A"
-    return SafeFiles(source, f"MTD_MSIL{level}.xml", None, (), root, storage_options=options)
+    return SafeFiles(
+        source, f"MTD_MSIL{level}.xml", None, (), root, storage_options=options, cache=cache
+    )

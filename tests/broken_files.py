@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import tarfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,6 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
-from rasterio.transform import from_origin
 
 BANDS = ("green", "nir08", "swir16")
 SIDE = 40
@@ -62,7 +62,7 @@ def raster(folder: Path, name: str = "scene.tif", values: Any = None, **profile:
         "width": stored.shape[2],
         "dtype": stored.dtype,
         "crs": "EPSG:32611",
-        "transform": from_origin(300_000, 4_300_000, 30, 30),
+        "transform": Affine(30, 0, 300_000, 0, -30, 4_300_000),
     }
     descriptions = profile.pop("descriptions", BANDS[: stored.shape[0]])
     path = folder / name
@@ -287,4 +287,13 @@ def metadata_bomb(folder: Path) -> Path:
         for _ in range(size >> 24):
             out.write(blanks)
         out.write(b"\0" * 1024)
+    return path
+
+
+def vast_header(folder: Path) -> Path:
+    """Make a TIFF of some bytes that declares one strip of four billion columns."""
+    path = folder / "scene.tif"
+    tags = {256: (1 << 32) - 2, 257: 1 << 20, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1 << 20}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0))
     return path
