@@ -42,6 +42,8 @@ def test_an_item_gives_the_numbers_of_the_product(items, local):
         check_map(scene, "scene")
         assert scene.chunks is not None
         np.testing.assert_array_equal(scene.values, local[day].values)
+        np.testing.assert_array_equal(scene["quality"].values, local[day]["quality"].values)
+        assert str(scene["quality"].attrs) == str(local[day]["quality"].attrs)
         assert scene.odc.geobox == local[day].odc.geobox
         assert scene["band"].values.tolist() == local[day]["band"].values.tolist()
         for name in ("platform", "instrument", "processing_level", "units", "masked"):
@@ -228,6 +230,9 @@ def test_tiles_of_one_pass_are_put_together(tiles, local):
     check_map(scene, "scene")
     np.testing.assert_array_equal(scene.values, local["2017-10-06"].values)
     assert scene.odc.geobox == local["2017-10-06"].odc.geobox
+    quality = local["2017-10-06"]["quality"]
+    np.testing.assert_array_equal(scene["quality"].values, quality.values)
+    assert scene["quality"].dtype == np.uint8
     assert str(scene["time"].values)[14:16] == "01"
     backwards = sl.open_scene(tiles[::-1])
     np.testing.assert_array_equal(backwards.values, scene.values)

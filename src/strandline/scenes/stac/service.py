@@ -20,7 +20,7 @@ from strandline.errors import (
     UnreachableSourceError,
     UnreadableSourceError,
 )
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import check_local, is_url
 
 SERVICES = {
     "planetary-computer": "https://planetarycomputer.microsoft.com/api/stac/v1",
@@ -171,6 +171,7 @@ def read_document(address: str) -> dict[str, Any]:
         with asking(address):
             text = patient_io().read_text(address)
     else:
+        check_local(address)
         path = Path(address.removeprefix("file://")).expanduser()
         try:
             text = path.read_text(encoding="utf-8")
