@@ -154,6 +154,18 @@ def test_addresses_of_files_count_from_the_item(products, items, tmp_path):
         path.unlink()
 
 
+def test_relative_addresses_of_an_item_in_memory_count_from_the_working_folder(
+    products, items, local, monkeypatch
+):
+    item = items["2017-10-22"]
+    for asset in item["assets"].values():
+        asset["href"] = asset["href"].partition("?")[0].rsplit("/", 1)[1]
+    monkeypatch.chdir(products["2017-10-22"])
+    scene = sl.open_scene(item, bands=["red"])
+    monkeypatch.chdir("/")
+    np.testing.assert_array_equal(scene.values, local["2017-10-22"].sel(band=["red"]).values)
+
+
 def test_an_item_that_says_little_is_completed_from_its_files(site, items, local):
     item = items["2017-10-22"]
     for name in ("proj:epsg", "proj:shape", "proj:transform"):

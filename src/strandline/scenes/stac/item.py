@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -29,6 +29,7 @@ from strandline.scenes.reflectance import COLLECTION_2_SURFACE, Factors
 from strandline.scenes.sensors import Sensor, band_name, find_sensor, parse_product_name
 from strandline.scenes.stac.offset import stac_offset
 from strandline.scenes.stac.service import unsigned
+from strandline.scenes.storage import is_url
 
 if TYPE_CHECKING:
     import pystac
@@ -261,7 +262,8 @@ def _layers(
     item: pystac.Item, key: str, asset: pystac.Asset, sensor: Sensor | None, settle: bool
 ) -> Iterator[Layer]:
     href = asset.get_absolute_href() or asset.href
-    plain = unsigned(href)
+    # Without an address of the item, a relative one counts from the working folder.
+    plain = unsigned(href) if is_url(href) else str(Path(href.removeprefix("file://")).absolute())
     grid = _grid(item, key, asset)
     described = _bands(asset)
     for index, band in enumerate(described, start=1):

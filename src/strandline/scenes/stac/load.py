@@ -124,7 +124,7 @@ def open_items(
             time=one.time if time is None else time,
         )
         scene = finish(one, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
-        parts.append((scene, _covered(one)))
+        parts.append((scene, _covered(one) if len(stored) > 1 else None))
     return _mosaic(parts)
 
 
@@ -424,7 +424,7 @@ def _covered(stored: Stored) -> xr.DataArray:
     return result
 
 
-def _mosaic(parts: Sequence[tuple[xr.DataArray, xr.DataArray]]) -> xr.DataArray:
+def _mosaic(parts: Sequence[tuple[xr.DataArray, Any]]) -> xr.DataArray:
     """Put the tiles of a pass together; where they overlap, all bands are the first one's."""
     first, covered = parts[0]
     if len(parts) == 1:
