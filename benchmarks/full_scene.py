@@ -122,7 +122,7 @@ def _maps(product: Path, client: object = None) -> None:
     scene = sl.open_scene(product)
     out = product.with_name("maps")
     with work_folder(out, {"benchmark": time.time()}) as work:
-        segmentation = stream_segmentation(
+        segmentation, _ = stream_segmentation(
             scene.expand_dims("time"), [scene], fit_segmentation, work, client=client
         )
         with only_here(client):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import rasterio
 
 import strandline as sl
+from servers import Website, item_of_product, website
 from strandline.export.raster import write_cog
 from strandline.testing.lakes import round_lake
 
@@ -228,3 +230,54 @@ def test_installed_command_is_there():
     command = Path(sys.executable).with_name("strandline")
     run = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=60)
     assert run.stdout.strip() == f"strandline {sl.__version__}"
+
+
+# --- archives -----------------------------------------------------------------
+
+
+@pytest.fixture
+def archive(products) -> Iterator[Website]:
+    """A STAC API with the two products behind it."""
+    with website(Path(products[0]).parent) as site:
+        site.items = [item_of_product(Path(folder), site.url_of) for folder in products]
+        yield site
+
+
+def test_search_then_change_gives_the_areas_of_the_local_files(archive, products, tmp_path):
+    place = ("--center", *LAKE, "--buffer", "15000")
+    run = strandline(
+        *("search", f"{archive.url}/stac", *place, "--datetime", "1988/2017"),
+        *("--platform", "landsat-5", "--platform", "landsat-8", "--max-cloud", "10"),
+        *("--out", "found.json"),
+        cwd=tmp_path,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "1988-10-22  landsat-5" in run.stdout
+    assert "found.json:LT05_L2SP_042033_19881022" in run.stdout
+    listed = strandline("info", "found.json", cwd=tmp_path)
+    assert "2017-10-22  landsat-8" in listed.stdout
+    told = strandline("info", "found.json:1988-10-22", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "landsat-5, tm" in told.stdout
+    options = (*place, "--clusters", "4", "--resolution", "300", "--crs", "EPSG:32611")
+    sources = ("found.json:1988-10-22", "found.json:2017-10-22")
+    remote = strandline("change", *sources, *options, "--out", "remote", cwd=tmp_path)
+    assert remote.returncode == 0, remote.stderr
+    local = strandline("change", *products, *options, "--out", "local", cwd=tmp_path)
+    assert local.returncode == 0, local.stderr
+    areas = [(tmp_path / out / "areas.csv").read_bytes() for out in ("remote", "local")]
+    assert areas[0] == areas[1]
+    record = json.loads((tmp_path / "remote" / "record.json").read_text())
+    known = [entry.get("url", entry.get("path")) for entry in record["inputs"]]
+    assert str(tmp_path / "found.json") in known
+    assert any(entry.endswith("_SR_B4.TIF") for entry in known)
+    again = strandline("replay", "remote/record.json", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_search_that_finds_nothing_says_so(archive):
+    run = strandline("search", f"{archive.url}/stac", "--bbox", "10", "10", "11", "11")
+    assert run.returncode == 2
+    assert "Nothing was found" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not run.stdout

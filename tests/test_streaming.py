@@ -132,7 +132,7 @@ def test_tiles_of_any_size_and_any_threads_give_the_same(
 ):
     monkeypatch.setattr(streaming, "TILE_SIDE", side)
     monkeypatch.setattr(streaming, "WORK_BYTES", work_bytes)
-    same(stream_segmentation(scenes, dates, lambda _: fitted, work), whole)
+    same(stream_segmentation(scenes, dates, lambda _: fitted, work)[0], whole)
 
 
 def test_maps_larger_than_memory_stay_on_disk_and_are_the_same(
@@ -140,7 +140,7 @@ def test_maps_larger_than_memory_stay_on_disk_and_are_the_same(
 ):
     monkeypatch.setattr(streaming, "TILE_SIDE", SIDE)
     monkeypatch.setattr(streaming, "MAPS_IN_MEMORY", 0)
-    same(stream_segmentation(scenes, dates, lambda _: fitted, work), whole)
+    same(stream_segmentation(scenes, dates, lambda _: fitted, work)[0], whole)
 
 
 def test_a_study_gives_the_same_files(config, in_memory, streamed, tmp_path):
@@ -175,7 +175,7 @@ def test_an_interrupted_run_makes_only_the_tiles_that_were_missing(
     assert not out.exists()
     watcher = Watcher()
     with work_folder(out, {}) as work:
-        same(stream_segmentation(scenes, dates, fit, work, on_tile=watcher), whole)
+        same(stream_segmentation(scenes, dates, fit, work, on_tile=watcher)[0], whole)
     assert watcher.finished[0] >= 7
     assert watcher.finished[-1] == ALL_TILES
     assert len(fits) == 1
@@ -195,11 +195,11 @@ def test_damaged_tiles_and_those_of_another_run_are_made_anew(
     tiles[0].write_bytes(tiles[0].read_bytes()[:-3])
     tiles[1].write_bytes(tiles[2].read_bytes())
     watcher, again = Watcher(), WorkFolder(folder, "key")
-    same(run(again, on_tile=watcher), whole)
+    same(run(again, on_tile=watcher)[0], whole)
     assert watcher.made == 2
     again.close()
     watcher, other = Watcher(), WorkFolder(folder, "another key")
-    same(run(other, on_tile=watcher), whole)
+    same(run(other, on_tile=watcher)[0], whole)
     other.close()
     assert watcher.made == ALL_TILES
 
@@ -339,7 +339,7 @@ def test_a_worker_killed_in_the_middle_costs_time_and_not_bytes(
     with scheduler_and_workers(tmp_path, 2) as (address, pids), workers.workers(address) as client:
         client.wait_for_workers(2, timeout=60)
         watcher = Watcher(3, lambda: os.kill(pids[1], signal.SIGKILL))
-        lazy = stream_segmentation(
+        lazy, _ = stream_segmentation(
             scenes, dates, lambda _: fitted, work, client=client, on_tile=watcher
         )
         same(lazy, whole)
@@ -371,7 +371,7 @@ def test_a_lost_scheduler_is_said_and_the_finished_tiles_are_kept(
         run(work, client=client, on_tile=Watcher(4, lambda: os.kill(pids[0], signal.SIGKILL)))
     watcher = Watcher()
     with work_folder(out, {}) as work:
-        same(run(work, on_tile=watcher), whole)
+        same(run(work, on_tile=watcher)[0], whole)
     assert watcher.finished[0] >= 4
 
 

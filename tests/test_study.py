@@ -32,6 +32,7 @@ RESULTS = {
     "water_2017-10-22.tif",
     "change.tif",
     "areas.csv",
+    "quality.csv",
     "evidence.csv",
     "signatures.csv",
     "true_colour.png",

@@ -2,13 +2,12 @@
 
 The stages, in their order; each takes what the one before returns:
 
+    search_scenes                                what archives have of a place and time
     open_scene, open_catalog, simulate_scene     a scene: reflectance by band, y, x
-<<<<<<< HEAD
     check_scene                                  is it reflectance of these bands
-=======
     harmonize, normalize                         comparable reflectance, whatever the sensor
     estimate_shift, correct_shift                two dates that lie apart by part of a pixel
->>>>>>> dates
+    count_quality, quality_table                 what was not observed, and why
     make_grid, regrid, stack_scenes              several dates on one grid
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask                       which clusters are water, and why
@@ -47,8 +46,11 @@ if TYPE_CHECKING:
     from strandline.prepare import to_image as to_image
     from strandline.prepare import to_samples as to_samples
     from strandline.scenes import check_scene as check_scene
+    from strandline.scenes import count_quality as count_quality
     from strandline.scenes import open_catalog as open_catalog
     from strandline.scenes import open_scene as open_scene
+    from strandline.scenes import quality_table as quality_table
+    from strandline.scenes import search_scenes as search_scenes
     from strandline.scenes import simulate_scene as simulate_scene
     from strandline.segmentation import segment as segment
     from strandline.show.report import report as report
@@ -72,6 +74,7 @@ _HOMES = {
     "check_scene": "strandline.scenes",
     "compare": "strandline.change",
     "correct_shift": "strandline.prepare",
+    "count_quality": "strandline.scenes",
     "estimate_shift": "strandline.prepare",
     "find_water": "strandline.water",
     "harmonize": "strandline.prepare",
@@ -81,10 +84,12 @@ _HOMES = {
     "normalize": "strandline.prepare",
     "open_catalog": "strandline.scenes",
     "open_scene": "strandline.scenes",
+    "quality_table": "strandline.scenes",
     "regrid": "strandline.prepare",
     "report": "strandline.show.report",
     "run_study": "strandline.study",
     "save_model": "strandline.export.model",
+    "search_scenes": "strandline.scenes",
     "segment": "strandline.segmentation",
     "simulate_scene": "strandline.scenes",
     "stack_scenes": "strandline.prepare",

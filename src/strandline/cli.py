@@ -43,6 +43,7 @@ _OPTIONS_OF = {
     "reflectance": ("--digital-numbers",),
     "storage_options": ("--anonymous",),
     "mask": ("--mask",),
+    "conflicts": ("--conflicts",),
     "time": ("--date", "--date-before", "--date-after"),
     "resolution": ("--resolution",),
     "n_clusters": ("--clusters",),
@@ -131,6 +132,14 @@ Mask = Annotated[
     typer.Option(
         help="Reasons for which a pixel counts as not observed, with commas: fill, cloud, "
         "dilated_cloud, cirrus, cloud_shadow, snow, saturated; or none. Default: all but snow.",
+        rich_help_panel=SOURCE,
+    ),
+]
+Conflicts = Annotated[
+    str,
+    typer.Option(
+        help="Who wins where the quality band says cloud or snow and the spectrum water, or the "
+        "reverse: quality or spectrum.",
         rich_help_panel=SOURCE,
     ),
 ]
@@ -327,7 +336,7 @@ def demo(
 
 @app.command()
 def info(
-    source: Annotated[str, typer.Argument(help="File, folder, archive, pattern or catalogue.")],
+    source: Annotated[str, typer.Argument(help="File, folder, archive, pattern, catalogue, STAC.")],
     statistics: Annotated[
         bool, typer.Option("--statistics", help="Read the pixels too: range and share observed.")
     ] = False,
@@ -364,6 +373,7 @@ def segment(
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
     mask: Mask = None,
+    conflicts: Conflicts = "quality",
     date: Date = None,
     digital_numbers: DigitalNumbers = False,
     scale: Scale = None,
@@ -402,6 +412,7 @@ def change(
     normalize: Normalize = False,
     correct_shift: CorrectShift = False,
     mask: Mask = None,
+    conflicts: Conflicts = "quality",
     date_before: Date = None,
     date_after: Date = None,
     digital_numbers: DigitalNumbers = False,
@@ -431,6 +442,41 @@ def show_cache(
 
 
 @app.command()
+def search(
+    api: Annotated[
+        str, typer.Argument(help="URL of a STAC API or catalogue, planetary-computer, a file, …")
+    ],
+    center: Center = None,
+    buffer: Buffer = None,
+    bbox: Bbox = None,
+    datetime: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="2017, 2017-10-22, or FROM/TO.")
+    ] = None,
+    collection: Annotated[
+        list[str] | None, typer.Option(help="May be repeated; default: surface reflectance.")
+    ] = None,
+    platform: Annotated[
+        list[str] | None, typer.Option(help="Such as landsat-8; may be repeated.")
+    ] = None,
+    max_cloud: Annotated[
+        float | None, typer.Option(metavar="%", help="Highest cloud cover of a scene.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Most scenes to list.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="JSON file for what was found.")
+    ] = None,
+) -> None:
+    """Find scenes of a place and time in a STAC archive."""
+    from strandline.scenes.stac.listing import search_listing
+
+    conditions = {
+        "center": center, "buffer": buffer, "bbox": bbox, "datetime": datetime,
+        "collections": collection, "platforms": platform, "max_cloud": max_cloud, "limit": limit,
+    }  # fmt: skip
+    typer.echo(search_listing(api, _without_none(conditions), out))
+
+
+@app.command()
 def replay(
     record: Annotated[Path, typer.Argument(help="The record.json of an earlier run.")],
     out: Annotated[
@@ -452,7 +498,7 @@ def replay(
 # Parameters of a study that the command line takes over as they are, and under another name.
 _SAME_NAME = (
     *("center", "buffer", "bbox", "resolution", "crs", "resampling"),
-    *("standardize", "seed", "water_at"),
+    *("standardize", "seed", "water_at", "conflicts"),
 )
 _IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 _OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}

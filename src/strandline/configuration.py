@@ -68,6 +68,9 @@ class StudyConfig(BaseModel):
         As for `strandline.segment`.
     mask : list of str, optional
         Reasons for which a pixel counts as not observed. Default: the usual ones.
+    conflicts : {"quality", "spectrum"}
+        Who wins where the quality band and the spectrum contradict each other, as for
+        `strandline.open_scene`.
     harmonize : bool
         Make all scenes as OLI would have measured them (`strandline.harmonize`).
     normalize : bool
@@ -102,6 +105,7 @@ class StudyConfig(BaseModel):
     standardize: Literal["global", "band", "robust"] = "band"
     seed: int = Field(default=0, ge=0, lt=2**32)
     mask: list[str] | None = None
+    conflicts: Literal["quality", "spectrum"] = "quality"
     harmonize: bool = False
     normalize: bool = False
     correct_shift: bool = False

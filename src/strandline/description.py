@@ -24,7 +24,7 @@ def describe_source(
     options : mapping, optional
         Further arguments of `strandline.open_scene`.
     statistics : bool
-        Also read the pixels: range of each band and share observed.
+        Also read the pixels: range of each band, share observed, and what was not and why.
 
     Returns
     -------
@@ -48,11 +48,15 @@ def describe_source(
     if _CATALOG_FILE.search(source):
         return _describe_catalog(source)
     from strandline.scenes import open_scene
+    from strandline.scenes.stac.listing import listing
+    from strandline.scenes.stac.source import passes_of
 
+    if len(passes := passes_of(source)) > 1:
+        return f"{listing(passes)}\nOpen one by its id or its day: {source}:{passes[0].id}"
     scene = open_scene(source, **(options or {}))
     lines = [f"source      {scene.attrs['source']}", *_facts(scene)]
     if statistics:
-        lines += ["", *_statistics(scene)]
+        lines += ["", *_statistics(scene), "", *_quality(scene)]
     return "\n".join(lines)
 
 
@@ -116,4 +120,15 @@ def _statistics(scene: xr.DataArray) -> list[str]:
     for name in scene["band"].values:
         low, mean, high, share = (float(part.sel(band=name)) for part in parts)
         lines.append(f"{name:<11} {low:9.4f} {mean:9.4f} {high:9.4f} {share:9.1%}")
+    return lines
+
+
+def _quality(scene: xr.DataArray) -> list[str]:
+    """Read the pixels once more; one line per reason."""
+    from strandline.scenes.counts import quality_table
+
+    table = quality_table(scene)
+    lines = [f"{'what':<24} {'pixels':>12} {'share':>8}"]
+    for what, pixels, share in zip(table["what"], table["pixels"], table["share"], strict=True):
+        lines.append(f"{str(what).replace('_', ' '):<24} {pixels:>12,} {share:>8.2%}")
     return lines

@@ -2,6 +2,7 @@
 
 labels_DATE.tif, water_DATE.tif, change.tif    COGs with colours and class names
 areas.csv, evidence.csv, signatures.csv        tables, km² and reflectance
+quality.csv                                    what was not observed, and why
 *.png                                          pictures for a talk
 report.html                                    all of it on one page, opens anywhere
 model.npz                                      the model, for other scenes
@@ -10,19 +11,26 @@ record.json                                    what `strandline replay` repeats 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from strandline.change import areas as measure_areas
 from strandline.configuration import StudyConfig
+from strandline.errors import SuspiciousSceneWarning
 from strandline.prepare.classes import NOT_OBSERVED
 
 WHOLE_MAP = "whole map"
+
+HIDDEN_SHARE, HIDDEN_PIXELS = 0.05, 20
+"""From this share of the water on, and so many pixels, hidden water is warned of."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,8 @@ class Results:
         From `strandline.compare`, for two scenes.
     areas : DataFrame
         From `area_table`.
+    quality : DataFrame
+        From `study_quality`.
     """
 
     config: StudyConfig
@@ -54,6 +64,7 @@ class Results:
     water: xr.DataArray
     change: xr.DataArray | None
     areas: pd.DataFrame
+    quality: pd.DataFrame
 
     def write(self, folder: Path, record: Mapping[str, Any]) -> None:
         """Write everything but the record itself.
@@ -68,13 +79,19 @@ class Results:
         from strandline.export.model import save_model
         from strandline.export.picture import write_page, write_picture
         from strandline.export.raster import write_cog
-        from strandline.export.table import write_areas, write_evidence, write_signatures
+        from strandline.export.table import (
+            write_areas,
+            write_evidence,
+            write_signatures,
+            write_table,
+        )
         from strandline.show.report import report
 
         for name, layer in self._maps():
             write_cog(layer, folder / f"{name}.tif")
         write_areas(self.areas, folder / "areas.csv")
         write_evidence(self.evidence, folder / "evidence.csv")
+        write_table(self.quality, folder / "quality.csv")
         write_signatures(self.segmentation, folder / "signatures.csv")
         for name, figure in self._pictures():
             write_picture(figure, folder / f"{name}.png")
@@ -87,6 +104,7 @@ class Results:
             self.change,
             {str(name): part.drop(columns="area") for name, part in self.areas.groupby("area")},
             record,
+            quality=self.quality,
         )
         write_page(page, folder / "report.html")
 
@@ -184,6 +202,69 @@ def _of_mask(water: xr.DataArray, at: tuple[float, float] | None) -> pd.DataFram
         hidden = dict.fromkeys(("least", "best", "most"), row["not_observed_km2"])
         rows[f"not observed {when}".strip()] = {"pixels": pixels, **hidden}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def study_quality(
+    scenes: xr.DataArray,
+    segmentation: xr.Dataset,
+    areas: pd.DataFrame,
+    counts: NDArray[np.int64] | None = None,
+) -> pd.DataFrame:
+    """Tabulate what was not observed, and why; warn where a quality band hides much water.
+
+    Parameters
+    ----------
+    scenes : DataArray of shape (time, band, y, x)
+        All dates.
+    segmentation : Dataset
+        Of them.
+    areas : DataFrame
+        From `area_table`.
+    counts : ndarray of shape (time, 2, 256), optional
+        What was counted tile by tile, if it was.
+
+    Returns
+    -------
+    DataFrame
+        As from `strandline.quality_table`.
+
+    Warns
+    -----
+    SuspiciousSceneWarning
+        If pixels that look like water were left out as cloud, cirrus or snow, and they are more
+        than 5 % of the water that was observed together with them.
+    """
+    from strandline.scenes.counts import count_flags, table_of_counts, told_of
+
+    names = dates_of(scenes)
+    dates = [scenes.isel(time=number) for number in range(len(names))]
+    if counts is None:
+        observed = segmentation["labels"].values != NOT_OBSERVED
+        flags = [date["quality"].values if "quality" in date.coords else None for date in dates]
+        counts = np.stack([count_flags(*both) for both in zip(flags, observed, strict=True)])
+    table = table_of_counts(names, counts, map(told_of, dates))
+    _warn_of_hidden_water(table, areas)
+    return table
+
+
+def _warn_of_hidden_water(table: pd.DataFrame, areas: pd.DataFrame) -> None:
+    from strandline.scenes.counts import HIDDEN_WATER
+
+    whole = areas[areas["area"] == WHOLE_MAP].set_index("quantity")["pixels"]
+    for name, rows in table.groupby("date", sort=False):
+        hidden = int(rows.loc[rows["what"] == HIDDEN_WATER, "pixels"].sum())
+        water = int(whole.get("water " + str(name) if name else "water", 0))
+        if hidden >= HIDDEN_PIXELS and hidden > HIDDEN_SHARE * (hidden + water):
+            where = " of " + str(name) if name else ""
+            warnings.warn(
+                SuspiciousSceneWarning(
+                    f"The quality band{where} calls {hidden:,} pixels cloud, cirrus or snow that "
+                    f"look like water by their spectrum; {water:,} pixels were observed as "
+                    "water. Look at the picture; if it is water, pass conflicts='spectrum' "
+                    "(--conflicts spectrum)."
+                ),
+                stacklevel=3,
+            )
 
 
 def summarise(areas: pd.DataFrame) -> str:

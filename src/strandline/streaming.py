@@ -17,7 +17,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import ModelFileError, OutputError
-from strandline.export.work import WorkFolder, decode_tile, encode_tile
+from strandline.export.work import WorkFolder, decode_counts, decode_tile, encode_tile
+from strandline.prepare.classes import NOT_OBSERVED
+from strandline.scenes.counts import COUNTS_SHAPE, count_flags
+from strandline.scenes.quality import are_flags
 from strandline.segmentation.fitted import dump_fitted, load_fitted
 from strandline.segmentation.model import SegmentationModel
 from strandline.segmentation.segment import complete_segmentation
@@ -61,7 +64,7 @@ def stream_segmentation(
     *,
     client: Any = None,
     on_tile: TileCount | None = None,
-) -> xr.Dataset:
+) -> tuple[xr.Dataset, NDArray[np.int64]]:
     """Segment scenes tile by tile.
 
     Parameters
@@ -85,6 +88,8 @@ def stream_segmentation(
     Dataset
         As from `strandline.segment`, its maps lazy. They are on this machine: compute with
         Dask's threads.
+    ndarray of int64, shape (time, 2, 256)
+        Pixels of each date by their quality flags: `strandline.scenes.counts.count_flags`.
     """
     fitted = _fitted(scenes, fit, work)
     model = SegmentationModel.of(fitted)
@@ -115,7 +120,8 @@ def stream_segmentation(
     classes = _maps(work, [list(plan) for plan in plans], (scenes.sizes["y"], scenes.sizes["x"]))
     for number, name in enumerate(("labels", "subclusters")):
         maps[name] = maps[name].copy(data=classes[:, number])
-    return complete_segmentation(fitted, maps)
+    counts = np.stack([_counts(work, list(plan)) for plan in plans])
+    return complete_segmentation(fitted, maps), counts
 
 
 def _fitted(
@@ -141,14 +147,29 @@ def _plan(
     data = date.sel(band=list(model.bands)).transpose("band", "y", "x").data
     heights, widths = (_cut(sizes, side) for sizes in data.chunks[1:])
     blocks = model.classify_blocks(data.rechunk({1: heights, 2: widths})).to_delayed()[0]
-    pack = delayed(encode_tile, pure=True)
+    pack = delayed(_packed, pure=True)
+    flags = _flag_blocks(date, heights, widths)
     tiles = {}
     for i, height in enumerate(heights):
         for j, width in enumerate(widths):
             top, left = sum(heights[:i]), sum(widths[:j])
             name = f"tile-{number}-{top}-{left}-{height}x{width}"
-            tiles[_Place(name, top, left, height, width)] = pack(blocks[i, j])
+            tiles[_Place(name, top, left, height, width)] = pack(blocks[i, j], flags[i, j])
     return tiles
+
+
+def _flag_blocks(date: xr.DataArray, heights: tuple[int, ...], widths: tuple[int, ...]) -> Any:
+    """Cut the quality flags of a date as its tiles are; None for each where it has none."""
+    quality = date.coords.get("quality")
+    if quality is None or not are_flags(quality):
+        return np.full((len(heights), len(widths)), None)
+    lazy = quality.transpose("y", "x").chunk({"y": heights, "x": widths})
+    return lazy.data.to_delayed()
+
+
+def _packed(classes: NDArray[np.uint8], flags: NDArray[np.uint8] | None) -> bytes:
+    """Pack a tile, with how many of its pixels were observed, and why others were not."""
+    return encode_tile(classes, count_flags(flags, classes[0] != NOT_OBSERVED))
 
 
 def _cut(sizes: tuple[int, ...], side: int) -> tuple[int, ...]:
@@ -211,11 +232,23 @@ def _on_disk(work: WorkFolder, places: Sequence[_Place]) -> Any:
     return da.block([list(row) for row in rows.values()])  # type: ignore[no-untyped-call]  # Dask is untyped
 
 
+def _counts(work: WorkFolder, places: Sequence[_Place]) -> NDArray[np.int64]:
+    """Add up what was counted in the tiles of a date."""
+    total = np.zeros(COUNTS_SHAPE, np.int64)
+    for place in places:
+        total += decode_counts(_kept(work, place), COUNTS_SHAPE)
+    return total
+
+
 def _read(work: WorkFolder, place: _Place) -> NDArray[np.uint8]:
+    return decode_tile(_kept(work, place), (2, place.height, place.width))
+
+
+def _kept(work: WorkFolder, place: _Place) -> bytes:
     data = work.kept(place.name)
     if data is None:
         raise OutputError(
             f"A finished tile is gone or damaged: '{work.folder / place.name}'.",
             remedy="Run the same command again: the tile is made anew.",
         )
-    return decode_tile(data, (2, place.height, place.width))
+    return data

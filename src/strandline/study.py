@@ -20,7 +20,9 @@ from strandline.configuration import SceneSource, StudyConfig
 from strandline.errors import ConfigurationError, RecordError, SuspiciousSceneWarning
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
+    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from strandline.export.work import WorkFolder
@@ -94,13 +96,13 @@ def run_study(
     ...     config = {"scenes": [{"source": scene.attrs["source"]}], "n_clusters": 4}
     ...     results = sl.run_study(config, folder + "/results")
     ...     sorted(path.name for path in results.glob("*.csv"))
-    ['areas.csv', 'evidence.csv', 'signatures.csv']
+    ['areas.csv', 'evidence.csv', 'quality.csv', 'signatures.csv']
     """
     from strandline.change import compare
     from strandline.export.atomic import check_folder, staged_folder
     from strandline.export.record import build_record, write_record
     from strandline.export.work import work_folder
-    from strandline.results import Results, area_table, views_of
+    from strandline.results import Results, area_table, study_quality, views_of
     from strandline.water import find_water, water_mask
     from strandline.workers import only_here, workers
 
@@ -123,7 +125,7 @@ def run_study(
                 if found is not None:
                     record["dates"] = found.as_record()
             with clock("clustering the spectra"):
-                segmentation = _segment(scenes, dates, config, work, client, on_tile)
+                segmentation, counts = _segment(scenes, dates, config, work, client, on_tile)
             with clock("thinning out for the pictures"):
                 views = views_of(scenes)
             with only_here(client), staged_folder(out) as folder:
@@ -135,8 +137,11 @@ def run_study(
                 with clock("comparing the dates"):
                     change = compare(water[0], water[1]) if len(config.scenes) == 2 else None
                     areas = area_table(water, change, config.water_at)
+                quality = study_quality(scenes, segmentation, areas, counts)
                 with clock("writing maps, pictures and the report"):
-                    results = Results(config, views, segmentation, evidence, water, change, areas)
+                    results = Results(
+                        config, views, segmentation, evidence, water, change, areas, quality
+                    )
                     results.write(folder, build_record(**record))
                 complete = build_record(**record, outputs=folder, timings=clock.seconds)
                 write_record(complete, folder)
@@ -273,6 +278,8 @@ def _open(
     options = source.model_dump(exclude={"source"}, exclude_defaults=True)
     if config.mask is not None:
         options["mask"] = config.mask
+    if config.conflicts != "quality":
+        options["conflicts"] = config.conflicts
     return open_scene(source.source, cache=cache, **options)
 
 
@@ -324,8 +331,8 @@ def _segment(
     work: WorkFolder,
     client: Any,
     on_tile: TileCount | None,
-) -> xr.Dataset:
-    """Segment in memory what is there, and tile by tile what is not."""
+) -> tuple[xr.Dataset, NDArray[np.int64] | None]:
+    """Segment in memory what is there, and tile by tile, counting, what is not."""
     from strandline.segmentation.segment import fit_segmentation, segment
     from strandline.streaming import stream_segmentation
 
@@ -337,7 +344,7 @@ def _segment(
         "n_subclusters": config.n_subclusters,
     }
     if scenes.chunks is None:
-        return segment(scenes, **parameters)
+        return segment(scenes, **parameters), None
     fit = partial(fit_segmentation, **parameters)
     return stream_segmentation(scenes, dates, fit, work, client=client, on_tile=on_tile)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from strandline.errors import OutputError
-from strandline.export.work import decode_tile, encode_tile, work_folder
+from strandline.export.work import decode_counts, decode_tile, encode_tile, work_folder
 
 
 def interrupted(out, inputs, pieces) -> list[str]:
@@ -25,9 +25,10 @@ def interrupted(out, inputs, pieces) -> list[str]:
 
 def test_tiles_come_back_as_they_were():
     tile = np.random.default_rng(0).integers(0, 256, (2, 30, 17), dtype=np.uint8)
-    np.testing.assert_array_equal(
-        decode_tile(encode_tile(tile[:, ::-1]), tile.shape), tile[:, ::-1]
-    )
+    counts = np.array([[0, 1 << 40], [7, 0]])
+    packed = encode_tile(tile[:, ::-1], counts)
+    np.testing.assert_array_equal(decode_tile(packed, tile.shape), tile[:, ::-1])
+    np.testing.assert_array_equal(decode_counts(packed, counts.shape), counts)
 
 
 def test_an_interrupted_run_finds_its_pieces_and_says_where_they_are(tmp_path):

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import sys
 import threading
 import zlib
@@ -211,9 +212,13 @@ def work_folder(out: str | os.PathLike[str], inputs: Mapping[str, Any]) -> Itera
     work.close(remove=True)
 
 
-def encode_tile(classes: NDArray[np.uint8]) -> bytes:
-    """Pack a tile of classes; `decode_tile` unpacks it."""
-    return zlib.compress(classes.tobytes(), _QUICKLY)
+def encode_tile(classes: NDArray[np.uint8], counts: NDArray[np.int64]) -> bytes:
+    """Pack a tile of classes, and what was counted in it.
+
+    `decode_tile` and `decode_counts` unpack them.
+    """
+    counted = zlib.compress(counts.astype("<i8").tobytes(), _QUICKLY)
+    return struct.pack("<I", len(counted)) + counted + zlib.compress(classes.tobytes(), _QUICKLY)
 
 
 def decode_tile(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -221,10 +226,18 @@ def decode_tile(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
     Examples
     --------
-    >>> decode_tile(encode_tile(np.eye(2, dtype=np.uint8)), (2, 2)).tolist()
-    [[1, 0], [0, 1]]
+    >>> tile = encode_tile(np.eye(2, dtype=np.uint8), np.array([7, 8, 9]))
+    >>> decode_tile(tile, (2, 2)).tolist(), decode_counts(tile, (3,)).tolist()
+    ([[1, 0], [0, 1]], [7, 8, 9])
     """
-    return np.frombuffer(zlib.decompress(data), np.uint8).reshape(shape)
+    (length,) = struct.unpack_from("<I", data)
+    return np.frombuffer(zlib.decompress(data[4 + length :]), np.uint8).reshape(shape)
+
+
+def decode_counts(data: bytes, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Unpack what was counted in a tile."""
+    (length,) = struct.unpack_from("<I", data)
+    return np.frombuffer(zlib.decompress(data[4 : 4 + length]), "<i8").reshape(shape)
 
 
 def _key_of(inputs: Mapping[str, Any]) -> str:

@@ -42,8 +42,9 @@ def stack_scenes(
         In the order given, with the shared bands in the order of the first scene, the
         platform of each date as coordinate ``platform (time)``, and the attributes on which
         all scenes agree. Lazy if any scene is. Where any scene has quality flags, they are the
-        coordinate ``quality (time, y, x)``, and ``quality_told (time)`` names the reasons that
-        each date can tell: none for a scene without a quality band, whose flags are all 0.
+        coordinate ``quality (time, y, x)``; ``quality_told (time)`` names the reasons that
+        each date can tell, ``quality_masked (time)`` those that its pixels were masked by: none
+        for a scene without a quality band, whose flags are all 0.
 
     Raises
     ------
@@ -112,7 +113,12 @@ def _quality(dates: list[xr.DataArray]) -> dict[str, Any]:
     return {
         "quality": (("time", "y", "x"), data, attrs),
         "quality_told": ("time", [" ".join(names) for names in told]),
+        "quality_masked": ("time", [_masked(one) for one in flags]),
     }
+
+
+def _masked(flags: xr.DataArray | None) -> str:
+    return "" if flags is None else str(flags.attrs.get("masked", ""))
 
 
 def _no_flags(date: xr.DataArray) -> Any:

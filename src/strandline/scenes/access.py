@@ -176,6 +176,9 @@ def of_raster(access: Access, error: Exception) -> SceneError:
     cause = error.__cause__
     if "previous exception" in reason and cause is not None:
         reason = str(cause).strip().rstrip(".")
+    # A path may carry a signature that the URL is shown without.
+    for path in (access.path, access.path.removeprefix("/vsicurl/")):
+        reason = reason.replace(path, access.url)
     if access.through_fsspec is not None and not type(error).__module__.startswith("rasterio"):
         return _of_store(access.url, error, "Reading")
     if access.local:

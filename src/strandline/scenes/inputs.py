@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from strandline.scenes.archive import is_archive, list_product
-from strandline.scenes.open import is_array_store, is_product, split_catalog_source
+from strandline.scenes.open import (
+    is_array_store,
+    is_product,
+    is_product_metadata,
+    split_catalog_source,
+)
 from strandline.scenes.patterns import match_files
 from strandline.scenes.sentinel.product import band_files, describe_safe
 from strandline.scenes.sentinel.safe import is_safe
+from strandline.scenes.stac.source import is_stac
 from strandline.scenes.storage import is_url
 
 
@@ -34,7 +40,8 @@ def source_files(
     -------
     list of str
         Paths and URLs. An archive is one file; a product's folder counts with all of the
-        product's files; a catalogue's source with the catalogue.
+        product's files; a catalogue's source with the catalogue; a STAC source with the files of
+        its bands, unsigned.
 
     Raises
     ------
@@ -54,6 +61,10 @@ def source_files(
 
         catalog, name = named
         return [catalog, *open_catalog(catalog)[name].urls]
+    if is_stac(text) and not is_product_metadata(text):
+        from strandline.scenes.stac.load import item_files
+
+        return item_files(text)
     if is_url(text) and (is_archive(text) or text.lower().endswith(".zip")):
         return [text]
     if is_safe(text):

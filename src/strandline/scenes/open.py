@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from strandline.errors import (
     CatalogError,
@@ -21,6 +22,7 @@ from strandline.errors import (
 from strandline.scenes.archive import is_archive, is_metadata
 from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
+from strandline.scenes.conflicts import check_winner
 from strandline.scenes.files import read_files
 from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
@@ -29,6 +31,7 @@ from strandline.scenes.scene import Stored, choose_bands, default_bands, finish,
 from strandline.scenes.sentinel import open_safe
 from strandline.scenes.sentinel.product import band_files
 from strandline.scenes.sentinel.safe import is_safe
+from strandline.scenes.stac.source import is_stac
 from strandline.scenes.storage import check_local, is_url
 
 _CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
@@ -49,9 +52,11 @@ def open_scene(
     band_names: Sequence[str] | None = None,
     resolution: float | None = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
+    grid: GeoBox | None = None,
 ) -> xr.DataArray:
     """Open one acquisition as an array of reflectance.
 
@@ -67,6 +72,9 @@ def open_scene(
           of its band files;
         - a NetCDF file or a Zarr store;
         - a source of a catalogue: ``"catalog.yml:landsat_5_small"``;
+        - STAC: what :func:`strandline.search_scenes` found of one pass, an item or several of
+          one pass (put together), the path or URL of an item, or of a saved search with the id
+          of an item or the date of a pass: ``"found.json:LC08_L2SP_042033_20171022_02_T1"``;
         - an array, or a dataset with one variable per band, that you have already.
 
         Files may lie on this machine, on S3 (``s3://``), Google (``gs://``) or Azure (``az://``),
@@ -98,6 +106,10 @@ def open_scene(
     mask : iterable of str
         For which reasons a pixel of a product with quality bands counts as not observed. By
         default fill, dilated_cloud, cloud, cirrus, cloud_shadow, saturated; snow may be added.
+    conflicts : {"quality", "spectrum"}
+        Who wins where the quality band says cloud or snow but the spectrum is that of water, or
+        the reverse: by default the quality band. Conflicts are marked in the coordinate
+        ``quality`` either way.
     chunks : int, (int, int), mapping, "auto", optional
         Rows and columns per Dask chunk; about 1024 × 1024 by default.
     storage_options : mapping, optional
@@ -107,13 +119,19 @@ def open_scene(
         ``$STRANDLINE_CACHE`` names another) or in a folder. They are made when the scene is
         opened, continued if they were interrupted, and made anew when the source has changed.
         By default only the parts of files that are needed are read, each time.
+    grid : GeoBox, optional
+        Of STAC items: where to read them, as :func:`strandline.make_grid` gives it; only its
+        bytes are transferred. Each of its pixels gets the number stored below its centre. By
+        default the grid of the files, pixel for pixel; `strandline.regrid` can average.
 
     Returns
     -------
     xarray.DataArray
         Dims (band, y, x), float32, NaN where not observed, lazy unless `source` was an array in
         memory. Coordinates ``band`` (common names), ``y`` and ``x`` (pixel centres),
-        ``spatial_ref``, ``time`` if known; attributes ``platform``, ``instrument``,
+        ``spatial_ref``, ``time`` if known, ``quality`` (y, x) if there is a quality band: uint8
+        flags that say why a pixel was not observed (`flag_masks`, `flag_meanings`). A pixel that
+        is NaN without any flag has no value in the bands. Attributes ``platform``, ``instrument``,
         ``processing_level`` (where known), ``source`` and ``units``.
 
     Raises
@@ -158,6 +176,7 @@ def open_scene(
         "time": time,
         "crs": crs,
         "mask": check_reasons(mask),
+        "conflicts": check_winner(conflicts),
     }
     lazily: dict[str, Any] = {
         "chunks": chunks,
@@ -167,7 +186,8 @@ def open_scene(
     if isinstance(source, str | Path):
         text = str(source)
         if is_safe(text):
-            _check_named(band_names, "Sentinel-2")
+            _check_named(band_names, "Sentinel-2 product")
+            _check_gridless(grid, source)
             return open_safe(text, resolution=resolution, **shared, **lazily)
     if resolution is not None:
         raise ConfigurationError(
@@ -176,6 +196,12 @@ def open_scene(
             got=f"resolution={resolution!r} with another source",
             remedy="Open it as it is, and use regrid(…) with a grid from make_grid(resolution=…).",
         )
+    if is_stac(source) and not is_product_metadata(source):
+        _check_named(band_names, "STAC item")
+        from strandline.scenes.stac.load import open_items
+
+        return open_items(source, **shared, **lazily, grid=grid)
+    _check_gridless(grid, source)
     if isinstance(source, str | Path):
         if not text.strip():
             raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
@@ -195,18 +221,33 @@ def open_scene(
             scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
             return scene
         if is_product(text) and band_files(text, platform) is None:
-            _check_named(band_names, "Landsat")
+            _check_named(band_names, "Landsat product")
             return open_bundle(text, **shared, **lazily)
     stored = _read(source, shared, band_names, lazily)
     return _scene(stored, **shared)
 
 
+def is_product_metadata(source: Any) -> bool:
+    """Whether a source is the path of a product's own metadata, which may be JSON too."""
+    return isinstance(source, str | Path) and is_metadata(str(source))
+
+
 def _check_named(band_names: Sequence[str] | None, kind: str) -> None:
     if band_names is not None:
         raise ConfigurationError(
-            f"A {kind} product names its bands itself.",
+            f"A {kind} names its bands itself.",
             got="band_names",
             remedy="Leave band_names out, and pick with bands=….",
+        )
+
+
+def _check_gridless(grid: object, source: object) -> None:
+    if grid is not None:
+        named = f" {str(source)[:60]!r}" if isinstance(source, str | Path) else ""
+        raise ConfigurationError(
+            "Only STAC items are read on a grid of the caller's.",
+            got=f"grid, with {type(source).__name__}{named}",
+            remedy="Open the scene without grid=…, and use regrid(scene, grid): it stays lazy.",
         )
 
 
@@ -335,6 +376,7 @@ def _scene(
     time: Any,
     crs: Any,
     mask: tuple[str, ...],
+    conflicts: str,
 ) -> xr.DataArray:
     """Pick bands, let the caller's word count, and make the scene."""
     del platform  # the reader has used it
@@ -357,4 +399,4 @@ def _scene(
         factors=factors,
         time=stored.time if time is None else time,
     )
-    return finish(chosen_only, reflectance=reflectance, crs=crs, mask=mask)
+    return finish(chosen_only, reflectance=reflectance, crs=crs, mask=mask, conflicts=conflicts)

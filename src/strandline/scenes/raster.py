@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ from strandline.scenes.access import ATTEMPTS, Result, not_found, of_raster, pat
 from strandline.scenes.chunking import Chunks, chunk_shape
 from strandline.scenes.nesting import Nesting, blank_for, finest, nest, spread
 from strandline.scenes.redaction import redact_url
-from strandline.scenes.storage import Access, check_local, needs_package
+from strandline.scenes.storage import Access, check_local, gdal_path, needs_package
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,10 @@ class RasterHeader:
 
 
 def read_header(
-    url: str | Path, *, storage_options: Mapping[str, Any] | None = None
+    url: str | Path,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    address: str | None = None,
 ) -> RasterHeader:
     """Read what a raster file says about itself.
 
@@ -109,6 +112,8 @@ def read_header(
         Local path, ``file://``, ``s3://``, ``gs://``, ``http(s)://`` or GDAL ``/vsi…`` path.
     storage_options : mapping, optional
         As fsspec and intake write them, e.g. ``{"anon": True}``.
+    address : str, optional
+        Where the file is, if `url` lacks what shall not be shown: a signature.
 
     Returns
     -------
@@ -128,8 +133,10 @@ def read_header(
     ...
     strandline.errors.SourceNotFoundError: There is no file 'nowhere.tif'. ...
     """
-    access = Access.to(url, storage_options).anew()
-    return _tried(access, partial(_header, access))
+    access = Access.to(url, storage_options)
+    if address is not None:
+        access = replace(access, path=gdal_path(address))
+    return _tried(access, partial(_header, access.anew()))
 
 
 def _header(access: Access, _: int) -> RasterHeader:
@@ -441,6 +448,34 @@ def _tried(access: Access, action: Callable[[int], Result]) -> Result:
     """Do something with a raster, again where a server failed; as often as GDAL was told to."""
     told = access.options.get("GDAL_HTTP_MAX_RETRY")
     return patiently(action, attempts=ATTEMPTS if told is None else int(told) + 1)
+
+
+def with_raster(access: Access, action: Callable[[DatasetReader], Result]) -> Result:
+    """Do something with an opened raster, again where a server failed; in a task or elsewhere.
+
+    Parameters
+    ----------
+    access : Access
+        How to reach it.
+    action : callable
+        Takes the opened raster.
+
+    Returns
+    -------
+    object
+        What `action` returns.
+
+    Raises
+    ------
+    SceneError
+        Of the kind that says why it could not be read.
+    """
+
+    def attempt(number: int) -> Result:
+        with _opened(access.anew() if number else access, quiet=True) as dataset:
+            return action(dataset)
+
+    return _tried(access, attempt)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from strandline.errors import (
     ScaleError,
     UnknownProductError,
 )
+from strandline.scenes.conflicts import check_winner, hidden_by_spectrum, mark_conflicts
 from strandline.scenes.contract import check_spectra, check_time, thinned
 from strandline.scenes.quality import (
     DEFAULT_REASONS,
@@ -204,12 +205,13 @@ def finish(
     reflectance: bool,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
 ) -> xr.DataArray:
     """Put the scene together, and check whether it can be: see `strandline.scenes.contract`.
 
     Parameters
     ----------
-    stored, reflectance, crs, mask
+    stored, reflectance, crs, mask, conflicts
         As for `assemble`.
 
     Returns
@@ -224,7 +226,7 @@ def finish(
     MetadataError
         If its date cannot be.
     """
-    scene = assemble(stored, reflectance=reflectance, crs=crs, mask=mask)
+    scene = assemble(stored, reflectance=reflectance, crs=crs, mask=mask, conflicts=conflicts)
     name = repr(stored.source)
     if "time" in scene.coords:
         check_time(scene["time"].values, scene.attrs.get("platform"), name)
@@ -241,6 +243,7 @@ def assemble(
     reflectance: bool,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
 ) -> xr.DataArray:
     """Put the scene together.
 
@@ -254,6 +257,9 @@ def assemble(
         For sources that have none.
     mask : iterable of str
         Reasons for which pixels count as not observed, as far as the source can tell them.
+    conflicts : {"quality", "spectrum"}
+        Who wins where flags and spectrum contradict each other; see
+        `strandline.scenes.conflicts`.
 
     Returns
     -------
@@ -281,11 +287,8 @@ def assemble(
     scene = convert(values, stored.factors)
     flags = None if stored.quality is None else _placed_flags(stored.quality)
     if flags is not None:
-        hidden = _to_mask(flags, mask)
-        if hidden:
-            scene = scene.where(~not_observed(flags, hidden))
-        before = str(flags.attrs.get("masked", "")).split()
-        flags.attrs["masked"] = " ".join(check_reasons([*before, *hidden]))
+        winner = check_winner(conflicts)
+        scene, flags = _masked(scene, flags, check_reasons(mask), winner, measured=reflectance)
     coords: dict[str, Any] = {"band": np.asarray(names, dtype=str)}
     if stored.time is not None:
         coords["time"] = as_time(stored.time)
@@ -295,7 +298,7 @@ def assemble(
     scene = scene.drop_vars([name for name in scene.coords if name not in keep])
     scene.attrs = _attributes(stored, reflectance)
     if flags is not None:
-        scene = scene.assign_coords(quality=flags.copy(data=_apart(flags.data)))
+        scene = scene.assign_coords(quality=flags)
         scene.attrs["masked"] = flags.attrs["masked"]
     scene.encoding = {"grid_mapping": "spatial_ref"}
     scene.name = "reflectance" if reflectance else "stored_number"
@@ -350,6 +353,36 @@ def _placed_flags(quality: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(flags.data, dims=("y", "x"), attrs=attrs)
 
 
+def _masked(
+    scene: xr.DataArray,
+    flags: xr.DataArray,
+    reasons: tuple[str, ...],
+    winner: str,
+    *,
+    measured: bool,
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mask what was not observed; give the flags as they shall travel with the scene."""
+    hidden = _to_mask(flags, reasons)
+    before = flags.attrs.get("masked")
+    if winner == "spectrum" and flags.attrs.get("winner") != winner:
+        if before is not None or not measured:
+            raise ConfigurationError(
+                "The spectrum cannot win over the quality band here.",
+                expected="reflectance that has not been masked yet",
+                got="stored numbers" if before is None else "a scene that was masked before",
+                remedy="Leave conflicts='spectrum' out, or open the product that it comes from.",
+            )
+        scene, unmasked = scene.where(~hidden_by_spectrum(flags, scene, hidden)), scene
+    else:
+        scene, unmasked = scene.where(~not_observed(flags, hidden)) if hidden else scene, scene
+    carried = flags.copy(data=_apart(flags.data))
+    if before is None and measured:
+        carried = mark_conflicts(carried, unmasked)
+        carried.attrs["winner"] = winner
+    carried.attrs["masked"] = " ".join(check_reasons([*str(before or "").split(), *hidden]))
+    return scene, carried
+
+
 def _apart(data: Any) -> Any:
     """Give lazy flags a layer of their own.
 
@@ -361,9 +394,8 @@ def _apart(data: Any) -> Any:
     return data.map_blocks(np.asarray, dtype=np.uint8, meta=np.empty((0, 0), np.uint8))
 
 
-def _to_mask(flags: xr.DataArray, mask: Iterable[str]) -> tuple[str, ...]:
+def _to_mask(flags: xr.DataArray, reasons: tuple[str, ...]) -> tuple[str, ...]:
     """Choose the reasons to mask by: those asked for that the flags can tell."""
-    reasons = check_reasons(mask)
     if "masked" in flags.attrs and reasons == DEFAULT_REASONS:
         return ()  # a scene of ours that comes back from a file has been masked as was wished
     return tuple(reason for reason in reasons if reason in told_reasons(flags))

@@ -372,7 +372,7 @@ class Access:
     Parameters
     ----------
     url : str
-        As it was asked for.
+        As it is shown.
     path : str
         As :func:`gdal_path` returns it.
     options : dict of str to str
@@ -387,12 +387,18 @@ class Access:
     through_fsspec: dict[str, Any] | None = None
 
     @classmethod
-    def to(cls, url: str | Path, storage_options: Mapping[str, Any] | None = None) -> Access:
-        """Work out how to reach `url` with fsspec-style `storage_options`."""
-        path = gdal_path(url)
+    def to(
+        cls,
+        url: str | Path,
+        storage_options: Mapping[str, Any] | None = None,
+        *,
+        shown: str | None = None,
+    ) -> Access:
+        """Work out how to reach `url`, which is `shown` without the signature that it may have."""
+        path, name = gdal_path(url), shown or str(url)
         if _SCHEME.match(path):
-            return cls(str(url), path, {}, listing_options(storage_options))
-        return cls(str(url), path, gdal_options(storage_options, url))
+            return cls(name, path, {}, listing_options(storage_options))
+        return cls(name, path, gdal_options(storage_options, url))
 
     @property
     def local(self) -> bool:

@@ -35,6 +35,7 @@ def report(
     areas: pd.DataFrame | Mapping[str, pd.DataFrame] | None = None,
     record: Mapping[str, Any] | None = None,
     *,
+    quality: pd.DataFrame | None = None,
     title: str | None = None,
 ) -> str:
     """Write up a run as one self-contained HTML page.
@@ -60,6 +61,8 @@ def report(
     record : mapping, optional
         From `strandline.export.record.build_record`; its timings and outputs
         are left out.
+    quality : DataFrame, optional
+        What was not observed, and why: from `strandline.quality_table`.
     title : str, optional
         Headline of the page.
 
@@ -102,6 +105,7 @@ def report(
         sections=_sections(dated, segmentation, evidence, flat, change),
         dates=_dates(record),
         areas=[{"caption": name, **_table(frame)} for name, frame in tables.items()],
+        quality=_quality(quality),
         evidence=_evidence(evidence),
         record=_record(record),
     )
@@ -269,6 +273,18 @@ def _picture(figure: Figure, *, lossy: bool = False) -> dict[str, Any]:
         "height": height,
         "wide": width > _WIDE,
     }
+
+
+def _quality(quality: pd.DataFrame | None) -> dict[str, Any] | None:
+    """Tabulate what was not observed: a row per reason that occurs, with pixels and share."""
+    if quality is None:
+        return None
+    shown = quality[(quality["pixels"] > 0) | quality["what"].isin(["observed", "not_observed"])]
+    if (shown["date"] == "").all():
+        shown = shown.drop(columns="date")
+    share = shown["share"].map(lambda share: f"{share:.2%}")
+    words = shown["what"].str.replace("_", " ")
+    return _table(shown.assign(what=words, share=share))
 
 
 def _evidence(evidence: pd.DataFrame) -> dict[str, Any]:

@@ -22,14 +22,8 @@ from numpy.typing import NDArray
 from strandline.errors import WaterError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import grid_of, pixel_at
+from strandline.scenes.conflicts import BRIGHT_NIR, looks_white
 from strandline.water.indices import awei_nsh, awei_sh, mndwi, ndwi
-
-BRIGHT_NIR = 0.11
-"""Near-infrared reflectance above which a wet-looking spectrum may be snow (Hall et al. 1995)."""
-
-WHITE_NIR_TO_RED = 0.8
-WHITE_RED_TO_GREEN = 0.8
-"""Snow and cloud reflect red and near infrared about as well as green; turbid water far less."""
 
 LEAFY_NIR_TO_GREEN = 1.5
 """Where the near infrared outshines green by more, there are more leaves than water."""
@@ -184,7 +178,7 @@ def _what_it_resembles(table: pd.DataFrame) -> list[str]:
         return [""] * len(table)
     green, red, nir = (table[band].to_numpy() for band in ("green", "red", "nir08"))
     bright = nir > BRIGHT_NIR
-    white = bright & (nir > WHITE_NIR_TO_RED * red) & (red > WHITE_RED_TO_GREEN * green)
+    white = looks_white(green, red, nir)
     leafy = bright & (nir > LEAFY_NIR_TO_GREEN * green)
     rising = (nir > RISING_NIR) & (nir > RISING_NIR_TO_RED * red)
     rising &= red > RISING_RED_TO_GREEN * green

@@ -42,6 +42,7 @@ def open_bundle(
     time: Any = None,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
@@ -61,6 +62,8 @@ def open_bundle(
         Take the place of what the product says, or say what it does not.
     mask : iterable of str
         Reasons for which pixels count as not observed; see :mod:`strandline.scenes.quality`.
+    conflicts : {"quality", "spectrum"}
+        Who wins where they contradict each other; see :mod:`strandline.scenes.conflicts`.
     chunks, storage_options, cache : optional
         As for `strandline.open_scene`.
 
@@ -106,7 +109,7 @@ def open_bundle(
         time=product.time if time is None else time,
         quality=_flags(product, names, values, reasons, storage_options),
     )
-    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons)
+    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
 
 
 def _wanted(product: Product, bands: Iterable[str] | None, reflectance: bool) -> list[str]:

@@ -59,6 +59,7 @@ def open_safe(
     time: Any = None,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
@@ -85,6 +86,8 @@ def open_safe(
     mask : iterable of str
         Reasons for which pixels count as not observed, by the scene classification (Level 2A) or
         the cloud mask (Level 1C); see :mod:`strandline.scenes.quality`.
+    conflicts : {"quality", "spectrum"}
+        Who wins where they contradict each other; see :mod:`strandline.scenes.conflicts`.
     chunks, storage_options, cache : optional
         As for `strandline.open_scene`.
 
@@ -138,7 +141,7 @@ def open_safe(
         quality=_flags(product, values, onto, reasons, storage_options),
         extra=_extra(product, names),
     )
-    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons)
+    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
 
 
 def _check_platform(product: SafeProduct, platform: str | None) -> None:
