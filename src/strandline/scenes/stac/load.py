@@ -122,9 +122,7 @@ storage_options, cache
             source=sources,
             time=one.time if time is None else time,
         )
-        scene = finish(
-            one, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts
-        )
+        scene = finish(one, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
         parts.append((scene, _covered(one)))
     return _mosaic(parts)
 
