@@ -89,6 +89,13 @@ def fails(call: Callable[[], Any], expected: type[StrandlineError]) -> None:
     check(caught.value, expected)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _loaded() -> None:
+    """Importing what is used takes seconds of its own."""
+    sl.segment(lake(), 2)
+    sl.scenes.open_catalog  # noqa: B018
+
+
 def read(source: Any, **options: Any) -> Any:
     return sl.open_scene(source, **options).compute()
 

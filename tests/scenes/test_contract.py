@@ -19,7 +19,7 @@ from strandline.errors import (
     SuspiciousSceneWarning,
 )
 from strandline.scenes.contract import FIRST_IMAGE, check_time, thinned
-from strandline.testing.lakes import BANDS
+from strandline.testing.lakes import BANDS, round_lake
 
 SWAPS = {
     "near and shortwave infrared": {"nir08": "swir16", "swir16": "nir08"},

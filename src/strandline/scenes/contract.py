@@ -267,7 +267,7 @@ def _same_bands(rows: NDArray[np.float64], bands: Sequence[str]) -> Iterator[str
 def _fill(
     rows: NDArray[np.float64], bands: Sequence[str], reflectance: bool, name: str
 ) -> Iterator[str]:
-    """Look for a number that stands in all bands of many pixels at once: 0, or an end of the range."""
+    """Look for a number in all bands of many pixels at once: 0, or an end of the range."""
     if len(bands) < 2:
         return
     alike = rows[(rows == rows[:, :1]).all(axis=1), 0]

@@ -99,9 +99,9 @@ def read_dataset(
     except ImportError as error:
         raise _missing_reader(path, error) from error
     except FileNotFoundError:
-        raise SourceNotFoundError(
+        absent = SourceNotFoundError(
             f"There is no scene at {path!r}.", remedy="Check the path, or write the store anew."
-        ) from None  # stores bring errors of their own, which workers could not send back
+        )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if "unrecognized engine" in str(error) or "found the following matches" in str(error):
             raise _missing_reader(path, error) from error
@@ -109,6 +109,8 @@ def read_dataset(
             f"{path!r} cannot be read: {str(error).splitlines()[0] if str(error) else error!r}.",
             remedy="It may be truncated, damaged, or of another format.",
         ) from error
+    # Not from within: some stores raise errors of their own, which no worker could send back.
+    raise absent
 
 
 def _is_zarr(path: str) -> bool:

@@ -278,7 +278,7 @@ def _check_transform(header: RasterHeader) -> None:
     transform = header.transform
     if not all(map(math.isfinite, transform)) or transform.determinant == 0:
         raise MetadataError(
-            f"The place of the pixels of {header.url!r} is impossible.",
+            f"The place of the pixels of {redact_url(header.url)!r} is impossible.",
             expected="finite coordinates, and pixels of a size",
             got=f"the transform {tuple(transform)[:6]}",
             remedy="Georeference the file anew, for example with gdal_edit.",

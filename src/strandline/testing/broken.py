@@ -19,7 +19,6 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
-from rasterio.transform import from_origin
 
 BANDS = ("green", "nir08", "swir16")
 SIDE = 40
@@ -62,7 +61,7 @@ def raster(folder: Path, name: str = "scene.tif", values: Any = None, **profile:
         "width": stored.shape[2],
         "dtype": stored.dtype,
         "crs": "EPSG:32611",
-        "transform": from_origin(300_000, 4_300_000, 30, 30),
+        "transform": Affine(30, 0, 300_000, 0, -30, 4_300_000),
     }
     descriptions = profile.pop("descriptions", BANDS[: stored.shape[0]])
     path = folder / name

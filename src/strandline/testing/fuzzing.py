@@ -187,9 +187,9 @@ def _change(
         content[at : at + chance.choice((0, span))] = chance.choice(list(words))
     elif way == "line":
         lines = content.split(b"\n")
-        one, other = chance.randrange(len(lines)), chance.randrange(len(lines))
-        lines[one], lines[other] = lines[other], lines[one] if chance.random() < 0.5 else b""
+        first, second = chance.randrange(len(lines)), chance.randrange(len(lines))
+        lines[first], lines[second] = lines[second], lines[first][: chance.choice((0, LONGEST))]
         content[:] = b"\n".join(lines)
     elif others:
-        other = chance.choice(list(others))
-        content[at:] = other[chance.randrange(len(other) + 1) :]
+        end = chance.choice(list(others))
+        content[at:] = end[chance.randrange(len(end) + 1) :]

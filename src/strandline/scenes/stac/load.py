@@ -428,10 +428,10 @@ def _mosaic(parts: Sequence[tuple[xr.DataArray, xr.DataArray]]) -> xr.DataArray:
     values, flags = first.variable, first.coords["quality"].variable if flagged else None
     there = covered.variable
     for scene, holds in parts[1:]:
-        values = values.where(there, scene.variable)
+        values = values.where(there, scene.variable)  # type: ignore[no-untyped-call]  # untyped library
         if flags is not None:
             other = scene.coords["quality"].variable
-            flags = flags.where(there, other).astype(np.uint8)  # type: ignore[no-untyped-call]  # untyped library
+            flags = flags.where(there, other).astype(np.uint8)
         there = there | holds.variable
     coords = {name: first.coords[name] for name in ("band", "y", "x", "spatial_ref")}
     times = [scene.coords["time"].values for scene, _ in parts if "time" in scene.coords]
