@@ -185,6 +185,8 @@ def open_scene(
     }
     if isinstance(source, str | Path):
         text = str(source)
+        if not text.strip():
+            raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
         check_local(text)
         if is_safe(text):
             _check_named(band_names, "Sentinel-2 product")
@@ -204,8 +206,6 @@ def open_scene(
         return open_items(source, **shared, **lazily, grid=grid)
     _check_gridless(grid, source)
     if isinstance(source, str | Path):
-        if not text.strip():
-            raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
         if named := split_catalog_source(text):
             from strandline.scenes.catalog import open_catalog
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 
 import numpy as np
+import pystac
 import pytest
 import rasterio
 import xarray as xr
@@ -155,3 +157,26 @@ def test_a_product_its_bands_as_cogs_and_its_array_are_the_same_scene(safe, tmp_
     np.testing.assert_array_equal(again, product)
     product.to_netcdf(tmp_path / "a.nc")
     np.testing.assert_array_equal(open_scene(tmp_path / "a.nc"), product)
+
+
+@pytest.mark.parametrize("baseline", ["03.01", "05.00"])
+def test_a_product_and_a_stac_item_of_its_images_are_the_same_scene(safe, baseline):
+    folder = safe("L2A", baseline)
+    product = open_scene(folder)
+    box = product.odc.geobox.extent.to_crs("EPSG:4326")
+    item = pystac.Item(
+        folder.stem,
+        box.json,
+        list(box.boundingbox.bbox),
+        datetime(2020, 8, 2, 18, 49, 31, tzinfo=UTC),
+        {"platform": "Sentinel-2A", "s2:processing_baseline": baseline, "proj:epsg": 32611},
+        collection="sentinel-2-l2a",
+    )
+    for image in folder.rglob("*m.jp2"):
+        key, size = image.stem.split("_")[-2:]
+        if key not in item.assets or int(size[:2]) < int(item.assets[key].href[-7:-5]):
+            item.add_asset(key, pystac.Asset(str(image), media_type="image/jp2", roles=["data"]))
+    scene = open_scene(item)
+    assert scene.band.values.tolist() == product.band.values.tolist()
+    assert scene.odc.geobox == product.odc.geobox
+    np.testing.assert_array_equal(scene.compute(), product.compute())

@@ -15,7 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from strandline.errors import SourceNotFoundError, UnknownProductError, UnreadableSourceError
+from strandline.errors import (
+    AccessDeniedError,
+    SourceNotFoundError,
+    UnknownProductError,
+    UnreadableSourceError,
+)
 from strandline.scenes.archive import remote_content
 from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.redaction import redact_url
@@ -166,7 +171,11 @@ def list_safe(
     if is_url(source):
         return _remote(source, options, cache)
     path = Path(source.removeprefix("file://")).expanduser().absolute()
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # a folder above it that may not be entered
+        raise AccessDeniedError(f"{source!r} cannot be read: {error.strerror}.") from error
+    if not there:
         raise SourceNotFoundError(f"There is no file or folder {source!r}.")
     if path.is_dir():
         return _folder(path, source)
