@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from strandline.errors import ConfigurationError
+from strandline.errors import ConfigurationError, UnknownProductError
 from strandline.scenes.stac.item import platform_of
 
 if TYPE_CHECKING:
@@ -92,12 +92,21 @@ def check_one_pass(items: Sequence[pystac.Item]) -> list[pystac.Item]:
 
     Raises
     ------
+    UnknownProductError
+        If there is no item.
     ConfigurationError
         Naming the passes, if there are several.
     """
     passes = group_passes(items)
     if len(passes) == 1:
         return passes[0]
+    if not passes:
+        raise UnknownProductError(
+            "There is no STAC item to open.",
+            expected="items of one pass",
+            got="a collection of none",
+            remedy="Check the file, or search with other dates or another area.",
+        )
     told = [
         f"{platform_of(one[0].properties) or 'unknown platform'} {str(moment_of(one[0]))[:10]} "
         f"({', '.join(item.id for item in one[:2])}{' …' if len(one) > 2 else ''})"
