@@ -53,7 +53,8 @@ def describe_source(
 
     if len(passes := passes_of(source)) > 1:
         return f"{listing(passes)}\nOpen one by its id or its day: {source}:{passes[0].id}"
-    scene = open_scene(source, **(options or {}))
+    asked: dict[str, Any] = {"conflicts": "quality"} if statistics else {}
+    scene = open_scene(source, **asked, **(options or {}))
     lines = [f"source      {scene.attrs['source']}", *_facts(scene)]
     if statistics:
         lines += ["", *_statistics(scene), "", *_quality(scene)]

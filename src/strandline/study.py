@@ -278,8 +278,7 @@ def _open(
     options = source.model_dump(exclude={"source"}, exclude_defaults=True)
     if config.mask is not None:
         options["mask"] = config.mask
-    if config.conflicts != "quality":
-        options["conflicts"] = config.conflicts
+    options["conflicts"] = config.conflicts
     return open_scene(source.source, cache=cache, **options)
 
 

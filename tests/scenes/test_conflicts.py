@@ -39,7 +39,8 @@ def dataset(lazy=False):
 
 
 def opened(lazy=False, **options):
-    return open_scene(dataset(lazy), crs="EPSG:32611", scale=1, offset=0, **options)
+    given = {"crs": "EPSG:32611", "scale": 1, "offset": 0, "conflicts": "quality"}
+    return open_scene(dataset(lazy), **given | options)
 
 
 def table_of(values):
@@ -90,6 +91,14 @@ def test_shadow_and_fill_never_win_back(state):
     for options in ({}, {"conflicts": "spectrum"}):
         seen = table_of(np.isfinite(opened(**options).values).all(axis=0))
         assert not any(seen[spectrum, state] for spectrum in SPECTRA)
+
+
+def test_no_band_is_read_for_marks_that_nobody_asked_for():
+    scene = opened(lazy=True, conflicts=None)
+    assert not (scene["quality"].values & CONFLICT).any()
+    assert "conflict" not in scene["quality"].attrs["flag_meanings"]
+    assert "hidden_water" not in quality_table(scene)["what"].values
+    np.testing.assert_array_equal(scene.values, opened().values)
 
 
 def test_a_saturated_pixel_or_one_in_a_clouds_shadow_is_no_conflict():

@@ -147,15 +147,15 @@ def hidden_by_spectrum(
     return flags.copy(data=_by_block(_hidden, flags, scene, names, bool, check_reasons(reasons)))
 
 
-def check_winner(conflicts: str) -> str:
-    """Check who shall win.
+def check_winner(conflicts: str | None) -> str | None:
+    """Check who shall win; None where conflicts are not looked for.
 
     Raises
     ------
     ConfigurationError
         If it is neither ``quality`` nor ``spectrum``.
     """
-    if conflicts not in WINNERS:
+    if conflicts is not None and conflicts not in WINNERS:
         raise ConfigurationError(
             "Conflicts between quality band and spectrum cannot be decided so.",
             expected="conflicts='quality' or conflicts='spectrum'",

@@ -93,10 +93,11 @@ def quality_table(scenes: xr.DataArray | Iterable[xr.DataArray]) -> pd.DataFrame
         Columns ``date``, ``what``, ``pixels`` and ``share`` (of all pixels). For each date:
         ``observed`` (a value in every band) and ``not_observed``; each reason that the product
         can tell, masked or not (a pixel can have several); ``no_value``, not observed without a
-        reason to mask it: there is no value in a band; and, where the bands allow it, pixels
-        that are flagged but look like water (``cloud_but_water``, …), ``hidden_water``, those
-        of them that were not observed for more than being in the margin of a cloud, and pixels
-        flagged as neither cloud nor snow that look like one (``clear_but_white``).
+        reason to mask it: there is no value in a band; and, of scenes that were opened with
+        ``conflicts``, pixels that are flagged but look like water (``cloud_but_water``, …),
+        ``hidden_water``, those of them that were not observed for more than being in the margin
+        of a cloud, and pixels flagged as neither cloud nor snow that look like one
+        (``clear_but_white``).
 
     Examples
     --------

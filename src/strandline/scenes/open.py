@@ -52,7 +52,7 @@ def open_scene(
     band_names: Sequence[str] | None = None,
     resolution: float | None = None,
     mask: Iterable[str] = DEFAULT_REASONS,
-    conflicts: str = "quality",
+    conflicts: str | None = None,
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
@@ -106,10 +106,10 @@ def open_scene(
     mask : iterable of str
         For which reasons a pixel of a product with quality bands counts as not observed. By
         default fill, dilated_cloud, cloud, cirrus, cloud_shadow, saturated; snow may be added.
-    conflicts : {"quality", "spectrum"}
-        Who wins where the quality band says cloud or snow but the spectrum is that of water, or
-        the reverse: by default the quality band. Conflicts are marked in the coordinate
-        ``quality`` either way.
+    conflicts : {"quality", "spectrum"}, optional
+        Look where the quality band says cloud or snow but the spectrum is that of water, or the
+        reverse, mark it in the coordinate ``quality``, and let one of them win. By default the
+        quality band wins, and no band is read for marks that nobody asked for.
     chunks : int, (int, int), mapping, "auto", optional
         Rows and columns per Dask chunk; about 1024 × 1024 by default.
     storage_options : mapping, optional
@@ -376,7 +376,7 @@ def _scene(
     time: Any,
     crs: Any,
     mask: tuple[str, ...],
-    conflicts: str,
+    conflicts: str | None,
 ) -> xr.DataArray:
     """Pick bands, let the caller's word count, and make the scene."""
     del platform  # the reader has used it

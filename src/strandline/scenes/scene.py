@@ -205,7 +205,7 @@ def finish(
     reflectance: bool,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
-    conflicts: str = "quality",
+    conflicts: str | None = None,
 ) -> xr.DataArray:
     """Put the scene together, and check whether it can be: see `strandline.scenes.contract`.
 
@@ -243,7 +243,7 @@ def assemble(
     reflectance: bool,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
-    conflicts: str = "quality",
+    conflicts: str | None = None,
 ) -> xr.DataArray:
     """Put the scene together.
 
@@ -257,9 +257,10 @@ def assemble(
         For sources that have none.
     mask : iterable of str
         Reasons for which pixels count as not observed, as far as the source can tell them.
-    conflicts : {"quality", "spectrum"}
+    conflicts : {"quality", "spectrum"}, optional
         Who wins where flags and spectrum contradict each other; see
-        `strandline.scenes.conflicts`.
+        `strandline.scenes.conflicts`. None: they are not looked for, and the flags win. (Marks
+        cost bands: who computes a single one would read four.)
 
     Returns
     -------
@@ -357,7 +358,7 @@ def _masked(
     scene: xr.DataArray,
     flags: xr.DataArray,
     reasons: tuple[str, ...],
-    winner: str,
+    winner: str | None,
     *,
     measured: bool,
 ) -> tuple[xr.DataArray, xr.DataArray]:
@@ -376,7 +377,7 @@ def _masked(
     else:
         scene, unmasked = scene.where(~not_observed(flags, hidden)) if hidden else scene, scene
     carried = flags.copy(data=_apart(flags.data))
-    if before is None and measured:
+    if winner is not None and before is None and measured:
         carried = mark_conflicts(carried, unmasked)
         carried.attrs["winner"] = winner
     carried.attrs["masked"] = " ".join(check_reasons([*str(before or "").split(), *hidden]))

@@ -59,7 +59,7 @@ def open_safe(
     time: Any = None,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
-    conflicts: str = "quality",
+    conflicts: str | None = None,
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
@@ -86,8 +86,9 @@ def open_safe(
     mask : iterable of str
         Reasons for which pixels count as not observed, by the scene classification (Level 2A) or
         the cloud mask (Level 1C); see :mod:`strandline.scenes.quality`.
-    conflicts : {"quality", "spectrum"}
-        Who wins where they contradict each other; see :mod:`strandline.scenes.conflicts`.
+    conflicts : {"quality", "spectrum"}, optional
+        Who wins where they contradict each other, which is marked; see
+        :mod:`strandline.scenes.conflicts`.
     chunks, storage_options, cache : optional
         As for `strandline.open_scene`.
 

@@ -70,7 +70,7 @@ def open_items(
     time: Any = None,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
-    conflicts: str = "quality",
+    conflicts: str | None = None,
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
