@@ -69,6 +69,7 @@ def open_items(
     time: Any = None,
     crs: Any = None,
     mask: Iterable[str] = DEFAULT_REASONS,
+    conflicts: str = "quality",
     chunks: Chunks = None,
     storage_options: Mapping[str, Any] | None = None,
     cache: Cache = None,
@@ -80,8 +81,8 @@ def open_items(
     ----------
     source : str, Path, pystac.Item, mapping, or collection of items
         As `items_of` of `source.py` takes them.
-    bands, reflectance, scale, offset, nodata, platform, time, crs, mask, chunks, storage_options,
-    cache
+    bands, reflectance, scale, offset, nodata, platform, time, crs, mask, conflicts, chunks, \
+storage_options, cache
         As for `strandline.open_scene`.
     grid : GeoBox, optional
         Where to read: each pixel gets the number stored below its centre. By default the grid
@@ -121,7 +122,8 @@ def open_items(
             source=sources,
             time=one.time if time is None else time,
         )
-        parts.append((finish(one, reflectance=reflectance, crs=crs, mask=reasons), _covered(one)))
+        scene = finish(one, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
+        parts.append((scene, _covered(one)))
     return _mosaic(parts)
 
 
