@@ -131,7 +131,7 @@ def test_metres_count_north_and_east(cases):
 
 
 def test_degrees_become_metres(cases):
-    before, after, (dy, dx) = cases["one date"][6]
+    before, after, _ = cases["one date"][6]
     there = {"resolution": 0.001, "west": -118.8, "north": 60.0, "crs": "EPSG:4326"}
     shift = sl.estimate_shift(scene_of(after, **there), scene_of(before, **there))
     assert shift.east / shift.dx == pytest.approx(0.5 * 111.3, rel=0.02)
