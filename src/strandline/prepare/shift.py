@@ -4,54 +4,44 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyproj
 import xarray as xr
 from affine import Affine
-from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
 from strandline.errors import MissingBandError, ShiftError
-from strandline.prepare.correlate import displacement
 from strandline.prepare.georeference import (
     attach_grid,
     crs_of,
     describe_crs,
     ellipsoid,
     grid_of,
-    no_overlap,
     place,
 )
-from strandline.prepare.resample import regrid
+from strandline.prepare.matching import (
+    CLEAR_PEAK,
+    Pair,
+    lay_out,
+    measure_windows,
+    overlap_of,
+    paired,
+    plane_of,
+    read_windows,
+)
 
 STABLE_BANDS = ("nir08", "swir16", "nir", "red", "swir22", "green")
 """Bands to compare, the best first: sharp between land and water, with little haze in them, and
 little of what the season does to plants."""
 
-WINDOWS = 4
-"""Windows along each side of the overlap, at most: 16 in all."""
-
-WINDOW_SIDES = (256, 128, 64, 32)
-"""Sides of a window in pixels: the largest of which three fit side by side, overlapping."""
-
-OVERLAP = 5 / 8
-"""Share of a window that its neighbour may show too, where there is little room."""
-
-MOST = 16
-"""Greatest shift that is looked for, pixels. Beyond it the georeference is plainly wrong."""
-
-CLEAR_PEAK = 8.0
-"""Peaks of a correlation below this many root mean squares may be chance."""
 
 AGREES = 0.25
 """Windows agree that lie within this many pixels of the median."""
 
 _TRIED = 3  # bands that are tried before giving up
-_SAME_SIZE = 1e-6  # relative difference of pixel sizes that counts as none
 
 
 @dataclass(frozen=True)
@@ -138,15 +128,6 @@ class Shift:
         return bool(mine.pop("windows").equals(others.pop("windows")) and mine == others)
 
     __hash__ = None  # type: ignore[assignment]  # it holds a table
-
-
-class _Pair(NamedTuple):
-    """One band of both dates, pixel on pixel up to a known part of a pixel."""
-
-    reference: xr.DataArray
-    scene: xr.DataArray
-    offset: tuple[int, int]  # rows and columns from a pixel of the reference to the scene's
-    part: tuple[float, float]  # what is left of the offset between the two grids
 
 
 def estimate_shift(scene: xr.DataArray, reference: xr.DataArray, band: str | None = None) -> Shift:
@@ -278,14 +259,14 @@ def _offset_in(grid: GeoBox, shift: Shift) -> tuple[float, float]:
 
 def _by_band(scene: xr.DataArray, reference: xr.DataArray, name: str) -> Shift | None:
     """Find the shift by one band; None if nothing in it looks alike."""
-    pair = _paired(_plane(scene, name), _plane(reference, name))
-    tops, lefts, side = _layout(pair)
-    windows = _read(pair, [(top, left) for top in tops for left in lefts], side)
-    found = _measured(windows, side, (0, 0))
+    pair = paired(plane_of(scene, name), plane_of(reference, name))
+    tops, lefts, side = lay_out(pair)
+    windows = read_windows(pair, [(top, left) for top in tops for left in lefts], side)
+    found = measure_windows(windows, side, (0, 0))
     middle = _consensus(found)
     if middle is not None and (round(middle[0]), round(middle[1])) != (0, 0):
         # Once more with windows that show the same ground, up to a part of a pixel.
-        found = _measured(windows, side, (round(middle[0]), round(middle[1])))
+        found = measure_windows(windows, side, (round(middle[0]), round(middle[1])))
         middle = _consensus(found)
     return None if middle is None else _shift(found, middle, pair, name)
 
@@ -305,132 +286,7 @@ def _common_bands(scene: xr.DataArray, reference: xr.DataArray, asked: str | Non
     )
 
 
-def _plane(scene: xr.DataArray, band: str) -> xr.DataArray:
-    one = scene.sel(band=band) if "band" in scene.dims else scene
-    kept = {"y", "x", "spatial_ref"}
-    bare = one.drop_vars([name for name in one.coords if name not in kept])
-    return bare.transpose("y", "x")
-
-
-def _paired(scene: xr.DataArray, reference: xr.DataArray) -> _Pair:
-    source, target = grid_of(scene), grid_of(reference)
-    offset = _lattice_offset(source, target)
-    if offset is None:
-        return _Pair(reference, regrid(scene, target, "bilinear"), (0, 0), (0.0, 0.0))
-    whole = (round(offset[0]), round(offset[1]))
-    return _Pair(reference, scene, whole, (offset[0] - whole[0], offset[1] - whole[1]))
-
-
-def _lattice_offset(source: GeoBox, target: GeoBox) -> tuple[float, float] | None:
-    """Count rows and columns from the reference's first pixel to the same place in the scene.
-
-    None unless the two differ by an offset alone.
-    """
-    a, b = source.affine, target.affine
-    sizes = np.array([[a.a, a.b, a.d, a.e], [b.a, b.b, b.d, b.e]])
-    if source.crs != target.crs or np.ptp(sizes, axis=0).max() > _SAME_SIZE * np.abs(sizes).max():
-        return None
-    column, row = place(~a, b.c, b.f)
-    return float(row), float(column)
-
-
-def _layout(pair: _Pair) -> tuple[list[int], list[int], int]:
-    """Lay windows over what both cover; their first rows and columns, and their side."""
-    shared = []
-    for size, other, offset in zip(
-        pair.reference.shape, pair.scene.shape, pair.offset, strict=True
-    ):
-        first, stop = max(0, -offset), min(size, other - offset)
-        shared.append((first, stop - first))
-    shortest = min(length for _, length in shared)
-    if shortest <= 0:
-        raise no_overlap(grid_of(pair.scene), grid_of(pair.reference))
-    if shortest < WINDOW_SIDES[-1]:
-        raise ShiftError(
-            "The two scenes share too little ground to compare them.",
-            expected=f"at least {WINDOW_SIDES[-1]} x {WINDOW_SIDES[-1]} pixels",
-            got=" x ".join(str(length) for _, length in shared),
-        )
-    side = WINDOW_SIDES[-1]
-    for larger in reversed(WINDOW_SIDES):
-        if shortest >= larger + 2 * _step(larger):
-            side = larger
-    tops, lefts = (_starts(first, length, side) for first, length in shared)
-    return tops, lefts, side
-
-
-def _step(side: int) -> int:
-    """Say how close the next window may begin."""
-    return math.ceil(side * (1 - OVERLAP))
-
-
-def _starts(first: int, length: int, side: int) -> list[int]:
-    """Spread windows evenly."""
-    count = max(1, min(WINDOWS, (length - side) // _step(side) + 1))
-    room = length - side
-    if room // max(count, 1) >= side:  # far apart: in the middle of equal parts
-        return [first + (2 * i + 1) * length // (2 * count) - side // 2 for i in range(count)]
-    return [first + (i * room // (count - 1) if count > 1 else room // 2) for i in range(count)]
-
-
-class _Window(NamedTuple):
-    row: int
-    column: int
-    reference: NDArray[np.float64]
-    scene: NDArray[np.float64]  # with a margin all around
-
-
-def _read(pair: _Pair, places: list[tuple[int, int]], side: int) -> list[_Window]:
-    """Read all windows in one go."""
-    cuts: list[Any] = []
-    for top, left in places:
-        cuts.append(pair.reference.data[top : top + side, left : left + side])
-        cuts.append(_with_margin(pair, top, left, side))
-    if any(hasattr(cut, "__dask_graph__") for cut in cuts):
-        import dask
-
-        cuts = list(dask.compute(*cuts))  # type: ignore[attr-defined,no-untyped-call]  # untyped
-    windows = []
-    for (top, left), reference, part in zip(places, cuts[::2], cuts[1::2], strict=True):
-        scene = np.full((side + 2 * MOST, side + 2 * MOST), np.nan)
-        rows, columns = _inside(pair, top, left, side)
-        scene[rows[1], columns[1]] = part
-        windows.append(_Window(top, left, np.asarray(reference, float), scene))
-    return windows
-
-
-def _inside(pair: _Pair, top: int, left: int, side: int) -> list[tuple[slice, slice]]:
-    """Find the part of a window with its margin that the scene has, in it and in the window."""
-    parts = []
-    for start, size, offset in zip((top, left), pair.scene.shape, pair.offset, strict=True):
-        first = start + offset - MOST
-        low, high = max(first, 0), min(first + side + 2 * MOST, size)
-        parts.append((slice(low, high), slice(low - first, high - first)))
-    return parts
-
-
-def _with_margin(pair: _Pair, top: int, left: int, side: int) -> Any:
-    rows, columns = _inside(pair, top, left, side)
-    return pair.scene.data[rows[0], columns[0]]
-
-
 # --- what the windows say ---------------------------------------------------------
-
-
-def _measured(windows: list[_Window], side: int, moved: tuple[int, int]) -> pd.DataFrame:
-    """Find the shift of each window, comparing it with one that is moved by whole pixels."""
-    most = min(MOST, side // 4)
-    down, right = (max(-MOST, min(MOST, part)) for part in moved)
-    rows = []
-    for window in windows:
-        top, left = MOST + down, MOST + right
-        part = window.scene[top : top + side, left : left + side]
-        observed = float(np.mean(np.isfinite(part) & np.isfinite(window.reference)))
-        found = displacement(window.reference, part, most)
-        dy, dx, peak = (np.nan, np.nan, 0.0) if found is None else found
-        rows.append((window.row, window.column, observed, dy + down, dx + right, peak))
-    names = ["row", "column", "observed", "dy", "dx", "peak"]
-    return pd.DataFrame(rows, columns=names)
 
 
 def _consensus(found: pd.DataFrame) -> tuple[float, float] | None:
@@ -451,7 +307,7 @@ def _consensus(found: pd.DataFrame) -> tuple[float, float] | None:
     return float(dy), float(dx)
 
 
-def _shift(found: pd.DataFrame, middle: tuple[float, float], pair: _Pair, band: str) -> Shift:
+def _shift(found: pd.DataFrame, middle: tuple[float, float], pair: Pair, band: str) -> Shift:
     grid = grid_of(pair.reference)
     dy, dx = (round(whole - part, 4) for whole, part in zip(middle, pair.part, strict=True))
     affine = grid.affine
@@ -472,21 +328,12 @@ def _shift(found: pd.DataFrame, middle: tuple[float, float], pair: _Pair, band: 
         agreeing=len(agreeing),
         clear=clear,
         total=len(found),
-        overlap=_overlap(pair),
+        overlap=overlap_of(pair),
         band=band,
         offset=(x, y),
         crs=describe_crs(grid.crs) if grid.crs and grid.crs.epsg else str(grid.crs),
         windows=found,
     )
-
-
-def _overlap(pair: _Pair) -> float:
-    share = 1.0
-    for size, other, offset in zip(
-        pair.reference.shape, pair.scene.shape, pair.offset, strict=True
-    ):
-        share *= (min(size, other - offset) - max(0, -offset)) / size
-    return share
 
 
 def _metres_per_unit(grid: GeoBox) -> tuple[float, float]:
