@@ -5,7 +5,9 @@ zero is the first test. Three kinds of ground pass it too, and are told by their
 snow, ice and cloud are white, as bright in red and near infrared as in green, while water
 falls off from green to red and on, however turbid; leaves in shallow water are water only as
 long as the near infrared does not outshine green by far; and snow between trees or in shade
-is level from green to red and rises to the near infrared. All look at the signatures of
+is level from green to red and rises to the near infrared. Shade on slopes is hardly wet by MNDWI
+and dry by NDWI and both AWEI. And a scene without any clearly wet signature has no water: what
+is faintly wet there has no water to be the shore of. All look at the signatures of
 subclusters, so that a lake is found with its margin, whatever else its cluster holds.
 """
 
@@ -40,6 +42,10 @@ SNOW_GREEN = 0.10
 
 FAINT_MNDWI = 0.10
 """Shade on slopes is hardly bluer than it is dark: its MNDWI lies between 0 and this."""
+
+OPEN_WETNESS = 0.2
+"""A scene whose wettest spectra stay below, with AWEI below 0 too, has no open water in it:
+what is faintly wet is then shade or damp ground, and no shore."""
 
 FRACTION, CLASSES = "fraction", "classes"
 """What decides about pixels on the shore: the share of water in them, or their class."""
@@ -194,7 +200,14 @@ def _judge(table: pd.DataFrame, *, is_reflectance: bool) -> tuple[NDArray[np.boo
         return np.zeros(len(table), bool), ["no band that tells water from land"] * len(table)
     wetness = table[name].to_numpy()
     wet = wetness > 0
-    resembles = _what_it_resembles(table) if is_reflectance else [""] * len(table)
+    resembles = [""] * len(table)
+    if is_reflectance:
+        resembles = _what_it_resembles(table)
+        open_water = wetness >= OPEN_WETNESS
+        if "awei_nsh" in table:
+            open_water |= table["awei_nsh"].to_numpy() > 0
+        if not (open_water & wet & (np.array(resembles) == "")).any():
+            resembles = [other or "no open water anywhere" for other in resembles]
     reasons = [
         f"{name.upper()} {value:+.2f}: "
         + ("wet" if is_wet else "dry")
