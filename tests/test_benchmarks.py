@@ -24,8 +24,10 @@ import report
 import same_bytes
 import sensor_bias
 import shift_accuracy
+import water_methods
 from cell import Cell, Run, Summary
 from engine import Comparison
+from strandline.testing.lakes import lake_fraction, lake_grid, round_lake
 
 NAN = math.nan
 
@@ -341,3 +343,44 @@ def test_sensors_are_made_alike_by_what_suits_their_difference():
     assert worst["hazy", "harmonize"] > 0.01  # no published number knows this haze
     assert worst["hazy", "normalize"] < 0.002
     assert worst["measured", "normalize, stable"] < 0.002
+
+
+# --- ways to find water ---------------------------------------------------------
+
+
+def test_every_method_is_scored_on_the_same_pixels_and_the_best_is_bold():
+    scene = round_lake(radius=600)
+    truth = (lake_fraction(lake_grid(), radius=600) >= 0.5).astype(np.uint8)
+    case = water_methods.Case("round lake", scene, truth)
+    ((name, scores),) = water_methods.measure([case])
+    found = dict(zip(water_methods.METHODS, scores, strict=True))
+    assert name == "round lake"
+    assert found["strandline"] > 0.99
+    for method in ("kmeans", "index", "otsu"):
+        assert found[method] > 0.9
+    text = water_methods.table([(name, scores)])
+    assert f"**{max(s for s in scores if not isinstance(s, str)):.3f}**" in text
+
+
+def test_a_method_that_is_missing_or_fails_is_said(monkeypatch):
+    def fail(scene, truth):
+        raise MemoryError
+
+    scene = round_lake(radius=600)
+    case = water_methods.Case("round lake", scene, np.zeros(scene.shape[1:], np.uint8))
+    gone = water_methods.Method("gone", fail, "no_such_package")
+    assert water_methods.score(gone, case) == "not installed"
+    broken = water_methods.Method("broken", fail, "sklearn")
+    assert water_methods.score(broken, case) == "fails: MemoryError"
+
+
+def test_the_oracle_takes_the_clusters_that_score_best_together():
+    labels = np.array([0, 0, 1, 1, 1, 2, 2, 2, 2])
+    truth = np.array([1, 1, 1, 1, 0, 0, 0, 0, 1])
+    assert sorted(water_methods.best_clusters(labels, truth)) == [0, 1]
+
+
+def test_otsu_splits_between_two_groups():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(-0.4, 0.05, 900), rng.normal(0.6, 0.05, 100)])
+    assert -0.25 < water_methods.otsu_threshold(values) < 0.45
