@@ -12,6 +12,7 @@ The stages, in their order; each takes what the one before returns:
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask                       which clusters are water, and why
     compare, areas                               what changed, in km²
+    assess                                       how well a map agrees with a reference
     plot, report, run_study                      pictures, and results to read and replay
 
 >>> import strandline as sl
@@ -28,6 +29,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from strandline.accuracy import assess as assess
     from strandline.change import areas as areas
     from strandline.change import compare as compare
     from strandline.export.model import load_model as load_model
@@ -71,6 +73,7 @@ _HOMES = {
     "SpectralClustering": "strandline.spectral",
     "StudyConfig": "strandline.study",
     "areas": "strandline.change",
+    "assess": "strandline.accuracy",
     "check_scene": "strandline.scenes",
     "compare": "strandline.change",
     "correct_shift": "strandline.prepare",
