@@ -294,7 +294,7 @@ def test_a_dead_link_says_which_file_and_is_no_nodata(site, items):
 
 @pytest.mark.parametrize("fault", [401, 403, 500, 503, "short"])
 def test_a_server_that_fails_is_an_error_of_ours(site, items, fault, monkeypatch):
-    monkeypatch.setattr("strandline.scenes.storage._REMOTE_DEFAULTS", {
+    monkeypatch.setattr("strandline.scenes.access._REMOTE_DEFAULTS", {
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_HTTP_MAX_RETRY": "1",
         "GDAL_HTTP_RETRY_DELAY": "0.01",
     })  # fmt: skip
