@@ -18,8 +18,9 @@ from strandline.errors import (
     SourceNotFoundError,
     UnreadableSourceError,
 )
-from strandline.scenes.raster import read_header, read_raster
-from strandline.scenes.storage import Access
+from strandline.scenes.access import Access
+from strandline.scenes.header import read_header
+from strandline.scenes.reading import read_raster
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
