@@ -10,7 +10,7 @@ The stages, in their order; each takes what the one before returns:
     count_quality, quality_table                 what was not observed, and why
     make_grid, regrid, stack_scenes              several dates on one grid
     segment                                      clusters of spectra, one model for all dates
-    find_water, water_mask                       which clusters are water, and why
+    find_water, water_mask, water_fraction       which clusters are water, and why
     segment_again, stability_map                 what depends on chance
     compare, areas                               what changed, in km²
     assess                                       how well a map agrees with a reference
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from strandline.study import run_study as run_study
     from strandline.water import find_water as find_water
     from strandline.water import stability_map as stability_map
+    from strandline.water import water_fraction as water_fraction
     from strandline.water import water_mask as water_mask
 
 __version__ = version("strandline")
@@ -104,6 +105,7 @@ _HOMES = {
     "standardize": "strandline.prepare",
     "to_image": "strandline.prepare",
     "to_samples": "strandline.prepare",
+    "water_fraction": "strandline.water",
     "water_mask": "strandline.water",
 }
 

@@ -21,7 +21,7 @@ from strandline.spectral.sampling import is_dask
 from strandline.spectral.tiles import map_rows
 
 FORMAT = "strandline segmentation model"
-VERSION = 1
+VERSION = 2  # 2: subclusters keep to one side of the water index
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,9 @@ class SegmentationModel:
                 "order": self.order,
                 "subcluster_centres": self.subclusters.centres,
                 "subcluster_cluster": self.subclusters.cluster,
+                "subcluster_wet": np.zeros(0, bool)
+                if self.subclusters.wet is None
+                else self.subclusters.wet,
             },
             {
                 "format": FORMAT,
@@ -159,6 +162,7 @@ class SegmentationModel:
                 "bands": list(self.bands),
                 "standardize": self.standardizer.how,
                 "subcluster_offset": self.subclusters.offset,
+                "subcluster_sides": self.subclusters.sides,
             },
         )
 
@@ -185,6 +189,7 @@ class SegmentationModel:
                     arrays["subcluster_centres"],
                     arrays["subcluster_cluster"],
                     float(header["subcluster_offset"]),
+                    *_sides(header["subcluster_sides"], arrays["subcluster_wet"]),
                 ),
             )
             # One row through the whole model: parts that disagree fail here, not later.
@@ -223,6 +228,16 @@ class SegmentationModel:
         except ValueError as error:
             raise ModelFileError("The attribute 'model' is damaged.", got=str(error)) from error
         return cls.from_bytes(data)
+
+
+def _sides(
+    columns: list[int] | None, wet: NDArray[Any]
+) -> tuple[tuple[int, int] | None, NDArray[np.bool_] | None]:
+    """Read the sides of the subclusters as they were written."""
+    if columns is None:
+        return None, None
+    high, low = columns
+    return (int(high), int(low)), wet.astype(bool)
 
 
 def _classify_window(

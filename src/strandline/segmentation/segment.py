@@ -324,14 +324,23 @@ def _fit(
     order = _darkest_first(rows, labels, int(labels.max()) + 1)
     ranked = order[labels]
     seed = 0 if engine.random_state is None else int(engine.random_state)
+    bands = tuple(str(name) for name in scene["band"].values)
     model = SegmentationModel(
-        bands=tuple(str(name) for name in scene["band"].values),
+        bands=bands,
         standardizer=standardizer,
         clusterer=engine,
         order=order,
-        subclusters=divide(rows, ranked, len(order), n_subclusters, seed),
+        subclusters=divide(rows, ranked, len(order), n_subclusters, seed, _sides(bands)),
     )
     return model, model.classify(rows)
+
+
+def _sides(bands: tuple[str, ...]) -> tuple[int, int] | None:
+    """Find the bands of a water index: water is brighter in the first than in the second."""
+    for low in ("swir16", "swir22", "nir08"):
+        if "green" in bands and low in bands:
+            return bands.index("green"), bands.index(low)
+    return None
 
 
 def _darkest_first(

@@ -9,6 +9,11 @@ signature; on the label map it stays part of its cluster.
 They are found among logarithms of reflectance: water, lava and shade are all dark, and
 differ by the ratios of their bands, which a logarithm turns into distances. A small
 offset keeps sensor noise around zero from counting as a difference.
+
+Where two bands are named whose order tells wet from dry (green above shortwave infrared: the
+sign of MNDWI), no subcluster lies on both sides. Means of one side stay there, so a
+subcluster's signature speaks for each of its pixels, and rare water, a pond of twenty pixels
+in a forest, has subclusters of its own however small its share of the sample.
 """
 
 from __future__ import annotations
@@ -40,11 +45,17 @@ class Subclusters:
     cluster : ndarray of uint8, shape (n_subclusters,)
     offset : float
         In units of reflectance.
+    sides : (int, int), optional
+        Columns of the band that is brighter than the other on the wet side, and of the other.
+    wet : ndarray of bool, shape (n_subclusters,), optional
+        The side of each subcluster, where there are sides.
     """
 
     centres: NDArray[np.float32]
     cluster: NDArray[np.uint8]
     offset: float
+    sides: tuple[int, int] | None = None
+    wet: NDArray[np.bool_] | None = None
     _transposed: NDArray[np.float32] = field(init=False, repr=False, compare=False)
     _bias: NDArray[np.float32] = field(init=False, repr=False, compare=False)
 
@@ -52,6 +63,11 @@ class Subclusters:
         """Prepare what every tile needs: minus infinity bars centres of other clusters."""
         half_norm = 0.5 * np.square(self.centres).sum(axis=1)
         own = np.arange(int(self.cluster.max()) + 1)[:, None] == self.cluster
+        if self.wet is not None:
+            own = np.stack([own & ~self.wet, own & self.wet], axis=1).reshape(-1, len(self.wet))
+            # A side of which the sample had nothing shares the centres of the other.
+            empty = ~own.any(axis=1)
+            own[empty] = own.reshape(-1, 2, own.shape[1])[:, ::-1].reshape(own.shape)[empty]
         transposed = whole_lanes(self.centres.T)
         bias = np.full((len(own), transposed.shape[1]), -np.inf, np.float32)
         bias[:, : len(self.cluster)] = np.where(own, -half_norm, -np.inf)
@@ -73,14 +89,15 @@ class Subclusters:
         ndarray of shape (n,)
             Subcluster numbers.
         """
-        return in_tiles(self._nearest, _logarithms(rows, self.offset), labels)
+        groups = _groups(rows, labels, self.sides)
+        return in_tiles(self._nearest, _logarithms(rows, self.offset), groups)
 
-    def _nearest(self, logarithms: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.intp]:
+    def _nearest(self, logarithms: NDArray[Any], groups: NDArray[Any]) -> NDArray[np.intp]:
         shape = (len(logarithms), self._transposed.shape[1])
         score = scratch("subclusters", shape, logarithms.dtype)
         bias = scratch("subclusters of the cluster", shape, logarithms.dtype)
         np.matmul(logarithms, self._transposed, out=score)
-        score += self._bias.take(labels, axis=0, out=bias, mode="clip")
+        score += self._bias.take(groups, axis=0, out=bias, mode="clip")
         nearest: NDArray[np.intp] = score.argmax(axis=1)
         return nearest
 
@@ -91,6 +108,7 @@ def divide(
     n_clusters: int,
     n_subclusters: int,
     seed: int = 0,
+    sides: tuple[int, int] | None = None,
 ) -> Subclusters:
     """Divide every cluster of a sample into subclusters.
 
@@ -105,6 +123,9 @@ def divide(
         In all; every cluster gets at least one, and its share of the rest grows with the
         square root of its sum of squared distances from the mean.
     seed : int
+    sides : (int, int), optional
+        Two columns: no subcluster holds samples whose first is above the second together with
+        others. Left out where there are too few subclusters for both sides of all clusters.
 
     Returns
     -------
@@ -119,18 +140,38 @@ def divide(
     """
     offset = OFFSET * float(np.quantile(rows, BRIGHT))
     logarithms = _logarithms(rows, offset)
-    members = [logarithms[labels == cluster] for cluster in range(n_clusters)]
+    if sides is not None and n_subclusters < 2 * n_clusters:
+        sides = None
+    groups = _groups(rows, labels, sides)
+    per_cluster = 1 if sides is None else 2
+    numbers = [number for number in range(per_cluster * n_clusters) if (groups == number).any()]
+    members = [logarithms[groups == number] for number in numbers]
     shares = _shares(members, n_subclusters)
     centres, cluster = [], []
-    for number, (own, share) in enumerate(zip(members, shares, strict=True)):
+    for number, own, share in zip(numbers, members, shares, strict=True):
         distinct = collapse_duplicates(own)
         rng = np.random.default_rng([seed, number])
         found = choose_landmarks(distinct.rows, distinct.weights, int(share), rng)
         centres.append(found)
-        cluster.append(np.full(len(found), number, np.uint8))
+        cluster.append(np.full(len(found), number, np.uint16))
+    group = np.concatenate(cluster)
     return Subclusters(
-        np.concatenate(centres).astype(np.float32, copy=False), np.concatenate(cluster), offset
+        np.concatenate(centres).astype(np.float32, copy=False),
+        (group // per_cluster).astype(np.uint8),
+        offset,
+        sides,
+        None if sides is None else group % 2 == 1,
     )
+
+
+def _groups(
+    rows: NDArray[Any], labels: NDArray[Any], sides: tuple[int, int] | None
+) -> NDArray[np.intp]:
+    """Give the cluster of each row or, where there are sides, the number of its half."""
+    if sides is None:
+        return labels.astype(np.intp)
+    high, low = sides
+    return 2 * labels.astype(np.intp) + (rows[:, high] > rows[:, low])
 
 
 def _logarithms(rows: NDArray[Any], offset: float) -> NDArray[np.float32]:

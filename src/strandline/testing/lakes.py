@@ -181,7 +181,7 @@ def random_lake(seed: int) -> tuple[xr.DataArray, xr.DataArray]:
     turbid = random.uniform(0, 0.25) * np.clip(1 + 0.5 * _smooth(random, shape, 8.0), 0, 2)
     noise = random.uniform(0.002, 0.008)
     blur = random.uniform(0.2, 0.5)
-    wet_ground = _wet_margin(water, random.uniform(0, 1.5)) * random.uniform(0, 0.6)
+    wet_ground = _wet_margin(water, random.uniform(0, 1.5)) * random.uniform(0, 0.25)
     planes = []
     for wet, soil, plants in zip(
         *(SPECTRA[name] for name in ("water", "soil", "plants")), strict=True

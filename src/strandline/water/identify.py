@@ -23,7 +23,9 @@ from strandline.errors import WaterError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import grid_of, pixel_at
 from strandline.scenes.conflicts import BRIGHT_NIR, looks_white
+from strandline.water.decision import classes_of
 from strandline.water.indices import awei_nsh, awei_sh, mndwi, ndwi
+from strandline.water.shore import share_at_shore
 
 LEAFY_NIR_TO_GREEN = 1.5
 """Where the near infrared outshines green by more, there are more leaves than water."""
@@ -32,6 +34,15 @@ RISING_NIR = 0.08
 RISING_NIR_TO_RED = 1.2
 RISING_RED_TO_GREEN = 0.95
 """Snow among trees: dimmer than snow, level from green to red, then rising."""
+
+SNOW_GREEN = 0.10
+"""Snow and cloud are brighter than this in green (Hall et al. 2002); dim shores are not."""
+
+FAINT_MNDWI = 0.10
+"""Shade on slopes is hardly bluer than it is dark: its MNDWI lies between 0 and this."""
+
+FRACTION, CLASSES = "fraction", "classes"
+"""What decides about pixels on the shore: the share of water in them, or their class."""
 
 WATER_FOUND = "water"
 NO_WATER = "no water"
@@ -65,8 +76,12 @@ def find_water(
         One row per subcluster: ``cluster``, ``share`` of the observed pixels, mean
         reflectance of each band, the indices ``ndwi``, ``mndwi``, ``awei_nsh``,
         ``awei_sh`` (those that the bands allow), ``looks_like_water`` (what the signature
-        says), ``water`` (the decision) and ``reason``. Its ``attrs`` hold ``verdict``
-        (``"water"`` or ``"no water"``), ``decided_by`` and the water ``clusters``.
+        says), ``water`` (the decision), ``reason``, and ``at_shore``: which part of the
+        land of this subcluster lies within two pixels of water. Its ``attrs`` hold ``verdict``
+        (``"water"`` or ``"no water"``), ``decided_by``, the water ``clusters``, the names of
+        the ``bands``, and ``shores``: whether pixels there are judged by their ``"fraction"``
+        of water (see `water_fraction`) or by their ``"classes"`` alone, as are those of
+        clusters that the user named, and numbers that are not reflectance.
 
     Raises
     ------
@@ -94,6 +109,8 @@ def find_water(
     if at is not None and labels is not None:
         raise WaterError("Water was pointed at in two ways.", expected="at=… or labels=…, not both")
     evidence = _signature_evidence(segmentation)
+    # Numbers stretched for display are no mixtures, nor is a class that the user names.
+    can_unmix = segmentation["subcluster_mean"].attrs.get("units") == "1"
     looks = evidence["looks_like_water"].to_numpy()
     if at is not None:
         place = f"({at[0]:g}, {at[1]:g})"
@@ -104,10 +121,12 @@ def find_water(
         else:
             cluster = int(evidence["cluster"].iloc[subcluster])
             _declare(evidence, [cluster], f"cluster at {place}")
+            can_unmix = False
             decided_by = f"the point {place}, against the signatures"
     elif labels is not None:
         chosen = _checked_labels(labels, segmentation.sizes["cluster"])
         _declare(evidence, chosen, "cluster named by the user")
+        can_unmix = False
         decided_by = f"the labels {', '.join(map(str, chosen))}"
     else:
         if "mndwi" not in evidence and "ndwi" not in evidence:
@@ -119,11 +138,14 @@ def find_water(
             )
         evidence["water"] = looks
         decided_by = "the signatures"
+    evidence["at_shore"] = _at_shore(segmentation, evidence)
     water = evidence.loc[evidence["water"], "cluster"]
     evidence.attrs = {
         "verdict": WATER_FOUND if len(water) else NO_WATER,
         "decided_by": decided_by,
         "clusters": sorted(set(water.to_list())),
+        "bands": [str(band) for band in segmentation["band"].values],
+        "shores": FRACTION if can_unmix else CLASSES,
     }
     return evidence
 
@@ -155,6 +177,16 @@ def _signature_evidence(segmentation: xr.Dataset) -> pd.DataFrame:
     return table.assign(looks_like_water=looks, water=False, reason=reasons)
 
 
+def _at_shore(segmentation: xr.Dataset, evidence: pd.DataFrame) -> NDArray[np.float64]:
+    """How much of each subcluster of land lies at the shore, if there are maps to see it on."""
+    if "subclusters" not in segmentation:
+        return np.full(len(evidence), np.nan)
+    classes = classes_of(evidence, segmentation.sizes["subcluster"])
+    subclusters = stored_classes(segmentation["subclusters"])
+    share = share_at_shore(subclusters.data, classes)
+    return share.take(evidence.index.to_numpy())
+
+
 def _judge(table: pd.DataFrame, *, is_reflectance: bool) -> tuple[NDArray[np.bool_], list[str]]:
     """Whether each signature looks like water, and why in a few words."""
     name = next((index for index in ("mndwi", "ndwi") if index in table), None)
@@ -178,10 +210,14 @@ def _what_it_resembles(table: pd.DataFrame) -> list[str]:
         return [""] * len(table)
     green, red, nir = (table[band].to_numpy() for band in ("green", "red", "nir08"))
     bright = nir > BRIGHT_NIR
-    white = looks_white(green, red, nir)
+    white = looks_white(green, red, nir) & (green > SNOW_GREEN)
     leafy = bright & (nir > LEAFY_NIR_TO_GREEN * green)
     rising = (nir > RISING_NIR) & (nir > RISING_NIR_TO_RED * red)
     rising &= red > RISING_RED_TO_GREEN * green
+    shaded = np.zeros(len(table), bool)
+    if {"mndwi", "ndwi", "awei_sh", "awei_nsh"} <= set(table.columns):
+        dull = (table[["ndwi", "awei_sh", "awei_nsh"]] < 0.0).all(axis=1)
+        shaded = (dull & (table["mndwi"] < FAINT_MNDWI)).to_numpy()
     return [
         f"white, NIR {nir[number]:.2f}: like snow, ice or cloud"
         if white[number]
@@ -189,6 +225,8 @@ def _what_it_resembles(table: pd.DataFrame) -> list[str]:
         if rising[number]
         else f"NIR {nir[number]:.2f} outshines green: like leaves"
         if leafy[number]
+        else "dark alike in all bands, NIR above green: like shade"
+        if shaded[number]
         else ""
         for number in range(len(table))
     ]

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from strandline.errors import WaterError
 from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER, stored_classes
-from strandline.water.identify import find_water
+from strandline.water.decision import classes_of
+from strandline.water.fraction import by_windows, unmixing_of
+from strandline.water.identify import FRACTION, find_water
 
 
 def water_mask(
     segmentation: xr.Dataset, water: pd.DataFrame | int | Iterable[int] | None = None
 ) -> xr.DataArray:
     """Turn a segmentation into a water mask.
+
+    Every pixel gets what was decided about its subcluster, but those on a shore are water if
+    `water_fraction` says that most of them is.
 
     Parameters
     ----------
@@ -50,13 +55,12 @@ def water_mask(
     """
     decision = water if isinstance(water, pd.DataFrame) else find_water(segmentation, labels=water)
     subclusters = stored_classes(segmentation["subclusters"])
-    values = _lookup(decision, segmentation.sizes["subcluster"])
-    data = subclusters.data
-    mask = subclusters.copy(
-        data=data.map_blocks(values.take, dtype=np.uint8)
-        if hasattr(data, "map_blocks")
-        else values[data]
-    )
+    count = segmentation.sizes["subcluster"]
+    if decision.attrs.get("shores") == FRACTION:
+        data = by_windows(subclusters.data, unmixing_of(decision, count).mask, np.uint8)
+    else:
+        data = _by_class(subclusters.data, classes_of(decision, count))
+    mask = subclusters.copy(data=data)
     mask.name = "water"
     mask.attrs = {
         "long_name": "water",
@@ -69,15 +73,8 @@ def water_mask(
     return mask
 
 
-def _lookup(decision: pd.DataFrame, n_subclusters: int) -> NDArray[np.uint8]:
-    """Mask value of every subcluster number, 255 for what was not observed."""
-    if "water" not in decision or len(decision) != n_subclusters:
-        raise WaterError(
-            "The decision belongs to another segmentation.",
-            expected=f"a row for each of {n_subclusters} subclusters, with a column 'water'",
-            got=f"{len(decision)} rows with columns {', '.join(map(str, decision.columns))}",
-            remedy="Pass what find_water returned for this segmentation.",
-        )
-    values = np.full(256, NOT_OBSERVED, np.uint8)
-    values[decision.index.to_numpy()] = np.where(decision["water"], WATER, LAND)
-    return values
+def _by_class(subclusters: Any, classes: NDArray[np.uint8]) -> Any:
+    """Look the class of every pixel up, lazily for a lazy map."""
+    if hasattr(subclusters, "map_blocks"):
+        return subclusters.map_blocks(classes.take, dtype=np.uint8)
+    return classes[subclusters]

@@ -1,0 +1,64 @@
+"""What a decision of `find_water` holds for maps: classes and spectra by subcluster."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from strandline.errors import WaterError
+from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER
+
+
+def classes_of(decision: pd.DataFrame, n_subclusters: int) -> NDArray[np.uint8]:
+    """Tabulate the class of every subcluster number.
+
+    Parameters
+    ----------
+    decision : DataFrame
+        From `find_water`.
+    n_subclusters : int
+        Of the segmentation that it is for.
+
+    Returns
+    -------
+    ndarray of uint8, shape (256,)
+        0 not water, 1 water, 255 for what was not observed.
+
+    Raises
+    ------
+    WaterError
+        If the decision belongs to another segmentation.
+    """
+    if "water" not in decision or len(decision) != n_subclusters:
+        raise WaterError(
+            "The decision belongs to another segmentation.",
+            expected=f"a row for each of {n_subclusters} subclusters, with a column 'water'",
+            got=f"{len(decision)} rows with columns {', '.join(map(str, decision.columns))}",
+            remedy="Pass what find_water returned for this segmentation.",
+        )
+    values = np.full(256, NOT_OBSERVED, np.uint8)
+    values[decision.index.to_numpy()] = np.where(decision["water"], WATER, LAND)
+    return values
+
+
+def spectra_of(decision: pd.DataFrame) -> NDArray[np.float64]:
+    """Take the mean spectra of the subclusters out of a decision.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_subclusters, n_bands)
+
+    Raises
+    ------
+    WaterError
+        If the decision does not say which of its columns are bands.
+    """
+    bands = decision.attrs.get("bands")
+    if not bands or not {*bands, "share"} <= set(decision.columns):
+        raise WaterError(
+            "The decision holds no spectra.",
+            expected="a table as find_water returns it, with its attribute 'bands'",
+            got=f"columns {', '.join(map(str, decision.columns))}",
+        )
+    return decision[list(bands)].to_numpy(dtype=np.float64)
