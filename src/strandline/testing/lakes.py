@@ -148,9 +148,9 @@ def random_lake(seed: int) -> tuple[xr.DataArray, xr.DataArray]:
     """Make a scene of some lake: shape, size, shores, noise and pixels all drawn at random.
 
     A shore of random waves, perhaps with an island; soil and plants in patches, with texture,
-    darker where wet beside the shore; water between clear and turbid; pixels of 10 to 100 m, 60
-    to 100 in each direction; a lake of 100 to 3,000 pixels; an instrument that blurs by 0.2 to
-    0.5 pixels, with noise of 0.002 to 0.008. Pixels on the shore are mixed.
+    up to a quarter darker or brighter along the shore, as wet ground and sand are; clear or
+    turbid water; 60 to 100 pixels of 10 to 100 m in each direction; a lake of 100 to 3,000
+    pixels; an instrument that blurs by 0.2 to 0.5 pixels, with noise of 0.002 to 0.008.
 
     Parameters
     ----------
@@ -181,12 +181,12 @@ def random_lake(seed: int) -> tuple[xr.DataArray, xr.DataArray]:
     turbid = random.uniform(0, 0.25) * np.clip(1 + 0.5 * _smooth(random, shape, 8.0), 0, 2)
     noise = random.uniform(0.002, 0.008)
     blur = random.uniform(0.2, 0.5)
-    wet_ground = _wet_margin(water, random.uniform(0, 1.5)) * random.uniform(0, 0.25)
+    margin = 1 + _at_shore(water, random.uniform(0, 1.5)) * random.uniform(-0.25, 0.25)
     planes = []
     for wet, soil, plants in zip(
         *(SPECTRA[name] for name in ("water", "soil", "plants")), strict=True
     ):
-        land = np.where(patches, soil, plants) * texture * (1 - wet_ground)
+        land = np.where(patches, soil, plants) * texture * margin
         # Suspended soil brightens water, the less the longer the wave.
         silty = wet + turbid * 0.3 * soil * (wet / SPECTRA["water"][0])
         clean = water * silty + (1 - water) * land
@@ -218,8 +218,8 @@ def _random_shore(random: np.random.Generator, shape: tuple[int, int]) -> NDArra
     return covered
 
 
-def _wet_margin(water: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Say how wet the ground is: 1 at the shore, falling off over some pixels."""
+def _at_shore(water: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Say how much of a margin the ground is: 1 at the shore, falling off over some pixels."""
     from scipy.ndimage import distance_transform_edt
 
     away: NDArray[np.float64] = distance_transform_edt(water == 0)
