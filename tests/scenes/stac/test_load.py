@@ -411,3 +411,11 @@ def test_signatures_are_made_for_reading_and_kept_nowhere(site, items, local, mo
 
 def test_an_account_that_refuses_is_an_access_error():
     assert issubclass(AccessDeniedError, UnreadableSourceError)
+
+
+def test_items_are_read_from_copies_where_these_are_kept(site, items, local, tmp_path):
+    scene = sl.open_scene(items["1988-10-22"], cache=tmp_path / "copies")
+    site.forget()
+    np.testing.assert_array_equal(scene.values, local["1988-10-22"].values)
+    assert not site.sent
+    assert list((tmp_path / "copies").rglob("*_SR_B4.TIF"))
