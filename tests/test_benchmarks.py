@@ -18,12 +18,14 @@ import exact
 import figure
 import full_scene
 import growth
+import interval_coverage
 import machine
 import methods
 import report
 import same_bytes
 import sensor_bias
 import shift_accuracy
+import stability_errors
 import water_methods
 from cell import Cell, Run, Summary
 from engine import Comparison
@@ -384,3 +386,35 @@ def test_otsu_splits_between_two_groups():
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.normal(-0.4, 0.05, 900), rng.normal(0.6, 0.05, 100)])
     assert -0.25 < water_methods.otsu_threshold(values) < 0.45
+
+
+# --- intervals and stability ------------------------------------------------------
+
+
+def test_interval_constants_are_found_again_from_lakes_that_follow_them():
+    random = np.random.default_rng(0)
+    lakes = []
+    for sides in random.integers(60, 300, 4000).tolist():
+        error = math.sqrt(1 / 12 * sides + (0.06 * sides) ** 2) * random.standard_normal()
+        nothing = dict.fromkeys((90, 95), 0.0)
+        lakes.append(interval_coverage.Mapped(1000.0, 1000.0 + error, nothing, nothing, 1.0, sides))
+    together, spreads = interval_coverage.calibrated(lakes)
+    assert together == pytest.approx(0.06, rel=0.05)
+    assert spreads[90] == pytest.approx(1.645, rel=0.05)
+    assert spreads[95] == pytest.approx(1.96, rel=0.05)
+
+
+def test_coverage_of_intervals_is_counted():
+    lakes = interval_coverage.measure([0, 1])
+    rows = [line.strip("|").split("|") for line in interval_coverage.table(lakes).splitlines()]
+    assert rows[-1][0].strip() == "all"
+    assert int(rows[-1][1]) == 2
+    assert float(rows[-1][3].strip(" %")) == 50 * sum(lake.holds(95) for lake in lakes)
+
+
+def test_errors_are_held_against_stability():
+    ((name, wrong, water, classes),) = stability_errors.measure(None, lakes=1)
+    assert name == "1 simulated lakes"
+    assert wrong > 0
+    assert 0.4 < water <= 1
+    assert 0 <= classes <= 1

@@ -26,6 +26,7 @@ ORDER = (
     "segmentation",
     "water",
     "change",
+    "accuracy",
     "show",
     "export",
     "results",

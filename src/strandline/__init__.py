@@ -11,7 +11,9 @@ The stages, in their order; each takes what the one before returns:
     make_grid, regrid, stack_scenes              several dates on one grid
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask, water_fraction       which clusters are water, and why
+    segment_again, stability_map                 what depends on chance
     compare, areas                               what changed, in km²
+    assess                                       how well a map agrees with a reference
     plot, report, run_study                      pictures, and results to read and replay
 
 >>> import strandline as sl
@@ -28,6 +30,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from strandline.accuracy import assess as assess
     from strandline.change import areas as areas
     from strandline.change import compare as compare
     from strandline.export.model import load_model as load_model
@@ -53,11 +56,13 @@ if TYPE_CHECKING:
     from strandline.scenes import search_scenes as search_scenes
     from strandline.scenes import simulate_scene as simulate_scene
     from strandline.segmentation import segment as segment
+    from strandline.segmentation import segment_again as segment_again
     from strandline.show.report import report as report
     from strandline.spectral import SpectralClustering as SpectralClustering
     from strandline.study import StudyConfig as StudyConfig
     from strandline.study import run_study as run_study
     from strandline.water import find_water as find_water
+    from strandline.water import stability_map as stability_map
     from strandline.water import water_fraction as water_fraction
     from strandline.water import water_mask as water_mask
 
@@ -72,6 +77,7 @@ _HOMES = {
     "SpectralClustering": "strandline.spectral",
     "StudyConfig": "strandline.study",
     "areas": "strandline.change",
+    "assess": "strandline.accuracy",
     "check_scene": "strandline.scenes",
     "compare": "strandline.change",
     "correct_shift": "strandline.prepare",
@@ -92,7 +98,9 @@ _HOMES = {
     "save_model": "strandline.export.model",
     "search_scenes": "strandline.scenes",
     "segment": "strandline.segmentation",
+    "segment_again": "strandline.segmentation",
     "simulate_scene": "strandline.scenes",
+    "stability_map": "strandline.water",
     "stack_scenes": "strandline.prepare",
     "standardize": "strandline.prepare",
     "to_image": "strandline.prepare",

@@ -442,6 +442,23 @@ def show_cache(
 
 
 @app.command()
+def assess(
+    mapped: Annotated[Path, typer.Argument(metavar="MAP", help="A mask, or a map of classes.")],
+    reference: Annotated[
+        Path, typer.Argument(help="A raster of the same classes, or points: CSV lon,lat,class; …")
+    ],
+    random_sample: Annotated[
+        bool, typer.Option("--random-sample", help="The points were drawn at random: km².")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the result.")] = None,
+) -> None:
+    """Say how well a map agrees with a reference."""
+    from strandline.export.assessment import assess_files
+
+    typer.echo(assess_files(mapped, reference, out, random_sample=random_sample))
+
+
+@app.command()
 def search(
     api: Annotated[
         str, typer.Argument(help="URL of a STAC API or catalogue, planetary-computer, a file, …")

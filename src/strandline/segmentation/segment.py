@@ -97,7 +97,7 @@ def segment(
     >>> result["labels"].dims, result["signature_mean"].dims
     (('y', 'x'), ('cluster', 'band'))
     """
-    scene = _one_array(scenes)
+    scene = one_array(scenes)
     fitted = fit_segmentation(
         scene,
         n_clusters,
@@ -139,7 +139,7 @@ def fit_segmentation(
     ConfigurationError, MissingBandError, InvalidDataError
         As `segment`.
     """
-    scene = _one_array(scenes)
+    scene = one_array(scenes)
     scene = scene.sel(band=_chosen_bands(scene, bands))
     engine = _engine(clusterer, n_clusters, random_state)
     most = _most_clusters(engine)
@@ -194,7 +194,8 @@ def complete_segmentation(fitted: xr.Dataset, maps: xr.Dataset) -> xr.Dataset:
     )
 
 
-def _one_array(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
+def one_array(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
+    """Put scenes together as one array of dimensions (band, y, x) or (time, band, y, x)."""
     if isinstance(scenes, xr.DataArray):
         scene = scenes
     else:

@@ -154,6 +154,27 @@ def _matched(
     """Find for each of the other clusters the one of `labels` that it corresponds to."""
     shared = np.zeros((int(others.max()) + 1, int(labels.max()) + 1))
     np.add.at(shared, (others, labels), weights)
+    return counterparts(shared)
+
+
+def counterparts(shared: NDArray[Any]) -> NDArray[np.int32]:
+    """Find for each of the other clusters the one that it corresponds to.
+
+    Parameters
+    ----------
+    shared : ndarray of shape (n_others, n_clusters)
+        How much each pair has in common.
+
+    Returns
+    -------
+    ndarray of int32, shape (n_others,)
+        -1 where there is none.
+
+    Examples
+    --------
+    >>> counterparts(np.array([[1, 5], [4, 2], [0, 3]])).tolist()
+    [1, 0, -1]
+    """
     names = np.full(len(shared), _NO_COUNTERPART, np.int32)
     rows, columns = scipy.optimize.linear_sum_assignment(shared, maximize=True)
     names[rows] = columns

@@ -144,6 +144,99 @@ def round_lake(
     return scene if chunks is None else scene.chunk(chunks)
 
 
+def random_lake(seed: int) -> tuple[xr.DataArray, xr.DataArray]:
+    """Make a scene of some lake: shape, size, shores, noise and pixels all drawn at random.
+
+    A shore of random waves, perhaps with an island; soil and plants in patches, with texture,
+    up to a quarter darker or brighter along the shore, as wet ground and sand are; clear or
+    turbid water; 60 to 100 pixels of 10 to 100 m in each direction; a lake of 100 to 3,000
+    pixels; an instrument that blurs by 0.2 to 0.5 pixels, with noise of 0.002 to 0.008.
+
+    Parameters
+    ----------
+    seed : int
+        Which lake.
+
+    Returns
+    -------
+    (DataArray of shape (band, y, x), DataArray of shape (y, x))
+        Reflectance, and the true fraction of water, both float32.
+
+    Examples
+    --------
+    >>> scene, fraction = random_lake(1)
+    >>> scene.sizes["y"] == fraction.sizes["y"], float(fraction.max())
+    (True, 1.0)
+    """
+    from scipy.ndimage import gaussian_filter
+
+    random = np.random.default_rng([seed, 4711])
+    shape = tuple(random.integers(60, 101, 2).tolist())
+    resolution = float(random.choice([10.0, 30.0, 60.0, 100.0]))
+    corner = (350_000.0 + 10 * random.integers(10_000), 4_200_000.0 + 10 * random.integers(10_000))
+    grid = lake_grid(shape, resolution, corner=corner)
+    water = _random_shore(random, shape)
+    patches = _smooth(random, shape, 6.0) > random.normal(0, 0.5)
+    texture = np.exp(random.uniform(0.05, 0.25) * _smooth(random, shape, 1.0))
+    turbid = random.uniform(0, 0.25) * np.clip(1 + 0.5 * _smooth(random, shape, 8.0), 0, 2)
+    noise = random.uniform(0.002, 0.008)
+    blur = random.uniform(0.2, 0.5)
+    margin = 1 + _at_shore(water, random.uniform(0, 1.5)) * random.uniform(-0.25, 0.25)
+    planes = []
+    for wet, soil, plants in zip(
+        *(SPECTRA[name] for name in ("water", "soil", "plants")), strict=True
+    ):
+        land = np.where(patches, soil, plants) * texture * margin
+        # Suspended soil brightens water, the less the longer the wave.
+        silty = wet + turbid * 0.3 * soil * (wet / SPECTRA["water"][0])
+        clean = water * silty + (1 - water) * land
+        seen = gaussian_filter(clean, blur, mode="nearest")
+        planes.append(seen + noise * random.standard_normal(shape))
+    scene = scene_of(np.stack(planes), grid, bands=BANDS)
+    fraction = scene.isel(band=0, drop=True).copy(data=water.astype(np.float32))
+    fraction.name = "water_fraction"
+    return scene, fraction
+
+
+def _random_shore(random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Draw a lake with a wavy shore: the fraction of each pixel that it covers."""
+    largest = 0.42 * min(shape)
+    radius = math.exp(random.uniform(math.log(6.0), math.log(largest)))
+    middle = np.array(shape) / 2 + random.uniform(-4, 4, 2)
+    fine = [(np.arange(count * _FINE) + 0.5) / _FINE for count in shape]
+    down, right = fine[0][:, None] - middle[0], fine[1][None, :] - middle[1]
+    angle, distance = np.arctan2(down, right), np.hypot(down, right)
+    reach = np.ones_like(angle)
+    for wave in range(2, 9):
+        reach += random.normal(0, 0.25 / wave) * np.cos(wave * angle + random.uniform(0, 6.3))
+    inside = distance <= radius * np.clip(reach, 0.3, 1.25)
+    if random.random() < 0.3:
+        island = radius * random.uniform(0.1, 0.3)
+        inside &= np.hypot(down - 0.3 * radius, right) > island
+    parts = inside.reshape(shape[0], _FINE, shape[1], _FINE)
+    covered: NDArray[np.float64] = parts.mean(axis=(1, 3))
+    return covered
+
+
+def _at_shore(water: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Say how much of a margin the ground is: 1 at the shore, falling off over some pixels."""
+    from scipy.ndimage import distance_transform_edt
+
+    away: NDArray[np.float64] = distance_transform_edt(water == 0)
+    return np.exp(-away / width) if width > 0.1 else np.zeros_like(away)
+
+
+def _smooth(
+    random: np.random.Generator, shape: tuple[int, int], width: float
+) -> NDArray[np.float64]:
+    """Draw a random field of mean 0 and spread 1 that varies over some pixels."""
+    from scipy.ndimage import gaussian_filter
+
+    field = gaussian_filter(random.standard_normal(shape), width, mode="wrap")
+    smooth: NDArray[np.float64] = (field - field.mean()) / field.std()
+    return smooth
+
+
 def scene_of(
     values: NDArray[Any],
     grid: GeoBox,

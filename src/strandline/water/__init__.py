@@ -3,5 +3,6 @@
 from strandline.water.fraction import water_fraction
 from strandline.water.identify import find_water
 from strandline.water.mask import water_mask
+from strandline.water.stability import stability_map
 
-__all__ = ["find_water", "water_fraction", "water_mask"]
+__all__ = ["find_water", "stability_map", "water_fraction", "water_mask"]

@@ -1,0 +1,114 @@
+"""Intervals of mapped areas: how they follow from the shore, and how often they are right."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+import strandline as sl
+from strandline.change.interval import SPREADS, TOGETHER, interval_of, shore_edges
+from strandline.change.pixel_area import pixel_area
+from strandline.errors import ConfigurationError
+from strandline.testing.lakes import (
+    lake_fraction,
+    lake_grid,
+    lonlat_of,
+    mask_of,
+    random_lake,
+)
+
+GRID = lake_grid((60, 80))
+
+
+def lake(radius: float = 600.0) -> np.ndarray:
+    return (lake_fraction(GRID, radius) > 0.5).astype(np.uint8)
+
+
+def test_the_interval_of_a_square_lake_by_hand():
+    square = np.zeros((20, 20), np.uint8)
+    square[5:15, 5:15] = 1
+    grid = lake_grid((20, 20))
+    row = sl.areas(mask_of(square, grid), intervals=True).iloc[0]
+    pixel = float(pixel_area(grid).mean())
+    spread = pixel * math.sqrt(40 / 12 + (TOGETHER * 40) ** 2)
+    for percent, spreads in SPREADS.items():
+        assert row[f"low_{percent}"] == pytest.approx(row["best"] - spreads * spread, rel=1e-4)
+        assert row[f"high_{percent}"] == pytest.approx(row["best"] + spreads * spread, rel=1e-4)
+
+
+def test_without_asking_there_are_no_intervals():
+    assert "low_95" not in sl.areas(mask_of(lake(), GRID))
+
+
+def test_sides_to_what_was_not_observed_are_no_shore():
+    hidden = lake()
+    hidden[:30] = 255
+    whole, half = (shore_edges(values).sum() for values in (lake(), hidden))
+    assert half == pytest.approx(whole / 2, abs=3)
+    assert shore_edges(np.ones((4, 4), np.uint8)).sum() == 0
+
+
+def test_no_water_is_no_area_and_has_no_shore():
+    row = sl.areas(mask_of(np.zeros(GRID.shape), GRID), intervals=True).iloc[0]
+    assert row[["best", "low_95", "high_95"]].tolist() == [0, 0, 0]
+
+
+def test_only_the_shore_of_the_lake_that_is_measured_counts():
+    two = lake()
+    two[2:6, 2:6] = 1
+    middle = lonlat_of(GRID, 30, 40)
+    one = sl.areas(mask_of(lake(), GRID), intervals=True)
+    found = sl.areas(mask_of(two, GRID), at=middle, intervals=True)
+    columns = ["best", "low_90", "high_90", "low_95", "high_95"]
+    assert found[columns].to_numpy() == pytest.approx(one[columns].to_numpy())
+
+
+def test_other_segmentations_that_disagree_widen_the_interval():
+    mask = mask_of(lake(), GRID)
+    members = [mask_of(lake(radius), GRID) for radius in (560.0, 600.0, 640.0)]
+    alone = sl.areas(mask, intervals=True).iloc[0]
+    together = sl.areas(mask, intervals=True, members=members).iloc[0]
+    assert together["low_95"] < alone["low_95"] < alone["best"] == together["best"]
+    variance = np.var([sl.areas(member)["best"].iloc[0] for member in members], ddof=1)
+    half = {name: row["high_95"] - row["best"] for name, row in (("a", alone), ("t", together))}
+    assert half["t"] ** 2 - half["a"] ** 2 == pytest.approx(SPREADS[95] ** 2 * variance)
+
+
+def test_intervals_do_not_depend_on_chunks():
+    mask = mask_of(np.stack([lake(), lake(450.0)]), GRID)
+    whole = sl.areas(mask, intervals=True)
+    assert sl.areas(mask.chunk({"y": 17, "x": 13}), intervals=True).equals(whole)
+
+
+def test_intervals_of_the_wrong_things_are_refused():
+    mask = mask_of(lake(), GRID)
+    with pytest.raises(ConfigurationError, match="change map has no intervals"):
+        sl.areas(sl.compare(mask, mask), intervals=True)
+    with pytest.raises(ConfigurationError, match="intervals only"):
+        sl.areas(mask, members=[mask])
+    elsewhere = mask_of(lake(), lake_grid((60, 80), resolution=10.0))
+    with pytest.raises(ConfigurationError, match="no mask of the same pixels"):
+        sl.areas(mask, intervals=True, members=[elsewhere])
+
+
+def test_an_interval_never_begins_below_zero():
+    assert interval_of(0.5, 40.0, 40.0)["low_95"] == 0
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_true_area_of_simulated_lakes_as_often_as_they_say():
+    held = dict.fromkeys(SPREADS, 0)
+    lakes = 40
+    for number in range(lakes):
+        scene, truth = random_lake(number)
+        row = sl.areas(sl.water_mask(sl.segment(scene)), intervals=True).iloc[0]
+        area = float((truth * pixel_area(truth)).sum())
+        for percent in SPREADS:
+            held[percent] += row[f"low_{percent}"] <= area <= row[f"high_{percent}"]
+    for percent, count in held.items():
+        # Fewer than this has a chance of one in a thousand if the interval is honest.
+        assert count >= binom.ppf(0.001, lakes, percent / 100)
+    assert held[90] < lakes, "intervals that are never wrong are too wide"
