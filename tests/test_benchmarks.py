@@ -22,6 +22,7 @@ import machine
 import methods
 import report
 import same_bytes
+import shift_flags
 from cell import Cell, Run, Summary
 from engine import Comparison
 
@@ -317,3 +318,13 @@ def test_names_in_the_figure_keep_apart():
 
 def test_every_method_has_its_look():
     assert set(methods.METHODS) <= set(figure.LOOKS)
+
+
+# --- change that a shift explains -----------------------------------------------
+
+
+def test_flags_of_shifts_become_a_table():
+    lines = shift_flags.table(shift_flags.measure(lakes=2, walker=False)).splitlines()
+    assert len(lines) == 2 + 4 + 4 + 1
+    assert lines[2].startswith("| shift of 0.3 px |")
+    assert lines[2].split("|")[3].strip() > "90"
