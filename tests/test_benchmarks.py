@@ -23,6 +23,7 @@ import methods
 import report
 import same_bytes
 import shift_flags
+import timeline
 from cell import Cell, Run, Summary
 from engine import Comparison
 
@@ -328,3 +329,14 @@ def test_flags_of_shifts_become_a_table():
     assert len(lines) == 2 + 4 + 4 + 1
     assert lines[2].startswith("| shift of 0.3 px |")
     assert lines[2].split("|")[3].strip() > "90"
+
+
+# --- timelines ------------------------------------------------------------------
+
+
+def test_a_small_timeline_is_measured():
+    run = timeline.measure(dates=3, side=120)
+    assert run.dates == 3
+    assert run.seconds > 0
+    assert run.error < 0.02
+    assert timeline.table([run]).splitlines()[-1].startswith("| 3 |")

@@ -12,6 +12,7 @@ The stages, in their order; each takes what the one before returns:
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask                       which clusters are water, and why
     compare, areas                               what changed, in km²
+    timeline                                     many dates: how much, how often, since when
     plot, report, run_study                      pictures, and results to read and replay
 
 >>> import strandline as sl
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from strandline.change import areas as areas
     from strandline.change import compare as compare
+    from strandline.change.timeline import timeline as timeline
     from strandline.export.model import load_model as load_model
     from strandline.export.model import save_model as save_model
     from strandline.prepare import Normalization as Normalization
@@ -94,6 +96,7 @@ _HOMES = {
     "simulate_scene": "strandline.scenes",
     "stack_scenes": "strandline.prepare",
     "standardize": "strandline.prepare",
+    "timeline": "strandline.change.timeline",
     "to_image": "strandline.prepare",
     "to_samples": "strandline.prepare",
     "water_mask": "strandline.water",
