@@ -25,7 +25,9 @@ import report
 import same_bytes
 import sensor_bias
 import shift_accuracy
+import shift_flags
 import stability_errors
+import timeline
 import water_methods
 from cell import Cell, Run, Summary
 from engine import Comparison
@@ -418,3 +420,24 @@ def test_errors_are_held_against_stability():
     assert wrong > 0
     assert 0.4 < water <= 1
     assert 0 <= classes <= 1
+
+
+# --- change that a shift explains -----------------------------------------------
+
+
+def test_flags_of_shifts_become_a_table():
+    lines = shift_flags.table(shift_flags.measure(lakes=2, walker=False)).splitlines()
+    assert len(lines) == 2 + 4 + 4 + 1
+    assert lines[2].startswith("| shift of 0.3 px |")
+    assert lines[2].split("|")[3].strip() > "90"
+
+
+# --- timelines ------------------------------------------------------------------
+
+
+def test_a_small_timeline_is_measured():
+    run = timeline.measure(dates=3, side=120)
+    assert run.dates == 3
+    assert run.seconds > 0
+    assert run.error < 0.02
+    assert timeline.table([run]).splitlines()[-1].startswith("| 3 |")

@@ -281,3 +281,28 @@ def test_a_search_that_finds_nothing_says_so(archive):
     assert "Nothing was found" in run.stderr
     assert "Traceback" not in run.stderr
     assert not run.stdout
+
+
+def test_timeline_follows_the_water_over_scenes_in_any_order(products, tmp_path):
+    between = sl.simulate_scene("2004-10-22", size=(160, 120), resolution=240, path=tmp_path)[0]
+    scenes = [products[1], between.attrs["source"], products[0]]
+    run = strandline("timeline", *scenes, "-k", "4", "--out", "history", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    years = [line.split()[0][:4] for line in run.stdout.splitlines()[1:4]]
+    assert years == ["1988", "2004", "2017"]
+    out = tmp_path / "history"
+    assert {path.name for path in out.iterdir() if path.suffix != ".xml"} == {
+        "timeline.csv", "timeline.png", "occurrence.tif", "recurrence.tif", "seasonality.tif",
+        "transitions.tif", "model.npz",
+    }  # fmt: skip
+    with rasterio.open(out / "transitions.tif") as file:
+        values = file.read(1)
+        assert file.colormap(1)[3][:3] == (0xD1, 0x10, 0x2D)
+    assert (values == 1).sum() > 1000  # permanent
+    assert (values == 3).sum() > 200  # lost
+    with rasterio.open(out / "occurrence.tif") as file:
+        occurrence = file.read(1)
+    assert 0 <= np.nanmin(occurrence) < np.nanmax(occurrence) == 1
+    refused = strandline("timeline", *scenes, "--dates", "2000-01-01", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "expected 3 dates, got 1" in refused.stderr

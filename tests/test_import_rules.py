@@ -34,13 +34,24 @@ ORDER = (
     "streaming",
     "description",
     "study",
+    "series",
     "demo",
     "app",
     "cli",
     "__main__",
 )
 ENGINE_MAY = {"errors", "spectral"}
-CONDUCTORS = {"results", "workers", "streaming", "description", "study", "demo", "app", "cli"}
+CONDUCTORS = {
+    "results",
+    "workers",
+    "streaming",
+    "description",
+    "study",
+    "series",
+    "demo",
+    "app",
+    "cli",
+}
 """They lead through the stages and hand paths on; the stages read and write."""
 
 DISK_AND_NETWORK = {

@@ -14,6 +14,7 @@ The stages, in their order; each takes what the one before returns:
     segment_again, stability_map                 what depends on chance
     compare, areas                               what changed, in km²
     assess                                       how well a map agrees with a reference
+    timeline                                     many dates: how much, how often, since when
     plot, report, run_study                      pictures, and results to read and replay
 
 >>> import strandline as sl
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from strandline.accuracy import assess as assess
     from strandline.change import areas as areas
     from strandline.change import compare as compare
+    from strandline.change.timeline import timeline as timeline
     from strandline.export.model import load_model as load_model
     from strandline.export.model import save_model as save_model
     from strandline.prepare import Normalization as Normalization
@@ -103,6 +105,7 @@ _HOMES = {
     "stability_map": "strandline.water",
     "stack_scenes": "strandline.prepare",
     "standardize": "strandline.prepare",
+    "timeline": "strandline.change.timeline",
     "to_image": "strandline.prepare",
     "to_samples": "strandline.prepare",
     "water_fraction": "strandline.water",

@@ -430,6 +430,74 @@ def change(
     _study([(before, date_before), (after, date_after)], locals())
 
 
+@app.command()
+def timeline(
+    scenes: Annotated[
+        list[str], typer.Argument(help="The scenes, in any order: as for `strandline info`.")
+    ],
+    out: Out = Path("strandline-timeline"),
+    clusters: Clusters = 8,
+    center: Center = None,
+    buffer: Buffer = None,
+    bbox: Bbox = None,
+    resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = "measured",
+    seed: Seed = 0,
+    water_labels: WaterLabels = None,
+    keep_all: Annotated[
+        bool, typer.Option("--keep-all", help="Keep dates that do not fit in the maps.")
+    ] = False,
+    mask: Mask = None,
+    conflicts: Conflicts = "quality",
+    dates: Annotated[
+        str | None, typer.Option(help="Dates of the scenes, with commas.", rich_help_panel=SOURCE)
+    ] = None,
+    digital_numbers: DigitalNumbers = False,
+    scale: Scale = None,
+    offset: Offset = None,
+    nodata: Nodata = None,
+    band_names: BandNames = None,
+    platform: Platform = None,
+    source_crs: SourceCrs = None,
+    anonymous: Anonymous = False,
+    cache: Keep = False,
+) -> None:
+    """Follow the water over many scenes: how much, how often, since when."""
+    from strandline.series import run_timeline, summary
+
+    given = locals()
+    named = _words(dates)
+    days: list[str | None] = [None] * len(scenes) if named is None else list(named)
+    if len(days) != len(scenes):
+        raise typer.BadParameter(
+            f"expected {len(scenes)} dates, got {len(days)}", param_hint="--dates"
+        )
+    options = _scene_options(given)
+    sources = [
+        _without_none({"source": source, "time": day, **options})
+        for source, day in zip(scenes, days, strict=True)
+    ]
+    same = ("center", "buffer", "bbox", "resolution", "crs", "resampling", "seed", "conflicts")
+    settings = {name: given[name] for name in same} | {
+        "n_clusters": clusters,
+        "mask": [] if mask == "none" else _words(mask),
+        "water_labels": _labels(water_labels),
+    }
+    with _progress() as progress:
+        run_timeline(
+            sources,
+            out,
+            settings=_without_none(settings),
+            leave_out=not keep_all,
+            cache=cache or None,
+            progress=progress["progress"],
+            on_date=progress.get("on_tile"),
+        )
+    typer.echo(summary(out))
+    typer.echo(f"Chart:  {out / 'timeline.png'}\nAll results are in {out}.")
+
+
 @app.command("cache")
 def show_cache(
     clear: Annotated[bool, typer.Option("--clear", help="Remove all of it.")] = False,

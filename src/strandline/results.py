@@ -171,7 +171,8 @@ def area_table(
     -------
     DataFrame
         Columns ``area`` (the whole map, or the body of water at the point), ``quantity``,
-        ``pixels``, ``least``, ``best``, ``most`` (km²; see `strandline.areas`).
+        ``pixels``, ``least``, ``best``, ``most``, and for two dates ``shift_explainable``
+        (km²; see `strandline.areas`).
     """
     parts: dict[str, tuple[float, float] | None] = {WHOLE_MAP: None}
     if at is not None:
@@ -187,7 +188,8 @@ def area_table(
         table.insert(0, "area", name)
         tables.append(table.rename_axis("quantity").reset_index())
     columns = ["area", "quantity", "pixels", "least", "best", "most"]
-    return pd.concat(tables, ignore_index=True)[columns]
+    table = pd.concat(tables, ignore_index=True)
+    return table[[*columns, *(name for name in ("shift_explainable",) if name in table)]]
 
 
 def _of_mask(water: xr.DataArray, at: tuple[float, float] | None) -> pd.DataFrame:
@@ -276,6 +278,8 @@ def summarise(areas: pd.DataFrame) -> str:
             text = f"  {row['quantity']:<26} {row['best']:10.2f}"
             if row["least"] != row["most"]:
                 text += f"   ({row['least']:.2f} … {row['most']:.2f})"
+            if row.get("shift_explainable", 0.0) >= 0.005:
+                text += f"   {row['shift_explainable']:.2f} of it may be a shift of the images"
             lines.append(text)
     return "\n".join(lines)
 

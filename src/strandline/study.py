@@ -113,7 +113,7 @@ def run_study(
     clock = _Clock(progress)
     with workers(scheduler) as client:
         with clock("opening the scenes"):
-            opened = [_open(source, config, cache) for source in config.scenes]
+            opened = [open_source(source, config, cache) for source in config.scenes]
             _check_order(opened)
             record = _record_of_inputs(config)
         with work_folder(out, _key(build_record(**record))) as work:
@@ -270,9 +270,10 @@ class _Clock:
         self.seconds[stage] = time.perf_counter() - start
 
 
-def _open(
+def open_source(
     source: SceneSource, config: StudyConfig, cache: bool | str | os.PathLike[str] | None
 ) -> xr.DataArray:
+    """Open a scene as a study's configuration says; nothing but metadata is read."""
     from strandline.scenes import open_scene
 
     options = source.model_dump(exclude={"source"}, exclude_defaults=True)

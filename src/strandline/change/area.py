@@ -20,10 +20,10 @@ from strandline.change.compare import (
     LOST,
     STABLE_LAND,
     STABLE_WATER,
-    water_states,
 )
 from strandline.change.interval import interval_of, shore_edges
 from strandline.change.pixel_area import PixelAreas, pixel_area, pixel_areas
+from strandline.change.states import water_states
 from strandline.errors import ConfigurationError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import describe_grid, grid_of, same_grid
@@ -39,6 +39,9 @@ CLASS_NAMES = {
     LOST: "lost",
     GAINED: "gained",
 }
+
+SHIFT_FLAGS = "shift_explainable"
+"""Coordinate of a change map, and column of its areas."""
 
 POSSIBLE, SURE = 1, 2
 """Where a pixel is, with `at`: outside the body of water (0), perhaps in it, surely in it."""
@@ -93,7 +96,10 @@ def areas(
         before``, ``water after`` and ``net change`` (gained less lost), each with ``pixels``,
         ``least``, ``best`` and ``most``. The bounds use what was seen on one date alone, if
         the map carries its masks as `compare` leaves them. ``best`` counts what was observed:
-        on both dates for the changes, on that date for ``water before`` and ``after``.
+        on both dates for the changes, on that date for ``water before`` and ``after``. If the
+        map carries the flags that `compare` sets, ``shift_explainable`` says how much of
+        ``best`` a shift between the two images alone could have made: of lost, of gained,
+        and of the net change; NaN elsewhere.
 
     Raises
     ------
@@ -128,7 +134,7 @@ def areas(
 'observed_share': 0.8}
     >>> after = mask_of(np.array([[1, 0, 0, 255, 1]]), grid, time="2017-10-22")
     >>> areas(compare(before, after)).loc[["lost", "gained"]].round(2).values.tolist()
-    [[2.0, 2.0, 2.0, 2.0], [0.0, 0.0, 0.0, 2.0]]
+    [[2.0, 2.0, 2.0, 2.0, 0.0], [0.0, 0.0, 0.0, 2.0, 0.0]]
     """
     array = stored_classes(mask_or_change)
     if array.dtype != np.uint8 or not {"y", "x"} <= set(array.dims) <= {"time", "y", "x"}:
@@ -258,12 +264,26 @@ def _change_areas(change: xr.DataArray, at: tuple[float, float] | None) -> pd.Da
         if name in change.coords:
             known.append(change.coords[name].transpose("y", "x").data)
         dates.append(_elementwise(partial(_known_water, which), *known))
-    sums = _summed(dates, _region(dates, grid, at), pixel_areas(grid))
-    table = pd.DataFrame(_change_rows(sums)).set_index("class")
+    region, areas_of = _region(dates, grid, at), pixel_areas(grid)
+    table = pd.DataFrame(_change_rows(_summed(dates, region, areas_of))).set_index("class")
+    if SHIFT_FLAGS in change.coords:
+        flags = change.coords[SHIFT_FLAGS].transpose("y", "x").data
+        flagged = _elementwise(_flagged, change.data, flags)
+        _, km2 = _summed([flagged], region, areas_of)
+        lost, gained = (float(km2[SURE, state]) for state in (1, 2))
+        by_name = {"lost": lost, "gained": gained, "net change": gained - lost}
+        table[SHIFT_FLAGS] = pd.Series(by_name)
     table.attrs |= {"units": "km2"} | {
         key: change.attrs[key] for key in ("before", "after") if key in change.attrs
     }
     return table
+
+
+def _flagged(change: NDArray[np.uint8], flags: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Tell lost (1) and gained (255, which is counted third) apart where flags are set."""
+    kinds = np.where(change == LOST, np.uint8(1), np.uint8(0))
+    kinds[change == GAINED] = NOT_OBSERVED
+    return np.where(flags, kinds, np.uint8(0))
 
 
 def _known_water(

@@ -8,9 +8,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from strandline.change.shift import shift_explainable
+from strandline.change.states import water_states
 from strandline.errors import ConfigurationError, GridMismatchError
 from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER, stored_classes
 from strandline.prepare.georeference import attach_grid, describe_grid, grid_of, same_grid
+from strandline.prepare.shift import Shift
 
 STABLE_LAND, STABLE_WATER, LOST, GAINED = 0, 1, 2, 3
 """Values of a change map, besides 255."""
@@ -24,13 +27,22 @@ CLASS_OF = {
 """Class of a pixel that was seen on both dates, from what it was before and after."""
 
 
-def compare(before: xr.DataArray, after: xr.DataArray) -> xr.DataArray:
+def compare(
+    before: xr.DataArray, after: xr.DataArray, *, shift: Shift | None = None
+) -> xr.DataArray:
     """Compare two water masks, pixel by pixel.
+
+    Change that a shift between the two images by part of a pixel would make all by itself is
+    flagged, not taken away: `areas` counts how much of it there is.
 
     Parameters
     ----------
     before, after : DataArray of uint8, shape (y, x)
         Water masks on one grid: 0 not water, 1 water, 255 not observed.
+    shift : Shift, optional
+        How far the later image lies from the earlier: what
+        ``estimate_shift(scene_after, scene_before)`` says. Default: what the shores of the
+        masks say of it, from 0.15 pixels on.
 
     Returns
     -------
@@ -38,8 +50,9 @@ def compare(before: xr.DataArray, after: xr.DataArray) -> xr.DataArray:
         0 land on both dates, 1 water on both, 2 water lost, 3 water gained, 255 not observed
         on one date or on both. The attributes ``before`` and ``after`` hold the dates, where
         the masks have them. The masks themselves stay with it as coordinates
-        ``water_before`` and ``water_after``, from which `areas` derives its bounds. Lazy if
-        a mask is.
+        ``water_before`` and ``water_after``, from which `areas` derives its bounds; so does
+        ``shift_explainable`` (bool): lost or gained, but in a strip one pixel thin, as a
+        shift makes it that is there by the rest of the map. Lazy if a mask is.
 
     Raises
     ------
@@ -48,6 +61,8 @@ def compare(before: xr.DataArray, after: xr.DataArray) -> xr.DataArray:
     ConfigurationError
         If one is no water mask. For a lazy mask, wrong values are found when the result is
         computed.
+    ShiftError
+        If `shift` is longer than 1.5 pixels.
 
     Examples
     --------
@@ -82,7 +97,11 @@ def compare(before: xr.DataArray, after: xr.DataArray) -> xr.DataArray:
     change = xr.DataArray(
         values,
         dims=("y", "x"),
-        coords={"water_before": (("y", "x"), data[0]), "water_after": (("y", "x"), data[1])},
+        coords={
+            "water_before": (("y", "x"), data[0]),
+            "water_after": (("y", "x"), data[1]),
+            "shift_explainable": (("y", "x"), shift_explainable(data[0], data[1], shift)),
+        },
         attrs={
             "long_name": "change of water",
             "_FillValue": np.uint8(NOT_OBSERVED),
@@ -113,20 +132,6 @@ def _classes(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.
     return classes
 
 
-def water_states(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turn the values of a water mask into 0, 1 and 2 (not observed); refuse any other."""
-    states: NDArray[np.uint8] = _STATE_OF_VALUE[mask]
-    if (states == _NO_STATE).any():
-        strange = sorted({int(value) for value in np.unique(mask)} - {LAND, WATER, NOT_OBSERVED})
-        raise ConfigurationError(
-            "Values that a water mask does not have.",
-            expected="0, 1 and 255",
-            got=", ".join(map(str, strange)),
-            remedy="A label map becomes a water mask by water_mask(segmentation).",
-        )
-    return states
-
-
 def _dates(before: xr.DataArray, after: xr.DataArray) -> dict[str, str]:
     """Write the dates down where the masks have them."""
     dates: dict[str, str] = {}
@@ -138,10 +143,6 @@ def _dates(before: xr.DataArray, after: xr.DataArray) -> dict[str, str]:
             dates[name] = str(time.astype("datetime64[D]"))
     return dates
 
-
-_NO_STATE = 9
-_STATE_OF_VALUE = np.full(256, _NO_STATE, np.uint8)
-_STATE_OF_VALUE[[LAND, WATER, NOT_OBSERVED]] = 0, 1, 2
 
 _CLASS_OF_PAIR = np.full(9, NOT_OBSERVED, np.uint8)
 for (_before, _after), _class in CLASS_OF.items():

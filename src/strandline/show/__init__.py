@@ -10,6 +10,7 @@ from strandline.show.maps import (
     true_colour,
     water_map,
 )
+from strandline.show.timeline_chart import timeline_chart
 
 __all__ = [
     "Stretch",
@@ -19,6 +20,7 @@ __all__ = [
     "fit_stretch",
     "label_map",
     "signature_chart",
+    "timeline_chart",
     "true_colour",
     "water_map",
 ]

@@ -35,6 +35,19 @@ _LABELS = (
     "#ddcc77",  # sand
     "#88ccee",  # cyan
 )
+_TRANSITIONS = (
+    ("never water", LAND),
+    ("permanent", "#0000cc"),
+    ("new permanent", "#22b14c"),
+    ("lost permanent", "#d1102d"),
+    ("seasonal", "#7fb2e5"),
+    ("new seasonal", "#b5e61d"),
+    ("lost seasonal", "#e6a1aa"),
+    ("seasonal to permanent", "#ff7f27"),
+    ("permanent to seasonal", "#ffc90e"),
+    ("ephemeral permanent", "#7f7f7f"),
+    ("ephemeral seasonal", "#c3c3c3"),
+)
 _GOLDEN_ANGLE = 0.6180339887498949
 
 
@@ -107,6 +120,20 @@ def change_palette() -> Palette:
             Category(2, "water lost", LOST),
             Category(3, "water gained", GAINED),
         ),
+    )
+
+
+def transition_palette() -> Palette:
+    """Classes of a timeline's transitions, in colours like those of the Global Surface Water.
+
+    Examples
+    --------
+    >>> transition_palette()[3].name
+    'lost permanent'
+    """
+    return Palette(
+        "transitions",
+        tuple(Category(value, *of) for value, of in enumerate(_TRANSITIONS)),
     )
 
 

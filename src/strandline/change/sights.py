@@ -1,0 +1,197 @@
+"""One date after the other: its water mask, and what its spectra look like to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from strandline.errors import ConfigurationError
+from strandline.prepare.classes import NOT_OBSERVED
+from strandline.scenes.conflicts import looks_white
+from strandline.segmentation.model import SegmentationModel
+from strandline.spectral.sampling import is_dask
+from strandline.water import find_water, water_mask
+
+FAR = 4.0
+"""Root mean square of the distance to the nearest class, in standard deviations of its cluster,
+beyond which a spectrum is unlike all that the model was fitted to."""
+
+LEAST_DEVIATION = 0.05
+"""Of a cluster, in units of the spread of all pixels, so that a uniform one tolerates noise."""
+
+_TO_BYTE = 16.0  # steps of a standard deviation in which distances are stored
+_SLAB = 1 << 16
+
+
+class Sight(NamedTuple):
+    """What was seen on a date.
+
+    Attributes
+    ----------
+    mask : ndarray of uint8, shape (y, x)
+        Water mask.
+    looks : dict
+        ``white_share`` and ``odd_share`` of the observed pixels, and ``white_usual``, the
+        share in what the model was fitted to; NaN if not known.
+    shares : ndarray of float64, shape (clusters,)
+        Share of the observed pixels in each cluster; empty without a model.
+    """
+
+    mask: NDArray[np.uint8]
+    looks: dict[str, float]
+    shares: NDArray[np.float64]
+
+
+def sights_of(
+    dates: xr.DataArray,
+    fitted: xr.Dataset | SegmentationModel | None,
+    water: pd.DataFrame | int | Iterable[int] | None,
+) -> Iterator[Sight]:
+    """Look at one date after the other.
+
+    Parameters
+    ----------
+    dates : DataArray of shape (time, band, y, x) or (time, y, x)
+        Scenes, or water masks.
+    fitted : Dataset or SegmentationModel, optional
+        The model, for scenes.
+    water : optional
+        The decision, as for `water_mask`.
+
+    Yields
+    ------
+    Sight
+        A lazy date is read here, block by block; the next one when it is asked for.
+
+    Raises
+    ------
+    ConfigurationError
+        If a model without signatures comes without a decision.
+    """
+    if fitted is None or "band" not in dates.dims:
+        for number in range(dates.sizes["time"]):
+            mask = np.asarray(dates[number].values, np.uint8)
+            yield Sight(mask, _unknown(np.nan), np.empty(0))
+        return
+    decision = _decision(fitted, water)
+    model = fitted if isinstance(fitted, SegmentationModel) else SegmentationModel.of(fitted)
+    classes = _Classes(model, fitted if isinstance(fitted, xr.Dataset) else None)
+    for number in range(dates.sizes["time"]):
+        yield _look(dates[number], model, classes, decision)
+
+
+def _decision(
+    fitted: xr.Dataset | SegmentationModel, water: pd.DataFrame | int | Iterable[int] | None
+) -> pd.DataFrame:
+    if isinstance(water, pd.DataFrame):
+        return water
+    if isinstance(fitted, SegmentationModel):
+        raise ConfigurationError(
+            "A model from a file does not say which of its classes are water.",
+            expected="water=…, what find_water said of the segmentation it comes from",
+            got=repr(water),
+            remedy="Pass that, or the segmentation itself as model=….",
+        )
+    return find_water(fitted, labels=water)
+
+
+class _Classes:
+    """Means and deviations of the subclusters, to hold spectra against."""
+
+    def __init__(self, model: SegmentationModel, fitted: xr.Dataset | None) -> None:
+        cluster = model.subclusters.cluster
+        self.cluster = cluster
+        self.white: NDArray[np.bool_] | None = None
+        self.white_usual = np.nan
+        self.mean: NDArray[np.float32] | None = None
+        if fitted is None:
+            return
+        self.mean = fitted["subcluster_mean"].values.astype(np.float32)
+        whole = np.broadcast_to(np.asarray(model.standardizer.scale_), self.mean.shape[1:])
+        deviation = np.maximum(fitted["signature_std"].values, LEAST_DEVIATION * whole)
+        self.per_deviation = (1 / deviation[cluster]).astype(np.float32)
+        if fitted["subcluster_mean"].attrs.get("units") == "1":
+            self.white = _white(self.mean, [str(name) for name in fitted["band"].values])
+        if self.white is not None:
+            self.white_usual = float(fitted["subcluster_share"].values[self.white].sum())
+
+    def distance(self, rows: NDArray[Any], subcluster: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Distance of spectra to their class in sixteenths of a standard deviation, as bytes."""
+        away = np.zeros(len(rows), np.uint8)
+        if self.mean is None:
+            return away
+        for start in range(0, len(rows), _SLAB):
+            part = slice(start, start + _SLAB)
+            numbers = np.minimum(subcluster[part], len(self.mean) - 1)
+            scaled = (rows[part] - self.mean[numbers]) * self.per_deviation[numbers]
+            far = _TO_BYTE * np.sqrt(np.mean(scaled * scaled, axis=1))
+            far = np.nan_to_num(far, nan=0.0, posinf=255.0)
+            away[part] = np.minimum(far, 255.0).astype(np.uint8)
+        return away
+
+
+def _white(mean: NDArray[np.float32], bands: list[str]) -> NDArray[np.bool_] | None:
+    """Find the means of snow, ice and cloud: white, and brighter in green than in SWIR."""
+    swir = next((name for name in ("swir16", "swir22") if name in bands), "swir16")
+    names = ("green", "red", "nir08" if "nir08" in bands else "nir", swir)
+    if not set(names) <= set(bands):
+        return None
+    green, red, nir, shortwave = (mean[:, bands.index(name)] for name in names)
+    white: NDArray[np.bool_] = looks_white(green, red, nir) & (green > shortwave)
+    return white
+
+
+def _look(
+    scene: xr.DataArray, model: SegmentationModel, classes: _Classes, decision: pd.DataFrame
+) -> Sight:
+    maps = model.predict(scene.drop_vars("quality", errors="ignore"))  # checks the bands
+    data = scene.sel(band=list(model.bands)).transpose("band", "y", "x").data
+    subclusters = maps["subclusters"].data
+    if is_dask(data):
+        import dask
+        import dask.array as da
+
+        data = data.rechunk({0: -1})
+        away = da.map_blocks(  # type: ignore[no-untyped-call]  # Dask is untyped
+            _distances,
+            data,
+            subclusters.rechunk(data.chunks[1:])[None],
+            classes=classes,
+            dtype=np.uint8,
+            chunks=((1,), *data.chunks[1:]),
+            meta=np.empty((0, 0, 0), np.uint8),
+        )
+        subclusters, away = dask.compute(subclusters, away)  # type: ignore[attr-defined,no-untyped-call]
+    else:
+        away = _distances(data, subclusters[None], classes)
+    maps = maps.assign(subclusters=maps["subclusters"].copy(data=subclusters))
+    mask = water_mask(maps, decision).values
+    seen = np.bincount(subclusters.ravel(), minlength=256)[: len(classes.cluster)]
+    observed = int(seen.sum())
+    if observed == 0:
+        return Sight(mask, _unknown(classes.white_usual), np.zeros(model.n_clusters))
+    white = np.nan if classes.white is None else seen[classes.white].sum() / observed
+    far = np.count_nonzero(away >= FAR * _TO_BYTE) / observed
+    odd = np.nan if classes.mean is None else far
+    shares = np.bincount(classes.cluster, seen, model.n_clusters) / observed
+    looks = {"white_share": float(white), "odd_share": float(odd)}
+    return Sight(mask, {**looks, "white_usual": classes.white_usual}, shares)
+
+
+def _unknown(white_usual: float) -> dict[str, float]:
+    return {"white_share": np.nan, "odd_share": np.nan, "white_usual": white_usual}
+
+
+def _distances(
+    block: NDArray[Any], subcluster: NDArray[np.uint8], classes: _Classes
+) -> NDArray[np.uint8]:
+    """Distances of spectra of shape (band, y, x) to their classes of shape (1, y, x)."""
+    rows = block.reshape(len(block), -1).T
+    away = classes.distance(rows, subcluster.ravel())
+    away[subcluster.ravel() == NOT_OBSERVED] = 0
+    return away.reshape(subcluster.shape)
