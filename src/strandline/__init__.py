@@ -12,6 +12,7 @@ The stages, in their order; each takes what the one before returns:
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask                       which clusters are water, and why
     compare, areas                               what changed, in km²
+    shorelines, water_polygons                   the outline of water, as geometries
     plot, report, run_study                      pictures, and results to read and replay
 
 >>> import strandline as sl
@@ -30,6 +31,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from strandline.change import areas as areas
     from strandline.change import compare as compare
+    from strandline.change import shorelines as shorelines
+    from strandline.change import water_polygons as water_polygons
     from strandline.export.model import load_model as load_model
     from strandline.export.model import save_model as save_model
     from strandline.prepare import Normalization as Normalization
@@ -91,12 +94,14 @@ _HOMES = {
     "save_model": "strandline.export.model",
     "search_scenes": "strandline.scenes",
     "segment": "strandline.segmentation",
+    "shorelines": "strandline.change",
     "simulate_scene": "strandline.scenes",
     "stack_scenes": "strandline.prepare",
     "standardize": "strandline.prepare",
     "to_image": "strandline.prepare",
     "to_samples": "strandline.prepare",
     "water_mask": "strandline.water",
+    "water_polygons": "strandline.change",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -11,7 +11,9 @@ from strandline.export.record import (
     verify_inputs,
     write_record,
 )
+from strandline.export.style import write_style
 from strandline.export.table import write_areas, write_evidence, write_signatures, write_table
+from strandline.export.vector import write_vectors
 
 __all__ = [
     "build_record",
@@ -28,5 +30,7 @@ __all__ = [
     "write_picture",
     "write_record",
     "write_signatures",
+    "write_style",
     "write_table",
+    "write_vectors",
 ]
