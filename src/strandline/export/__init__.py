@@ -11,6 +11,7 @@ from strandline.export.record import (
     verify_inputs,
     write_record,
 )
+from strandline.export.stac import write_item
 from strandline.export.style import write_style
 from strandline.export.table import write_areas, write_evidence, write_signatures, write_table
 from strandline.export.vector import write_vectors
@@ -26,6 +27,7 @@ __all__ = [
     "write_areas",
     "write_cog",
     "write_evidence",
+    "write_item",
     "write_page",
     "write_picture",
     "write_record",
