@@ -69,7 +69,7 @@ def test_addresses_are_relative_and_lead_to_the_files(tmp_path):
     assert hrefs == {
         "./water_1988-10-22.tif", "./water_1988-10-22.tif.aux.xml", "./areas.csv", "./record.json",
     }  # fmt: skip
-    for key in ("water_1988-10-22", "areas"):
+    for key in ("water_1988-10-22", "areas.csv"):
         assert (tmp_path / item["assets"][key]["href"]).is_file()
     with rasterio.open(tmp_path / item["assets"]["water_1988-10-22"]["href"]) as file:
         assert list(file.transform)[:6] == item["properties"]["proj:transform"]

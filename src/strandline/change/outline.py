@@ -7,6 +7,7 @@ what is kept grows with the length of the outline, not with the size of the map.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -147,15 +148,16 @@ def _link(following: Integers) -> tuple[Integers, Integers, NDArray[np.bool_]]:
     led_to = np.zeros(len(following), bool)
     led_to[following[following >= 0]] = True
     heads = np.nonzero(~led_to)[0].tolist()
-    after: list[int] = following.tolist()
-    chains: list[tuple[int, list[int], bool]] = []
+    # Numbers as such, not a Python object each: there may be millions of edges.
+    after = following.data
+    chains: list[tuple[int, array[int], bool]] = []
     taken = bytearray(len(after))
     # Open chains first: what then is left are rings, each met at its first edge.
     for closed, seeds in ((False, heads), (True, range(len(after)))):
         for seed in seeds:
             if taken[seed]:
                 continue
-            chain, edge = [], seed
+            chain, edge = array("q"), seed
             while edge >= 0 and not taken[edge]:
                 taken[edge] = 1
                 chain.append(edge)
@@ -163,5 +165,6 @@ def _link(following: Integers) -> tuple[Integers, Integers, NDArray[np.bool_]]:
             chains.append((min(chain), chain, closed))
     chains.sort(key=lambda chain: chain[0])
     first = np.cumsum([0, *(len(chain) for _, chain, _ in chains)], dtype=np.int64)
-    chained = np.array([edge for _, chain, _ in chains for edge in chain], np.int64)
+    parts = [np.frombuffer(chain, np.int64) for _, chain, _ in chains]
+    chained = np.concatenate([np.zeros(0, np.int64), *parts])
     return chained, first, np.array([closed for *_, closed in chains], bool)

@@ -94,7 +94,7 @@ def write_item(
     >>> with TemporaryDirectory() as folder:
     ...     _ = (Path(folder) / "areas.csv").write_text("water")
     ...     item = json.loads(write_item(folder, lake_grid(), ["1988-10-22"]).read_text())
-    >>> item["properties"]["datetime"], item["assets"]["areas"]["href"]
+    >>> item["properties"]["datetime"], item["assets"]["areas.csv"]["href"]
     ('1988-10-22T00:00:00Z', './areas.csv')
     """
     place = Path(folder)
@@ -206,19 +206,14 @@ def _processing(lineage: str | None) -> dict[str, Any]:
 
 def _assets(names: list[str], palettes: Mapping[str, Palette]) -> dict[str, Any]:
     assets: dict[str, Any] = {}
-    stems = [_stem(name) for name in names]
-    for name, stem in zip(names, stems, strict=True):
+    for name in names:
         media, roles = _KINDS.get(Path(name).suffix, ("application/octet-stream", ["metadata"]))
-        key = stem if stems.count(stem) == 1 else name
+        key = name.removesuffix(".tif")  # the rasters are what it is about
         asset: dict[str, Any] = {"href": f"./{name}", "type": media, "roles": roles}
         if name in palettes:
             asset["classification:classes"] = _classes(palettes[name])
         assets[key] = asset
     return assets
-
-
-def _stem(name: str) -> str:
-    return name.rsplit(".", 1)[0]
 
 
 def _classes(palette: Palette) -> list[dict[str, Any]]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 GEOPACKAGE, GEOPARQUET, GEOJSON = ".gpkg", ".parquet", ".geojson"
 
+PACKAGES = ("geopandas", "pyogrio", "pyarrow", "contourpy")
+"""What the extra ``vector`` installs."""
+
 DEFAULT_LAYER = "water"
 
 _LONGITUDE_LATITUDE = "OGC:CRS84"
@@ -28,6 +31,13 @@ _OPTIONS = {
     "OGR_GPKG_ALLOW_THREADED_RTREE": "NO",  # the spatial index in one order
 }
 _changing_options = threading.Lock()
+
+
+def missing_packages() -> list[str]:
+    """Name the packages that geometries need and that are not installed."""
+    from importlib.util import find_spec
+
+    return [name for name in PACKAGES if find_spec(name) is None]
 
 
 def write_vectors(
