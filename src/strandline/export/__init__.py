@@ -1,5 +1,6 @@
 """Results on disk: rasters, tables, pictures and the record, written whole or not at all."""
 
+from strandline.export.array import write_arrays
 from strandline.export.atomic import replacing, staged_folder
 from strandline.export.picture import write_page, write_picture
 from strandline.export.raster import write_cog
@@ -25,6 +26,7 @@ __all__ = [
     "staged_folder",
     "verify_inputs",
     "write_areas",
+    "write_arrays",
     "write_cog",
     "write_evidence",
     "write_item",
