@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from strandline.configuration import StudyConfig
 from strandline.demo import run_demo
 from strandline.errors import (
     ConfigurationError,
+    MissingDependencyError,
     OutputError,
     RecordError,
     SourceNotFoundError,
@@ -43,6 +45,15 @@ RESULTS = {
     "change.png",
     "report.html",
     "model.npz",
+    "water_1988-10-22.gpkg",
+    "water_2017-10-22.gpkg",
+    "item.json",
+    *(
+        f"{name}_{date}.qml"
+        for name in ("water", "labels")
+        for date in ("1988-10-22", "2017-10-22")
+    ),
+    "change.qml",
     "record.json",
 }
 
@@ -107,6 +118,54 @@ def test_record_names_inputs_outputs_and_parameters(results, pair):
     assert any(name.endswith("_MTL.txt") for name in names)
     assert record["command"].startswith("strandline change ")
     assert "clustering the spectra" in record["timings"]
+
+
+def test_polygons_of_a_study_are_the_water_of_its_table(results):
+    areas = pd.read_csv(results / "areas.csv").set_index(["area", "quantity"])["best"]
+    for date in ("1988-10-22", "2017-10-22"):
+        bodies = geopandas.read_file(results / f"water_{date}.gpkg", layer="water")
+        # The table has four decimals.
+        assert bodies["area_km2"].sum() == pytest.approx(
+            areas[("whole map", f"water {date}")], abs=1e-4
+        )
+        lines = geopandas.read_file(results / f"water_{date}.gpkg", layer="shoreline")
+        assert (lines["date"].dt.strftime("%Y-%m-%d") == date).all()
+        assert lines["length_km"].max() > 40
+
+
+def test_the_item_of_a_study_names_every_result(results):
+    item = json.loads((results / "item.json").read_text())
+    hrefs = {asset["href"].removeprefix("./") for asset in item["assets"].values()}
+    assert hrefs == {path.name for path in results.iterdir()} - {"item.json"}
+    names = {
+        one["name"] for one in item["assets"]["change"]["classification:classes"]
+    }  # fmt: skip
+    assert names >= {"water_lost", "water_gained", "not_observed"}
+
+
+def test_formats_and_minimum_mapping_unit_are_chosen(pair, tmp_path, monkeypatch):
+    config = {"scenes": pair[1:], "n_clusters": 3, "vectors": ["parquet", "geojson"]}
+    out = sl.run_study({**config, "min_pixels": 1000}, tmp_path / "out")
+    date = "2017-10-22"
+    named = {path.name for path in out.iterdir()}
+    assert named >= {
+        f"{layer}_{date}.{suffix}"
+        for layer in ("water", "shoreline")
+        for suffix in ("parquet", "geojson")
+    }
+    assert f"water_{date}.gpkg" not in named
+    assert geopandas.read_parquet(out / f"water_{date}.parquet")["pixels"].min() >= 1000
+    command = json.loads((out / "record.json").read_text())["command"]
+    assert "--vectors parquet,geojson --min-pixels 1000" in command
+    # Without what they need: asked for, an error before anything is read; else a note.
+    monkeypatch.setattr("strandline.export.vector.PACKAGES", ("no_such_package",))
+    with pytest.raises(MissingDependencyError, match="no_such_package"):
+        sl.run_study(config, tmp_path / "none")
+    bare = sl.run_study({"scenes": pair[1:], "n_clusters": 3}, tmp_path / "bare")
+    notes = json.loads((bare / "record.json").read_text())["notes"]
+    assert len(notes) == 1
+    assert "no_such_package not installed" in notes[0]
+    assert not list(bare.glob("*.gpkg"))
 
 
 def test_replay_gives_the_same_bytes(results, tmp_path):

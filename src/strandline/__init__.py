@@ -15,6 +15,7 @@ The stages, in their order; each takes what the one before returns:
     compare, areas                               what changed, in km²
     assess                                       how well a map agrees with a reference
     timeline                                     many dates: how much, how often, since when
+    shorelines, water_polygons                   the outline of water, as geometries
     plot, report, run_study                      pictures, and results to read and replay
 
 >>> import strandline as sl
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from strandline.accuracy import assess as assess
     from strandline.change import areas as areas
     from strandline.change import compare as compare
+    from strandline.change import shorelines as shorelines
+    from strandline.change import water_polygons as water_polygons
     from strandline.change.timeline import timeline as timeline
     from strandline.export.model import load_model as load_model
     from strandline.export.model import save_model as save_model
@@ -101,6 +104,7 @@ _HOMES = {
     "search_scenes": "strandline.scenes",
     "segment": "strandline.segmentation",
     "segment_again": "strandline.segmentation",
+    "shorelines": "strandline.change",
     "simulate_scene": "strandline.scenes",
     "stability_map": "strandline.water",
     "stack_scenes": "strandline.prepare",
@@ -110,6 +114,7 @@ _HOMES = {
     "to_samples": "strandline.prepare",
     "water_fraction": "strandline.water",
     "water_mask": "strandline.water",
+    "water_polygons": "strandline.change",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

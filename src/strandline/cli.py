@@ -127,6 +127,18 @@ WaterLabels = Annotated[
         help="Clusters that are water, with commas; default: found.", rich_help_panel=WATER
     ),
 ]
+Vectors = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORMATS",
+        help="Formats of polygons and shorelines, with commas: gpkg, geojson, parquet; or none.",
+        rich_help_panel=WATER,
+    ),
+]
+MinPixels = Annotated[
+    int | None,
+    typer.Option(help="Smallest body of water among the polygons.", rich_help_panel=WATER),
+]
 Mask = Annotated[
     str | None,
     typer.Option(
@@ -372,6 +384,8 @@ def segment(
     seed: Seed = 0,
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
+    vectors: Vectors = None,
+    min_pixels: MinPixels = None,
     mask: Mask = None,
     conflicts: Conflicts = "quality",
     date: Date = None,
@@ -408,6 +422,8 @@ def change(
     seed: Seed = 0,
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
+    vectors: Vectors = None,
+    min_pixels: MinPixels = None,
     harmonize: Harmonize = False,
     normalize: Normalize = False,
     correct_shift: CorrectShift = False,
@@ -583,7 +599,7 @@ def replay(
 # Parameters of a study that the command line takes over as they are, and under another name.
 _SAME_NAME = (
     *("center", "buffer", "bbox", "resolution", "crs", "resampling"),
-    *("standardize", "seed", "water_at", "conflicts"),
+    *("standardize", "seed", "water_at", "conflicts", "min_pixels"),
 )
 _IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 _OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}
@@ -603,6 +619,7 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
     settings |= {
         "bands": _words(given["bands"]),
         "mask": [] if given["mask"] == "none" else _words(given["mask"]),
+        "vectors": [] if given["vectors"] == "none" else _words(given["vectors"]),
         "water_labels": _labels(given["water_labels"]),
     }
     config = StudyConfig.parse({"scenes": scenes, **_without_none(settings)})

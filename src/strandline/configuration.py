@@ -81,6 +81,10 @@ class StudyConfig(BaseModel):
         Longitude and latitude of a point in the water.
     water_labels : list of int, optional
         Clusters that are water. Default for both: water is found by itself.
+    vectors : list of {"gpkg", "geojson", "parquet"}, optional
+        Formats of the polygons and shorelines. Default: GeoPackage, if geopandas is installed.
+    min_pixels : int, optional
+        Minimum mapping unit of the polygons, as for `strandline.water_polygons`.
 
     Examples
     --------
@@ -111,6 +115,8 @@ class StudyConfig(BaseModel):
     correct_shift: bool = False
     water_at: tuple[float, float] | None = None
     water_labels: list[int] | None = None
+    vectors: list[Literal["gpkg", "geojson", "parquet"]] | None = None
+    min_pixels: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _area_is_one(self) -> StudyConfig:
@@ -169,9 +175,9 @@ class StudyConfig(BaseModel):
         given = self.model_dump(mode="json", exclude_defaults=True, exclude={"scenes"})
         for name, value in given.items():
             parts = value if isinstance(value, list) else [value]
-            if name in ("bands", "mask", "water_labels"):
+            if name in ("bands", "mask", "water_labels", "vectors"):
                 parts = [",".join(map(str, parts))]
-            if name == "mask":
+            if name in ("mask", "vectors"):
                 parts = [parts[0] or "none"]
             option = _OPTION_NAMES.get(name, "--" + name.replace("_", "-"))
             words += [option] if value is True else [option, *map(_number, parts)]

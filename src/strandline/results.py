@@ -1,11 +1,14 @@
 """The folder of results: which file holds what.
 
 labels_DATE.tif, water_DATE.tif, change.tif    COGs with colours and class names
+*.qml                                          their styles for QGIS
+water_DATE.gpkg                                bodies of water and shorelines
 areas.csv, evidence.csv, signatures.csv        tables, km² and reflectance
 quality.csv                                    what was not observed, and why
 *.png                                          pictures for a talk
 report.html                                    all of it on one page, opens anywhere
 model.npz                                      the model, for other scenes
+item.json                                      the folder as a STAC item
 record.json                                    what `strandline replay` repeats it from
 """
 
@@ -15,7 +18,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +29,9 @@ from strandline.change import areas as measure_areas
 from strandline.configuration import StudyConfig
 from strandline.errors import SuspiciousSceneWarning
 from strandline.prepare.classes import NOT_OBSERVED
+
+if TYPE_CHECKING:
+    from strandline.show.palettes import Palette
 
 WHOLE_MAP = "whole map"
 
@@ -66,7 +72,7 @@ class Results:
     areas: pd.DataFrame
     quality: pd.DataFrame
 
-    def write(self, folder: Path, record: Mapping[str, Any]) -> None:
+    def write(self, folder: Path, record: Mapping[str, Any]) -> list[str]:
         """Write everything but the record itself.
 
         Parameters
@@ -75,20 +81,30 @@ class Results:
             An empty folder.
         record : mapping
             What the report shall say about the run.
+
+        Returns
+        -------
+        list of str
+            What could not be written, and why.
         """
         from strandline.export.model import save_model
         from strandline.export.picture import write_page, write_picture
         from strandline.export.raster import write_cog
+        from strandline.export.style import write_style
         from strandline.export.table import (
             write_areas,
             write_evidence,
             write_signatures,
             write_table,
         )
+        from strandline.show.palettes import palette_for
         from strandline.show.report import report
 
+        palettes = {}
         for name, layer in self._maps():
-            write_cog(layer, folder / f"{name}.tif")
+            palette = palettes[f"{name}.tif"] = palette_for(layer)
+            write_style(palette, write_cog(layer, folder / f"{name}.tif", palette=palette))
+        notes = self._write_vectors(folder)
         write_areas(self.areas, folder / "areas.csv")
         write_evidence(self.evidence, folder / "evidence.csv")
         write_table(self.quality, folder / "quality.csv")
@@ -107,6 +123,48 @@ class Results:
             quality=self.quality,
         )
         write_page(page, folder / "report.html")
+        return notes + self._write_item(folder, palettes)
+
+    def _write_vectors(self, folder: Path) -> list[str]:
+        """Write bodies of water and shorelines; say so if what that needs is not installed."""
+        from strandline.change import shorelines, water_polygons
+        from strandline.export.vector import GEOPACKAGE, missing_packages, write_vectors
+
+        if missing_packages() and self.config.vectors is None:
+            return [
+                f"No polygons and shorelines: {', '.join(missing_packages())} not installed "
+                "(pip install 'strandline[vector]')."
+            ]
+        suffixes = ["gpkg"] if self.config.vectors is None else self.config.vectors
+        for number, when in enumerate(dates_of(self.scenes) if suffixes else []):
+            mask = self.water[number]
+            bodies = water_polygons(mask, min_pixels=self.config.min_pixels)
+            layers = {"water": bodies, "shoreline": shorelines(mask)}
+            ending = f"_{when}" if when else ""
+            for suffix in sorted({f".{suffix}" for suffix in suffixes}):
+                if suffix == GEOPACKAGE:
+                    write_vectors(layers, folder / f"water{ending}{suffix}")
+                    continue
+                for name, layer in layers.items():
+                    write_vectors({name: layer}, folder / f"{name}{ending}{suffix}")
+        return []
+
+    def _write_item(self, folder: Path, palettes: Mapping[str, Palette]) -> list[str]:
+        """Describe the folder as a STAC item, if it has a date at all."""
+        from strandline.export.stac import write_item
+        from strandline.prepare.georeference import grid_of
+
+        times = self.water["time"].values if "time" in self.water.coords else np.array([], "M8[ns]")
+        if np.isnat(times).all():
+            return ["No STAC item: it would need a date, and the scene has none."]
+        how = (
+            f"Spectral clustering into {self.config.n_clusters} clusters; water by "
+            f"{self.water.attrs.get('decided_by') or 'its spectra'}."
+        )
+        title = "Water" if self.change is None else "Change of water"
+        grid = grid_of(self.water)
+        write_item(folder, grid, list(times), palettes=palettes, title=title, lineage=how)
+        return []
 
     def _maps(self) -> Iterator[tuple[str, xr.DataArray]]:
         for number, when in enumerate(dates_of(self.scenes)):

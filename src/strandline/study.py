@@ -17,7 +17,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from strandline.configuration import SceneSource, StudyConfig
-from strandline.errors import ConfigurationError, RecordError, SuspiciousSceneWarning
+from strandline.errors import (
+    ConfigurationError,
+    MissingDependencyError,
+    RecordError,
+    SuspiciousSceneWarning,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,6 +115,7 @@ def run_study(
         config = StudyConfig.parse(config)
     config = config.anchored()
     check_folder(out)
+    _check_packages(config)
     clock = _Clock(progress)
     with workers(scheduler) as client:
         with clock("opening the scenes"):
@@ -142,8 +148,10 @@ def run_study(
                     results = Results(
                         config, views, segmentation, evidence, water, change, areas, quality
                     )
-                    results.write(folder, build_record(**record))
-                complete = build_record(**record, outputs=folder, timings=clock.seconds)
+                    notes = results.write(folder, build_record(**record))
+                complete = build_record(
+                    **record, outputs=folder, timings=clock.seconds, notes=notes
+                )
                 write_record(complete, folder)
     return Path(out)
 
@@ -281,6 +289,18 @@ def open_source(
         options["mask"] = config.mask
     options["conflicts"] = config.conflicts
     return open_scene(source.source, cache=cache, **options)
+
+
+def _check_packages(config: StudyConfig) -> None:
+    """Refuse formats early that cannot be written here."""
+    from strandline.export.vector import missing_packages
+
+    if config.vectors and missing_packages():
+        raise MissingDependencyError(
+            f"vectors={config.vectors} needs packages that are not installed: "
+            f"{', '.join(missing_packages())}.",
+            remedy="Install them: pip install 'strandline[vector]'.",
+        )
 
 
 def _check_order(opened: list[xr.DataArray]) -> None:

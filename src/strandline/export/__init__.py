@@ -1,5 +1,6 @@
 """Results on disk: rasters, tables, pictures and the record, written whole or not at all."""
 
+from strandline.export.array import write_arrays
 from strandline.export.atomic import replacing, staged_folder
 from strandline.export.picture import write_page, write_picture
 from strandline.export.raster import write_cog
@@ -11,7 +12,10 @@ from strandline.export.record import (
     verify_inputs,
     write_record,
 )
+from strandline.export.stac import write_item
+from strandline.export.style import write_style
 from strandline.export.table import write_areas, write_evidence, write_signatures, write_table
+from strandline.export.vector import write_vectors
 
 __all__ = [
     "build_record",
@@ -22,11 +26,15 @@ __all__ = [
     "staged_folder",
     "verify_inputs",
     "write_areas",
+    "write_arrays",
     "write_cog",
     "write_evidence",
+    "write_item",
     "write_page",
     "write_picture",
     "write_record",
     "write_signatures",
+    "write_style",
     "write_table",
+    "write_vectors",
 ]

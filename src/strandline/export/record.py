@@ -15,6 +15,8 @@
     Each result, its path relative to the record, with size and SHA-256.
 ``dates``
     For two dates: how far they lie apart, and what was done to make them comparable.
+``notes``
+    What could not be written, and why.
 ``timings``
     Seconds per stage. Together with ``finished`` they are the only entries
     that differ between two equal runs.
@@ -22,6 +24,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -66,6 +69,7 @@ _PACKAGES = (
     "pillow",
     "Jinja2",
 )
+_OPTIONAL = ("geopandas", "pyogrio", "pyarrow", "contourpy")
 _REQUIRED: dict[str, type | tuple[type, ...]] = {
     "strandline": str,
     "packages": dict,
@@ -85,6 +89,7 @@ def build_record(
     seed: int | None = None,
     command: str | Sequence[str] | None = None,
     dates: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Put together the record of a run.
 
@@ -106,6 +111,8 @@ def build_record(
         The command line that does the same.
     dates : mapping, optional
         How comparable the two dates were found to be.
+    notes : sequence of str
+        What a reader of the results has to know.
 
     Returns
     -------
@@ -128,7 +135,9 @@ def build_record(
     if command is not None and not isinstance(command, str):
         command = shlex.join(redact_url(part) for part in command)
     now = datetime.datetime.now(datetime.UTC)
-    found = {} if dates is None else {"dates": _plain(dates, "dates")}
+    found: dict[str, Any] = {} if dates is None else {"dates": _plain(dates, "dates")}
+    if notes:
+        found["notes"] = list(notes)
     return {
         **found,
         "format": FORMAT,
@@ -359,6 +368,9 @@ def _package_versions() -> dict[str, str]:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:  # some distributions leave the metadata out
             versions[name] = "unknown"
+    for name in _OPTIONAL:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
     return versions
 
 
