@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from strandline.change.compare import water_states
+from strandline.change.states import water_states
 
 STRIPE = 1024
 """Rows that are in memory at a time."""
