@@ -31,10 +31,10 @@ Plane = NDArray[np.float64]
 SHIFTS = (0.3, 0.5, 0.7, 1.0)
 DIRECTIONS = ((1, 0), (0, 1), (1, 1), (-1, 1))
 FINER = 10
-BAND = "swir16"
+BAND = "nir08"
 NOISE = 0.003
 CLOUDS = 0.2
-SIZE, QUICK_SIZE = (400, 300), (200, 150)
+SIZE, QUICK_SIZE = (400, 300), (130, 120)
 
 SIMULATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "one date": ({"date": "1988-10-22"}, {"date": "1988-10-22"}),

@@ -201,10 +201,13 @@ def refresh_tables(data: Path) -> None:
         The real scenes with references.
     """
     accuracy, sizes = benchmark("water_accuracy"), benchmark("area_by_pixel_size")
+    shifts = benchmark("shift_accuracy")
     tables = {
         "accuracy": accuracy.table(list(accuracy.measure(data))),
         "called water": accuracy.called_water(data),
         "pixel size": sizes.table(),
+        "sensor bias": benchmark("sensor_bias").table(),
+        "shift accuracy": shifts.table(shifts.SIZE, data),
     }
     for page in PAGES:
         text = page.read_text(encoding="utf-8")

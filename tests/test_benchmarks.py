@@ -22,6 +22,8 @@ import machine
 import methods
 import report
 import same_bytes
+import sensor_bias
+import shift_accuracy
 import water_methods
 from cell import Cell, Run, Summary
 from engine import Comparison
@@ -360,3 +362,25 @@ def test_otsu_splits_between_two_groups():
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.normal(-0.4, 0.05, 900), rng.normal(0.6, 0.05, 100)])
     assert -0.25 < water_methods.otsu_threshold(values) < 0.45
+
+
+def test_a_small_shift_benchmark_tells_errors_of_every_pair():
+    rows = shift_accuracy.table(shift_accuracy.QUICK_SIZE).splitlines()[2:]
+    assert len(rows) == 2 * len(shift_accuracy.SIMULATED)
+    assert all(row.count(" px |") == 2 for row in rows)
+
+
+def test_sensors_are_made_alike_by_what_suits_their_difference():
+    rows = [row.split(" | ") for row in sensor_bias.table(120, (300, 250)).splitlines()[2:]]
+    worst = {
+        (row[0].strip("| "), row[1].split(",")[0] + (", stable" if "," in row[1] else "")): max(
+            abs(float(cell.strip("| "))) for cell in row[2:]
+        )
+        for row in rows
+    }
+    assert worst["regression", "none"] > 0.008
+    assert worst["regression", "harmonize"] < 0.0005
+    assert worst["regression", "normalize"] < 0.002
+    assert worst["hazy", "harmonize"] > 0.01  # no published number knows this haze
+    assert worst["hazy", "normalize"] < 0.002
+    assert worst["measured", "normalize, stable"] < 0.002

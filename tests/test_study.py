@@ -262,3 +262,31 @@ def test_simulated_pair_is_what_open_scene_reads(pair):
     scene = sl.open_scene(pair[0]["source"])
     assert isinstance(scene, xr.DataArray)
     assert scene.attrs["platform"] == "landsat-5"
+
+
+def test_a_study_says_how_far_its_dates_lie_apart(pair, tmp_path):
+    out = sl.run_study({"scenes": pair, "n_clusters": 3}, tmp_path / "out")
+    found = json.loads((out / "record.json").read_text())["dates"]
+    assert found["shift"]["reliable"]
+    assert not found["shift"]["corrected"]
+    assert "--correct-shift would move the second" in (out / "report.html").read_text("utf-8")
+
+
+def test_a_study_makes_its_dates_comparable_and_replays(pair, tmp_path, monkeypatch):
+    asked = {"harmonize": True, "normalize": True, "correct_shift": True}
+    config = {"scenes": pair, "n_clusters": 3, **asked}
+    out = sl.run_study(config, tmp_path / "out")
+    found = json.loads((out / "record.json").read_text())["dates"]
+    assert found["shift"]["corrected"]
+    assert found["harmonized_by"][0].startswith("Roy")
+    assert len(found["normalization"]["bands"]) == 6
+    assert "stable pixels" in (out / "report.html").read_text("utf-8")
+    command = " ".join(StudyConfig.parse(config).command())
+    assert command.endswith("--harmonize --normalize --correct-shift")
+    monkeypatch.setattr("strandline.study.IN_MEMORY_BYTES", 0)  # streamed, tile by tile
+    assert replay_study(out) > 10
+
+
+def test_a_lone_scene_cannot_be_made_like_another(pair):
+    with pytest.raises(ConfigurationError, match="need two scenes"):
+        StudyConfig.parse({"scenes": pair[:1], "normalize": True})

@@ -16,7 +16,8 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
-from strandline.scenes.raster import read_bands, read_header
+from strandline.scenes.header import read_header
+from strandline.scenes.raster import read_bands
 
 NOISE = np.random.default_rng(5).integers(0, 10_000, (2, 300, 200), dtype=np.uint16)
 

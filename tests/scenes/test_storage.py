@@ -7,7 +7,8 @@ import rasterio
 from rasterio.env import getenv
 
 from strandline.errors import ConfigurationError, UnknownProductError
-from strandline.scenes.storage import gdal_options, gdal_path, reading
+from strandline.scenes.access import gdal_options, reading
+from strandline.scenes.storage import gdal_path
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,14 @@ Plane = NDArray[np.float64]
 EVENED = 8.0
 """Standard deviation, in pixels, of the neighbourhood in which brightness is evened out."""
 
-PASSED = 0.125
+PASSED = 0.15
 """Standard deviation, in cycles per pixel, of the Gaussian that weights frequencies."""
 
-FADE = 6.0
+FADE = 3.0
 """Pixels over which an image fades out towards what was not observed."""
+
+LEAST = 0.1
+"""Share of an image, weighted by how near the middle it is, that has to be observed."""
 
 _FLAT = 0.3  # share of the usual contrast below which a neighbourhood is not amplified further
 _STEPS = (10, 100, 1000)  # finer and finer grids, per pixel
@@ -84,14 +87,15 @@ def displacement(reference: Plane, image: Plane, most: int) -> Displacement | No
     """
     from scipy import fft
 
-    seen = np.isfinite(reference) & np.isfinite(image)
-    weight = _weight(seen)
-    if weight.sum() < 0.1 * weight.size * _MEAN_OF_WINDOW:
-        return None
     spectra = []
     for plane in (reference, image):
-        edges = _edges(_evened(plane, seen))
-        spectra.append(fft.fft2(edges * weight))
+        # Each fades out around its own gaps. Were it around those of both, the fading would
+        # be in both images alike, and pull the displacement towards zero.
+        seen = np.isfinite(plane)
+        weight = _weight(seen)
+        if weight.sum() < LEAST * weight.size * _MEAN_OF_WINDOW:
+            return None
+        spectra.append(fft.fft2(_edges(_evened(plane, seen)) * weight))
     cross = spectra[1] * np.conj(spectra[0])
     size = np.abs(cross)
     if not size.max() > 0:

@@ -28,7 +28,7 @@ from strandline.prepare.georeference import (
 )
 from strandline.prepare.resample import regrid
 
-STABLE_BANDS = ("swir16", "nir08", "nir", "red", "swir22", "green")
+STABLE_BANDS = ("nir08", "swir16", "nir", "red", "swir22", "green")
 """Bands to compare, the best first: sharp between land and water, with little haze in them, and
 little of what the season does to plants."""
 
@@ -166,7 +166,7 @@ def estimate_shift(scene: xr.DataArray, reference: xr.DataArray, band: str | Non
     scene, reference : DataArray of shape (band, y, x)
         Two dates or sensors; any grids, NaN where not observed.
     band : str, optional
-        To compare by. Default: the first of swir16, nir08, nir, red, swir22, green that both
+        To compare by. Default: the first of nir08, swir16, nir, red, swir22, green that both
         have, and if its windows contradict each other, the next; three at most.
 
     Returns

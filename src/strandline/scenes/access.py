@@ -1,277 +1,286 @@
-"""What went wrong when a file was asked for, in errors of ours; and asking again.
+"""How GDAL reaches a file: configuration options, entered where a file is read.
 
-Every store has its own family of errors, and GDAL has words of its own for them. What
-matters to a user is one of four things: nothing is there, access was refused, nobody
-answered (which may pass), or what came is no raster.
+Storage options are written as fsspec and intake write them (``{"anon": True}``,
+``{"client_kwargs": {"endpoint_url": …}}``). GDAL wants configuration options
+instead, and keeps them per thread: they have to be entered inside each read.
+Stores that GDAL does not know are read through fsspec.
 """
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any
+from urllib.parse import urlsplit
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader
+from rasterio.session import DummySession, Session
 
 from strandline.errors import (
-    AccessDeniedError,
-    SceneError,
-    SourceNotFoundError,
-    UnreachableSourceError,
-    UnreadableSourceError,
+    ConfigurationError,
 )
-from strandline.scenes.redaction import redact_url
-from strandline.scenes.storage import Access, needs_package
+from strandline.scenes.storage import SCHEME, gdal_path, is_local, listing_options
 
-Result = TypeVar("Result")
+_REMOTE_DEFAULTS = {
+    # Listing the folder of a remote file costs a request per open and finds nothing we need.
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    # GDAL repeats single requests; `failures.patiently` repeats what failed in other ways.
+    "GDAL_HTTP_MAX_RETRY": "1",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
+    # A server that goes silent is left after so many seconds.
+    "GDAL_HTTP_CONNECTTIMEOUT": "10",
+    "GDAL_HTTP_LOW_SPEED_TIME": "20",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
+}
 
-ATTEMPTS = 3
-FIRST_WAIT = 0.5  # seconds, doubled with every further attempt
-PROBE_SECONDS = 10
 
-_STATUS = re.compile(
-    r"(?:HTTP response code(?: on URL)?:? ?|response_code=|HTTP error code ?: ?)(\d{3})"
+_CREDENTIALS = {
+    "key": "AWS_ACCESS_KEY_ID",
+    "secret": "AWS_SECRET_ACCESS_KEY",
+    "token": "AWS_SESSION_TOKEN",
+}
+
+
+_AZURE = {
+    "account_name": "AZURE_STORAGE_ACCOUNT",
+    "account_key": "AZURE_STORAGE_ACCESS_KEY",
+    "sas_token": "AZURE_STORAGE_SAS_TOKEN",
+    "connection_string": "AZURE_STORAGE_CONNECTION_STRING",
+}
+
+
+_KNOWN = (
+    "anon, key, secret, token, profile, endpoint_url, use_ssl, requester_pays, "
+    "client_kwargs (endpoint_url, region_name, verify), "
+    f"{', '.join(_AZURE)}, or any GDAL option in capitals"
 )
-_REFUSED = ("AccessDenied", "Access Denied", "InvalidAccessKeyId", "SignatureDoesNotMatch",
-            "InvalidCredentials", "Forbidden")  # fmt: skip
-_NOT_THERE = ("no such file", "does not exist", "not found", "no such key", "nosuchkey",
-              "nosuchbucket", "blobnotfound", "containernotfound")  # fmt: skip
-_UNANSWERED = ("CURL error", "Could not resolve", "Connection refused", "Connection reset",
-               "timed out", "Timeout", "ailed to connect", "not connect", "SlowDown")  # fmt: skip
-# With these, GDAL shows a web server who asks; without, the answer is another one.
-_CREDENTIALS = {"GDAL_HTTP_HEADERS", "GDAL_HTTP_HEADER_FILE", "GDAL_HTTP_USERPWD",
-                "GDAL_HTTP_BEARER", "GDAL_HTTP_AUTH"}  # fmt: skip
 
 
-def patiently(
-    action: Callable[[int], Result], *, attempts: int = ATTEMPTS, wait: float = FIRST_WAIT
-) -> Result:
-    """Do something that reaches for a store, again if it fails in a way that may pass.
+_warning_filters = threading.Lock()  # Python keeps them per process, not per thread
+
+
+class _Keys(Session):
+    """Access keys for GDAL without boto3."""
+
+    def __init__(self, credentials: Mapping[str, str]) -> None:
+        self.credentials = dict(credentials)
+
+    @classmethod
+    def hascreds(cls, config: Mapping[str, str]) -> bool:
+        return "AWS_ACCESS_KEY_ID" in config and "AWS_SECRET_ACCESS_KEY" in config
+
+    def get_credential_options(self) -> dict[str, str]:
+        return dict(self.credentials)
+
+
+def gdal_options(storage_options: Mapping[str, Any] | None, url: str | Path = "") -> dict[str, str]:
+    """GDAL configuration options for fsspec-style storage options.
 
     Parameters
     ----------
-    action : callable
-        Is called with the number of the attempt, from 0.
-    attempts : int
-        How often at most.
-    wait : float
-        Seconds before the second attempt; each further one waits twice as long.
+    storage_options : mapping, optional
+        As s3fs, gcsfs, adlfs and intake take them: ``anon``, ``key``, ``secret``, ``token``,
+        ``profile``, ``endpoint_url``, ``use_ssl``, ``requester_pays``, ``client_kwargs``,
+        ``account_name``, ``account_key``, ``sas_token``, ``connection_string``; names in capitals
+        (``AWS_…``, ``GDAL_…``) are handed to GDAL as they are.
+    url : str or Path
+        What they are for: on Google's stores ``token`` is another thing than on Amazon's.
 
     Returns
     -------
-    object
-        What `action` returns.
+    dict of str to str
 
     Raises
     ------
-    UnreachableSourceError
-        If it was raised every time. Any other error is raised at once.
+    ConfigurationError
+        If an option is not known: it would be ignored otherwise.
 
     Examples
     --------
-    >>> def read(attempt):
-    ...     if attempt == 0:
-    ...         raise UnreachableSourceError("The server is busy.")
-    ...     return "pixels"
-    >>> patiently(read, wait=0)
-    'pixels'
+    >>> gdal_options({"anon": True, "client_kwargs": {"region_name": "us-west-2"}})
+    {'AWS_NO_SIGN_REQUEST': 'YES', 'AWS_REGION': 'us-west-2'}
     """
-    for attempt in range(attempts - 1):
-        try:
-            return action(attempt)
-        except UnreachableSourceError:
-            time.sleep(wait * 2**attempt)
-    return action(attempts - 1)
+    given = dict(storage_options or {})
+    client = dict(given.pop("client_kwargs", None) or {})
+    if "region_name" in client:
+        given["region_name"] = client.pop("region_name")
+    if "endpoint_url" in client:
+        given["endpoint_url"] = client.pop("endpoint_url")
+    if "verify" in client:
+        given["verify"] = client.pop("verify")
+    options: dict[str, str] = {}
+    store = gdal_path(url).split("/")[1] if url else ""
+    for name, value in given.items():
+        if value is not None:
+            special = _google_option(name, value) if store == "vsigs" else None
+            options.update(_gdal_option(name, value, store) if special is None else special)
+    account = _azure_account(str(url))
+    if account:
+        options.setdefault("AZURE_STORAGE_ACCOUNT", account)
+    if client:
+        raise _unknown(f"client_kwargs[{sorted(client)[0]!r}]")
+    return options
 
 
-def asking(url: str, action: Callable[[], Result], *, task: str = "Reading") -> Result:
-    """Ask a store through fsspec, patiently; whatever it raises leaves as an error of ours.
+def _gdal_option(name: str, value: Any, store: str) -> dict[str, str]:
+    if name == "anon":
+        owner = {"vsiaz": "AZURE", "vsigs": "GS"}.get(store, "AWS")
+        return {f"{owner}_NO_SIGN_REQUEST": "YES"} if value else {}
+    if name in _AZURE:
+        return {_AZURE[name]: str(value)}
+    if name in _CREDENTIALS:
+        return {_CREDENTIALS[name]: str(value)}
+    if name == "endpoint_url":
+        return _endpoint(str(value))
+    if name == "region_name":
+        return {"AWS_REGION": str(value)}
+    if name == "profile":
+        return {"AWS_PROFILE": str(value)}
+    if name == "use_ssl":
+        return {"AWS_HTTPS": "YES" if value else "NO"}
+    if name == "verify":
+        return {} if value else {"GDAL_HTTP_UNSAFESSL": "YES"}
+    if name == "requester_pays":
+        return {"AWS_REQUEST_PAYER": "requester"} if value else {}
+    if name.isupper():
+        return {name: str(value)}
+    raise _unknown(repr(name))
+
+
+def _google_option(name: str, value: Any) -> dict[str, str] | None:
+    """Translate what gcsfs means by an option; None where it means the same as others."""
+    if name == "token" and value in ("anon", "anonymous"):
+        return {"GS_NO_SIGN_REQUEST": "YES"}
+    if name == "token" and str(value).endswith(".json"):
+        return {"GOOGLE_APPLICATION_CREDENTIALS": str(value)}
+    if name == "token":
+        return {"GDAL_HTTP_HEADERS": f"Authorization: Bearer {value}"}
+    if name == "endpoint_url":
+        return {"CPL_GS_ENDPOINT": str(value).rstrip("/") + "/"}
+    return None
+
+
+def _azure_account(url: str) -> str | None:
+    """Find the account in ``abfs://container@account.dfs.core.windows.net/…``."""
+    found = re.match(r"abfss?://[^/@]+@(?P<account>[^./]+)\.", url)
+    return found["account"] if found else None
+
+
+def _endpoint(url: str) -> dict[str, str]:
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    return {
+        "AWS_S3_ENDPOINT": parts.netloc + parts.path.rstrip("/"),
+        "AWS_HTTPS": "NO" if parts.scheme == "http" else "YES",
+        # bucket.host does not resolve on the usual self-hosted stores.
+        "AWS_VIRTUAL_HOSTING": "FALSE",
+    }
+
+
+def _unknown(option: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The storage option {option} is not known, and would have no effect.", expected=_KNOWN
+    )
+
+
+@contextmanager
+def reading(path: str, options: Mapping[str, str]) -> Iterator[None]:
+    """Let GDAL reach `path` with `options` while the block runs, in this thread.
+
+    Parameters
+    ----------
+    path : str
+        As :func:`gdal_path` returns it.
+    options : mapping of str to str
+        As :func:`gdal_options` returns them.
+    """
+    keys = {name: options[name] for name in _CREDENTIALS.values() if name in options}
+    others = {name: value for name, value in options.items() if name not in keys}
+    if not is_local(path):
+        others = _REMOTE_DEFAULTS | others
+    with rasterio.Env(session=_Keys(keys) if keys else DummySession(), **others):  # type: ignore[no-untyped-call]  # untyped library
+        yield
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach one raster file; travels to worker processes.
 
     Parameters
     ----------
     url : str
-        What is asked for.
-    action : callable
-        Without arguments.
-    task : str
-        Says what was tried: "Reading", "Listing".
-
-    Returns
-    -------
-    object
-        What `action` returns.
-
-    Raises
-    ------
-    SourceNotFoundError, AccessDeniedError, UnreachableSourceError, UnreadableSourceError
-        As the store's answer was.
-    MissingDependencyError
-        If the package for this kind of store is not installed.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> asking("nowhere.nc", Path("nowhere.nc").read_bytes)
-    Traceback (most recent call last):
-    ...
-    strandline.errors.SourceNotFoundError: There is no file 'nowhere.nc'. ...
+        As it is shown.
+    path : str
+        As :func:`gdal_path` returns it.
+    options : dict of str to str
+        As :func:`gdal_options` returns them.
+    through_fsspec : dict or None
+        Storage options for fsspec, where GDAL does not know the store.
     """
 
-    def attempt(_: int) -> Result:
-        try:
-            return action()
-        except SceneError:
-            raise
-        except ImportError as error:
-            raise needs_package(f"{task} {redact_url(url)!r}", error) from error
-        except Exception as error:  # every store brings its own family of errors
-            raise _of_store(url, error, task) from error
+    url: str
+    path: str
+    options: dict[str, str]
+    through_fsspec: dict[str, Any] | None = None
 
-    return patiently(attempt)
+    @classmethod
+    def to(
+        cls,
+        url: str | Path,
+        storage_options: Mapping[str, Any] | None = None,
+        *,
+        shown: str | None = None,
+    ) -> Access:
+        """Work out how to reach `url`, which is `shown` without the signature that it may have."""
+        path, name = gdal_path(url), shown or str(url)
+        if SCHEME.match(path):
+            return cls(name, path, {}, listing_options(storage_options))
+        return cls(name, path, gdal_options(storage_options, url))
 
+    @property
+    def local(self) -> bool:
+        """Whether it is a plain file on this machine."""
+        return is_local(self.path)
 
-def _of_store(url: str, error: Exception, task: str) -> SceneError:
-    cause = error.__cause__
-    if isinstance(error, FileNotFoundError) and _of_web_client(cause):
-        # fsspec says of a web server that did not answer that the file is not there.
-        error = cast("Exception", cause)
-    status = getattr(error, "status", None) or getattr(error, "status_code", None)
-    words = f"{type(error).__name__} {error}"
-    if isinstance(error, FileNotFoundError) or status in (404, 410):
-        return not_found(url)
-    if isinstance(error, PermissionError) or status in (401, 403) or _any(_REFUSED, words):
-        return refused(url, str(status or error))
-    lost = isinstance(error, TimeoutError | ConnectionError) or _any(_UNANSWERED, words)
-    if (
-        lost
-        or _of_web_client(error)
-        or (isinstance(status, int) and (status == 429 or status >= 500))
-    ):
-        return unreachable(url, f"HTTP {status}" if status else str(error) or type(error).__name__)
-    return UnreadableSourceError(
-        f"{task} {redact_url(url)!r} failed: {str(error) or type(error).__name__}.",
-        remedy="Check the URL, the network and storage_options=…",
-    )
+    def anew(self) -> Access:
+        """Reach it without what GDAL remembers: what a URL answered, refusals too.
 
+        A second try with credentials, or an object that was replaced, would get the old answer.
+        """
+        if self.local or self.through_fsspec is not None:
+            return self
+        return replace(self, options={**self.options, "CPL_VSIL_CURL_NON_CACHED": self.path})
 
-def _of_web_client(error: BaseException | None) -> bool:
-    return type(error).__module__.partition(".")[0] == "aiohttp"
+    @contextmanager
+    def opened(self, *, quiet: bool = False) -> Iterator[DatasetReader]:
+        """Open the raster; errors are those of GDAL, fsspec and the store.
 
+        Parameters
+        ----------
+        quiet : bool
+            Whether nothing is said of a raster without a georeference.
+        """
+        with ExitStack() as stack:
+            place: Any = self.path
+            if self.through_fsspec is not None:
+                import fsspec
 
-def of_raster(access: Access, error: Exception) -> SceneError:
-    """Say why GDAL could not open or read a raster.
-
-    Parameters
-    ----------
-    access : Access
-        Of the file.
-    error : Exception
-        As it was raised.
-
-    Returns
-    -------
-    SceneError
-    """
-    reason = str(error).strip().rstrip(".")
-    cause = error.__cause__
-    if "previous exception" in reason and cause is not None:
-        reason = str(cause).strip().rstrip(".")
-    # GDAL names the file as it reached it, with a signature where there is one.
-    reason = reason.replace(access.path, access.url)
-    reason = reason.replace(access.path.removeprefix("/vsicurl/"), access.url)
-    if access.through_fsspec is not None and not type(error).__module__.startswith("rasterio"):
-        return _of_store(access.url, error, "Reading")
-    if access.local:
-        absent = _any(_NOT_THERE, reason.lower()) and not Path(access.path).exists()
-        return not_found(access.url) if absent else _damaged(access.url, reason)
-    found = _STATUS.search(reason)
-    told = _of_status(access.url, int(found[1])) if found else None
-    if told is not None:
-        return told
-    if _any(_REFUSED, reason):
-        return refused(access.url, reason)
-    if _any(_NOT_THERE, reason.lower()):
-        return not_found(access.url)
-    if _any(_UNANSWERED, reason):
-        return unreachable(access.url, reason)
-    return _probed(access) or _damaged(access.url, reason)
+                handle = fsspec.open(self.path, "rb", **self.through_fsspec)  # type: ignore[no-untyped-call]  # untyped library
+                place = stack.enter_context(handle)
+            stack.enter_context(reading(self.path, self.options))
+            with _quietly() if quiet else nullcontext():
+                dataset: DatasetReader = stack.enter_context(rasterio.open(place))
+            yield dataset
 
 
-def _of_status(url: str, status: int) -> SceneError | None:
-    if status in (404, 410):
-        return not_found(url)
-    if status in (401, 403):
-        return refused(url, f"HTTP {status}")
-    if status == 429 or status >= 500:
-        return unreachable(url, f"HTTP {status}")
-    return None
-
-
-def _probed(access: Access) -> SceneError | None:
-    """Ask a web server once more, in our own words: GDAL keeps some answers to itself.
-
-    To it, a file whose bytes were refused is a file of another format.
-    """
-    url = access.path.removeprefix("/vsicurl/")
-    if _CREDENTIALS & set(access.options) or not url.startswith(("http://", "https://")):
-        return None
-    import urllib.error
-    import urllib.request
-
-    request = urllib.request.Request(url, headers={"Range": "bytes=0-1023"})
-    try:
-        with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as answer:
-            kind = answer.headers.get_content_type()
-            announced, came = int(answer.headers.get("Content-Length", 0)), answer.read(1024)
-    except urllib.error.HTTPError as error:
-        return _of_status(access.url, error.code)
-    except OSError as error:
-        return unreachable(access.url, str(getattr(error, "reason", error)))
-    if len(came) < min(announced, 1024):
-        return unreachable(access.url, f"{len(came)} bytes instead of {announced}")
-    if kind == "text/html":
-        return UnreadableSourceError(
-            f"There is a web page at {redact_url(access.url)!r}, not a raster.",
-            expected="a raster file",
-            got=kind,
-            remedy="It may be a page to log in at, or one about the file: use the file's own link.",
-        )
-    return None
-
-
-def _any(words: tuple[str, ...], text: str) -> bool:
-    return any(word in text for word in words)
-
-
-def not_found(url: str) -> SourceNotFoundError:
-    """Make the error for a file that is not there."""
-    return SourceNotFoundError(
-        f"There is no file {redact_url(url)!r}.",
-        remedy="Check the path, or the access to the store.",
-    )
-
-
-def refused(url: str, got: str) -> AccessDeniedError:
-    """Make the error for a file that its owner does not let us read."""
-    return AccessDeniedError(
-        f"Access to {redact_url(url)!r} was refused.",
-        got=got,
-        remedy="Pass credentials in storage_options=…, or {'anon': True} for a public bucket; a "
-        "signed link may have run out.",
-    )
-
-
-def unreachable(url: str, got: str) -> UnreachableSourceError:
-    """Make the error for a server that did not answer, or not to the end."""
-    return UnreachableSourceError(
-        f"{redact_url(url)!r} could not be reached, also when tried again.",
-        got=got,
-        remedy="Check the network and the address, or try later; what was finished is kept.",
-    )
-
-
-def _damaged(url: str, reason: str) -> UnreadableSourceError:
-    return UnreadableSourceError(
-        f"{redact_url(url)!r} cannot be read as a raster: {redact_url(reason)}.",
-        remedy="It may be truncated, damaged, or no raster: try gdalinfo, or fetch it again.",
-    )
+@contextmanager
+def _quietly() -> Iterator[None]:
+    with _warning_filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield

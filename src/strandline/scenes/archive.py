@@ -29,8 +29,8 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
-from strandline.scenes.access import asking
 from strandline.scenes.cache import Cache, cache_folder, local_copy
+from strandline.scenes.failures import asking
 from strandline.scenes.redaction import redact_url
 from strandline.scenes.storage import is_url, listing_options
 

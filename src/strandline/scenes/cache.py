@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from strandline.errors import OutputError, SceneError, StaleCopyWarning, UnreachableSourceError
-from strandline.scenes.access import asking, unreachable
+from strandline.scenes.failures import asking, unreachable
 from strandline.scenes.redaction import redact_url
 from strandline.scenes.storage import is_url, listing_options
 

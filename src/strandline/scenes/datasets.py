@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from odc.geo.xr import assign_crs
 
 from strandline.errors import (
     MetadataError,
     MissingBandError,
-    MissingDependencyError,
-    SceneError,
-    SourceNotFoundError,
     UnknownProductError,
-    UnreadableSourceError,
 )
-from strandline.scenes.access import asking
-from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.chunking import Chunks, chunk_shape
+from strandline.scenes.header import short_crs
 from strandline.scenes.quality import are_flags, quality_flags
-from strandline.scenes.raster import short_crs
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.scene import Stored
-from strandline.scenes.sensors import SENSORS, Sensor, band_name, find_sensor
-from strandline.scenes.storage import check_local, is_url, listing_options
+from strandline.scenes.sensors import Sensor, band_name, find_sensor
 
 _PLANES = (
     ("y", "x"),
@@ -41,142 +30,6 @@ _PLANES = (
 )
 _QUALITY = ("qa_pixel", "bqa", "pixel_qa", "scl", "qa60")
 _NOT_BANDS = ("qa_radsat", "radsat_qa", "qa_aerosol", "sr_qa_aerosol", "cloud_qa")
-
-
-def read_dataset(
-    path: str, *, storage_options: Mapping[str, Any] | None = None, cache: Cache = None
-) -> xr.Dataset:
-    """Open a NetCDF file or a Zarr store, lazily and as it is stored.
-
-    Parameters
-    ----------
-    path : str
-        Local path or URL.
-    storage_options : mapping, optional
-        As fsspec takes them.
-    cache : bool or path-like, optional
-        Where a copy of a remote NetCDF file is kept; None for none. A Zarr store, which is many
-        files, is read in place.
-
-    Returns
-    -------
-    xarray.Dataset
-        Not scaled or masked: that is done once, by the scene.
-
-    Raises
-    ------
-    SourceNotFoundError, UnreadableSourceError, MissingDependencyError
-        If it is missing or damaged, or nothing is installed that reads it.
-    """
-    if not _is_zarr(path):
-        path = local_copy(path, storage_options=storage_options, cache=cache)
-    local = not is_url(path)
-    plain = path.removeprefix("file://")
-    check_local(path)
-    if local and not Path(plain).exists():
-        raise SourceNotFoundError(f"There is no file {path!r}.", remedy="Check the path.")
-    options = {} if local else listing_options(storage_options)
-    zarr = _is_zarr(path)
-    # Not decoded: that is done once, by the scene. Not in chunks: see `_in_tasks`.
-    reading: dict[str, Any] = {"decode_coords": "all", "mask_and_scale": False}
-    if zarr and options:
-        reading["storage_options"] = options
-    try:
-        if zarr:
-            with warnings.catch_warnings():
-                # Whether a store's metadata is in one place matters for its speed, not to us.
-                warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated")
-                found = xr.open_dataset(plain if local else path, engine="zarr", **reading)
-                found = _in_spectral_order(found)
-        elif local:
-            found = xr.open_dataset(plain, **reading)
-        else:
-            handle = asking(path, partial(_handle, path, options))
-            found = xr.open_dataset(handle, engine="h5netcdf", **reading)
-        return _in_tasks(found, path)
-    except SceneError:
-        raise
-    except ImportError as error:
-        raise _missing_reader(path, error) from error
-    except FileNotFoundError:
-        absent = SourceNotFoundError(
-            f"There is no scene at {path!r}.", remedy="Check the path, or write the store anew."
-        )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        if "unrecognized engine" in str(error) or "found the following matches" in str(error):
-            raise _missing_reader(path, error) from error
-        raise UnreadableSourceError(
-            f"{path!r} cannot be read: {str(error).splitlines()[0] if str(error) else error!r}.",
-            remedy="It may be truncated, damaged, or of another format.",
-        ) from error
-    # Not from within: some stores raise errors of their own, which no worker could send back.
-    raise absent
-
-
-def _is_zarr(path: str) -> bool:
-    named = path.rstrip("/").endswith(".zarr")
-    return named or (not is_url(path) and Path(path.removeprefix("file://")).is_dir())
-
-
-def _handle(path: str, options: Mapping[str, Any]) -> Any:
-    import fsspec
-
-    return fsspec.open(path, "rb", **options).open()  # type: ignore[no-untyped-call]  # untyped library
-
-
-class _Part:
-    """A variable on disk that Dask's tasks read parts of; failures leave as errors of ours."""
-
-    def __init__(self, variable: xr.Variable, path: str) -> None:
-        self.variable, self.path = variable, path
-        self.shape, self.dtype, self.ndim = variable.shape, variable.dtype, variable.ndim
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        try:
-            return np.asarray(self.variable[key].values)
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            raise UnreadableSourceError(
-                f"Pixels of {self.path!r} cannot be read: {str(error).splitlines()[0]}.",
-                remedy="It may be truncated or damaged: fetch it again.",
-            ) from error
-
-
-def _in_tasks(dataset: xr.Dataset, path: str) -> xr.Dataset:
-    """Make the variables lazy, in chunks of whole stored ones."""
-    import dask.array as da
-
-    lazy: dict[Hashable, Any] = {}
-    for name, variable in dataset.data_vars.items():
-        if not variable.ndim:
-            continue
-        stored = variable.encoding.get("preferred_chunks", {})
-        previous = tuple(stored.get(dim, variable.sizes[dim]) for dim in variable.dims)
-        chunks = da.core.normalize_chunks(  # type: ignore[no-untyped-call]  # untyped library
-            "auto", variable.shape, dtype=variable.dtype, previous_chunks=previous
-        )
-        data = da.from_array(_Part(variable.variable, path), chunks=chunks, asarray=False)  # type: ignore[no-untyped-call]  # untyped library
-        lazy[name] = variable.copy(data=data)
-    return dataset.assign(lazy)
-
-
-def _in_spectral_order(dataset: xr.Dataset) -> xr.Dataset:
-    """Undo the alphabet: a Zarr store does not keep the order of its variables."""
-    only_msi = {"rededge071", "rededge075", "rededge078", "nir", "nir09"}
-    platform = "sentinel-2a" if only_msi & set(map(str, dataset.data_vars)) else "landsat-8"
-    order = [band.name for band in SENSORS[platform].bands]
-
-    def place(name: Hashable) -> int:
-        known = band_name(str(name), SENSORS[platform])
-        return order.index(known) if known in order else len(order)
-
-    return dataset[sorted(dataset.data_vars, key=place)]
-
-
-def _missing_reader(path: str, error: Exception) -> MissingDependencyError:
-    return MissingDependencyError(
-        f"Nothing is installed that reads {path!r} ({str(error).splitlines()[0]}).",
-        remedy="Install it: pip install 'strandline[io]'",
-    )
 
 
 def from_xarray(

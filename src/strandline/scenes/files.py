@@ -11,10 +11,12 @@ from typing import Any
 from strandline.errors import MissingBandError, UnknownProductError
 from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.chunking import Chunks
+from strandline.scenes.header import RasterHeader, read_header
 from strandline.scenes.patterns import MatchedFile
-from strandline.scenes.raster import RasterHeader, lazy_bands, read_header
+from strandline.scenes.raster import lazy_bands
 from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
-from strandline.scenes.scene import UNNAMED, Stored, choose_bands, default_bands, pick
+from strandline.scenes.scene import Stored
+from strandline.scenes.selection import UNNAMED, choose_bands, default_bands, pick
 from strandline.scenes.sensors import (
     ProductName,
     Sensor,

@@ -27,7 +27,8 @@ from strandline.scenes.files import read_files
 from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
 from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
-from strandline.scenes.scene import Stored, choose_bands, default_bands, finish, override, pick
+from strandline.scenes.scene import Stored, finish
+from strandline.scenes.selection import choose_bands, default_bands, override, pick
 from strandline.scenes.sentinel import open_safe
 from strandline.scenes.sentinel.product import band_files
 from strandline.scenes.sentinel.safe import is_safe
@@ -183,72 +184,92 @@ def open_scene(
         "storage_options": storage_options,
         "cache": cache,
     }
-    if isinstance(source, str | Path):
-        text = str(source)
-        if not text.strip():
-            raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
-        check_local(text)
-        if is_safe(text):
-            _check_named(band_names, "Sentinel-2 product")
-            _check_gridless(grid, source)
-            return open_safe(text, resolution=resolution, **shared, **lazily)
-    if resolution is not None:
+    kind = _kind_of(source, platform)
+    _check_fits(kind, source, band_names=band_names, resolution=resolution, grid=grid)
+    if kind == "Sentinel-2 product":
+        return open_safe(source, resolution=resolution, **shared, **lazily)
+    if kind == "STAC item":
+        from strandline.scenes.stac.load import open_items
+
+        return open_items(source, **shared, **lazily, grid=grid)
+    if kind == "source of a catalogue":
+        return _from_catalog(str(source), shared | lazily, band_names)
+    if kind == "Landsat product":
+        return open_bundle(source, **shared, **lazily)
+    return _scene(_read(source, shared, band_names, lazily), **shared)
+
+
+def _kind_of(source: Any, platform: str | None) -> str:
+    """Tell what a source is: by its name, and by what is there."""
+    if not isinstance(source, str | Path):
+        return "STAC item" if is_stac(source) else "array or list of files"
+    text = str(source)
+    if not text.strip():
+        raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
+    check_local(text)
+    if is_safe(text):
+        return "Sentinel-2 product"
+    if is_stac(text) and not is_metadata(text):
+        return "STAC item"
+    if split_catalog_source(text):
+        return "source of a catalogue"
+    if is_product(text) and band_files(text, platform) is None:
+        return "Landsat product"
+    return "file"
+
+
+def _check_fits(
+    kind: str,
+    source: Any,
+    *,
+    band_names: Sequence[str] | None,
+    resolution: float | None,
+    grid: object,
+) -> None:
+    """Refuse what has no meaning for a source of this kind."""
+    named = f" {str(source)[:60]!r}" if isinstance(source, str | Path) else ""
+    if band_names is not None and kind in ("Sentinel-2 product", "STAC item", "Landsat product"):
+        raise ConfigurationError(
+            f"A {kind} names its bands itself.",
+            got="band_names",
+            remedy="Leave band_names out, and pick with bands=….",
+        )
+    if resolution is not None and kind != "Sentinel-2 product":
         raise ConfigurationError(
             "Only a Sentinel-2 product can be opened with another pixel size.",
             expected="a .SAFE folder or its zip archive",
             got=f"resolution={resolution!r} with another source",
             remedy="Open it as it is, and use regrid(…) with a grid from make_grid(resolution=…).",
         )
-    if is_stac(source) and not is_product_metadata(source):
-        _check_named(band_names, "STAC item")
-        from strandline.scenes.stac.load import open_items
-
-        return open_items(source, **shared, **lazily, grid=grid)
-    _check_gridless(grid, source)
-    if isinstance(source, str | Path):
-        if named := split_catalog_source(text):
-            from strandline.scenes.catalog import open_catalog
-
-            catalog, name = named
-            entry = open_catalog(catalog)[name]
-            if not hasattr(type(entry), "to_scene"):
-                raise CatalogError(
-                    f"{name!r} of the catalogue {catalog!r} is a catalogue itself.",
-                    expected="a source of data",
-                    remedy=f"Open one of its sources: open_catalog({catalog!r})[{name!r}][…].",
-                )
-            given = {key: value for key, value in (shared | lazily).items() if value is not None}
-            scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
-            return scene
-        if is_product(text) and band_files(text, platform) is None:
-            _check_named(band_names, "Landsat product")
-            return open_bundle(text, **shared, **lazily)
-    stored = _read(source, shared, band_names, lazily)
-    return _scene(stored, **shared)
-
-
-def is_product_metadata(source: Any) -> bool:
-    """Whether a source is the path of a product's own metadata, which may be JSON too."""
-    return isinstance(source, str | Path) and is_metadata(str(source))
-
-
-def _check_named(band_names: Sequence[str] | None, kind: str) -> None:
-    if band_names is not None:
-        raise ConfigurationError(
-            f"A {kind} names its bands itself.",
-            got="band_names",
-            remedy="Leave band_names out, and pick with bands=….",
-        )
-
-
-def _check_gridless(grid: object, source: object) -> None:
-    if grid is not None:
-        named = f" {str(source)[:60]!r}" if isinstance(source, str | Path) else ""
+    if grid is not None and kind != "STAC item":
         raise ConfigurationError(
             "Only STAC items are read on a grid of the caller's.",
             got=f"grid, with {type(source).__name__}{named}",
             remedy="Open the scene without grid=…, and use regrid(scene, grid): it stays lazy.",
         )
+
+
+def _from_catalog(
+    text: str, options: Mapping[str, Any], band_names: Sequence[str] | None
+) -> xr.DataArray:
+    from strandline.scenes.catalog import open_catalog
+
+    catalog, name = split_catalog_source(text) or (text, "")
+    entry = open_catalog(catalog)[name]
+    if not hasattr(type(entry), "to_scene"):
+        raise CatalogError(
+            f"{name!r} of the catalogue {catalog!r} is a catalogue itself.",
+            expected="a source of data",
+            remedy=f"Open one of its sources: open_catalog({catalog!r})[{name!r}][…].",
+        )
+    given = {key: value for key, value in options.items() if value is not None}
+    scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
+    return scene
+
+
+def is_product_metadata(source: Any) -> bool:
+    """Whether a source is the path of a product's own metadata, which may be JSON too."""
+    return isinstance(source, str | Path) and is_metadata(str(source))
 
 
 def _named(band_names: Sequence[str] | None) -> dict[str, Any]:
@@ -308,7 +329,8 @@ def _read(
     if isinstance(source, str | Path):
         text = str(source)
         if is_array_store(text):
-            from strandline.scenes.datasets import from_xarray, read_dataset
+            from strandline.scenes.datasets import from_xarray
+            from strandline.scenes.stores import read_dataset
 
             return from_xarray(
                 read_dataset(

@@ -19,7 +19,7 @@ from strandline.errors import (
     ConfigurationError,
     SourceNotFoundError,
 )
-from strandline.scenes.access import asking
+from strandline.scenes.failures import asking
 from strandline.scenes.redaction import redact_url
 from strandline.scenes.storage import is_url, listing_options
 

@@ -7,156 +7,28 @@ is scaled, masked or renamed here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dask.array as da
-import numpy as np
 import xarray as xr
-from affine import Affine
-from dask.base import tokenize
-from numpy.typing import NDArray
 from odc.geo.crs import CRS
-from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
-from rasterio.errors import RasterioError
-from rasterio.io import DatasetReader
-from rasterio.windows import Window
 
 from strandline.errors import (
     GridMismatchError,
     MetadataError,
     MissingBandError,
-    SceneError,
     SourceNotFoundError,
     UnknownProductError,
-    UnreadableSourceError,
 )
-from strandline.scenes.access import ATTEMPTS, Result, not_found, of_raster, patiently
+from strandline.scenes.access import Access
 from strandline.scenes.chunking import Chunks, chunk_shape
-from strandline.scenes.nesting import Nesting, blank_for, finest, nest, spread
+from strandline.scenes.header import RasterHeader, read_header, short_crs
+from strandline.scenes.nesting import Nesting, finest, nest
 from strandline.scenes.redaction import redact_url
-from strandline.scenes.storage import Access, check_local, needs_package
-
-
-@dataclass(frozen=True)
-class RasterHeader:
-    """What a raster file says about itself, without its pixels.
-
-    Parameters
-    ----------
-    url : str
-        As it was asked for.
-    width, height, count : int
-        Pixels per row, rows, bands.
-    dtype : str
-        NumPy name of the stored type.
-    transform : Affine
-        Pixel (column, row) of the upper-left corner of a pixel to map coordinates.
-    crs : str or None
-        WKT, or None where the file has none.
-    nodata : tuple of float or None
-        One per band.
-    scales, offsets : tuple of float
-        One per band; GDAL's 1 and 0 where the file has none.
-    descriptions : tuple of str or None
-        One per band.
-    tags : dict
-        The file's own metadata items.
-    block_shape : tuple of int
-        Rows and columns that are stored, and so read, together.
-    georeferenced : bool
-        False when the file has no transform of its own.
-    stamp : tuple of int
-        Size and modification time of a local file; empty for a remote one.
-    """
-
-    url: str
-    width: int
-    height: int
-    count: int
-    dtype: str
-    transform: Affine
-    crs: str | None
-    nodata: tuple[float | None, ...]
-    scales: tuple[float, ...]
-    offsets: tuple[float, ...]
-    descriptions: tuple[str | None, ...]
-    tags: dict[str, str]
-    block_shape: tuple[int, int]
-    georeferenced: bool
-    stamp: tuple[int, ...] = ()
-
-    @property
-    def geobox(self) -> GeoBox:
-        """The file's grid."""
-        crs = None if self.crs is None else short_crs(self.crs)
-        return GeoBox((self.height, self.width), self.transform, crs)
-
-
-def read_header(
-    url: str | Path,
-    *,
-    storage_options: Mapping[str, Any] | None = None,
-    address: str | None = None,
-) -> RasterHeader:
-    """Read what a raster file says about itself.
-
-    Parameters
-    ----------
-    url : str or Path
-        Local path, ``file://``, ``s3://``, ``gs://``, ``http(s)://`` or GDAL ``/vsi…`` path.
-    storage_options : mapping, optional
-        As fsspec and intake write them, e.g. ``{"anon": True}``.
-    address : str, optional
-        Where the file is, if `url` lacks what shall not be shown: a signature.
-
-    Returns
-    -------
-    RasterHeader
-
-    Raises
-    ------
-    SourceNotFoundError
-        If nothing is there.
-    UnreadableSourceError
-        If it is no raster, or damaged.
-
-    Examples
-    --------
-    >>> read_header("nowhere.tif")
-    Traceback (most recent call last):
-    ...
-    strandline.errors.SourceNotFoundError: There is no file 'nowhere.tif'. ...
-    """
-    access = Access.to(address or url, storage_options, shown=str(url)).anew()
-    return _tried(access, partial(_header, access))
-
-
-def _header(access: Access, _: int) -> RasterHeader:
-    with _opened(access, quiet=True) as dataset:
-        crs = dataset.crs
-        return RasterHeader(
-            url=access.url,
-            width=dataset.width,
-            height=dataset.height,
-            count=dataset.count,
-            dtype=str(np.result_type(*dataset.dtypes)),
-            transform=dataset.transform,
-            crs=crs.to_wkt() if crs else None,
-            nodata=tuple(dataset.nodatavals),
-            scales=tuple(dataset.scales),
-            offsets=tuple(dataset.offsets),
-            descriptions=tuple(dataset.descriptions),
-            tags=dict(dataset.tags()),
-            block_shape=tuple(dataset.block_shapes[0]),
-            georeferenced=not dataset.transform.is_identity,
-            stamp=_stamp(access),
-        )
+from strandline.scenes.windows import lazy_file, lazy_nested
 
 
 def read_bands(
@@ -253,10 +125,10 @@ def lazy_bands(
     for header, nesting in zip(headers, nestings, strict=True):
         access = Access.to(header.url, storage_options)
         if nesting is None:
-            parts.append(_lazy_file(header, shape, access))
+            parts.append(lazy_file(header, shape, access))
             nodata.append(list(header.nodata))
         else:
-            part, blanks = _lazy_nested(header, nesting, first, shape, access)
+            part, blanks = lazy_nested(header, nesting, first, shape, access)
             parts.append(part)
             nodata.append(blanks)
     data = parts[0] if len(parts) == 1 else da.concatenate(parts, axis=0)  # type: ignore[no-untyped-call]  # untyped library
@@ -344,15 +216,6 @@ def _same_crs(a: str | None, b: str | None) -> bool:
     return a == b or CRS(a) == CRS(b)
 
 
-def short_crs(written: str | CRS) -> CRS:
-    """Prefer the EPSG code, where there is one: maps and messages show it."""
-    crs = CRS(written)
-    if crs.epsg is None:
-        return crs
-    registered = CRS(crs.epsg)
-    return registered if registered == crs else crs
-
-
 def _describe_grid(header: RasterHeader) -> str:
     t = header.transform
     crs = "no CRS" if header.crs is None else str(short_crs(header.crs))
@@ -360,154 +223,3 @@ def _describe_grid(header: RasterHeader) -> str:
         f"{header.height} × {header.width} pixels of {abs(t.a):g} × {abs(t.e):g} "
         f"from ({t.c:.10g}, {t.f:.10g}), {crs}"
     )
-
-
-def _lazy_file(header: RasterHeader, shape: tuple[int, int], access: Access) -> da.Array:
-    name = "read-" + tokenize(access.path, header.stamp, header.transform, header.count, shape)
-    # One object shared by all tasks; quiet: the header has said already that it has no transform.
-    source = (access, header.dtype, not header.georeferenced)
-    chunks = _chunks(header.count, header, shape)
-    return _assembled(name, chunks, header.dtype, lambda place: (_read_window, source, place))
-
-
-def _lazy_nested(
-    header: RasterHeader,
-    nesting: Nesting,
-    first: RasterHeader,
-    shape: tuple[int, int],
-    access: Access,
-) -> tuple[da.Array, list[float | None]]:
-    """Bring a coarser file onto a finer grid, in its chunks; and tell what its rim holds."""
-    dtype, blank = np.dtype(header.dtype), 0
-    nodata: list[float | None] = list(header.nodata)
-    if not nesting.covers((first.height, first.width)):
-        dtype, blank = blank_for(dtype, nodata[0])
-        nodata = [float(blank)] * header.count
-    name = "nest-" + tokenize(
-        access.path, header.stamp, header.transform, header.count, nesting, shape
-    )
-    source = (access, str(dtype), False)
-    chunks = _chunks(header.count, first, shape)
-    data = _assembled(
-        name, chunks, dtype, lambda place: (_read_nested, source, nesting, place, blank)
-    )
-    return data, nodata
-
-
-def _chunks(count: int, grid: RasterHeader, shape: tuple[int, int]) -> Any:
-    return da.core.normalize_chunks((count, *shape), (count, grid.height, grid.width))  # type: ignore[no-untyped-call]  # untyped library
-
-
-def _assembled(
-    name: str, chunks: Any, dtype: Any, task: Callable[[tuple[int, int, int, int]], Any]
-) -> da.Array:
-    """Make an array of tasks, one for the (top, left, rows, columns) of every chunk."""
-    tops = np.concatenate(([0], np.cumsum(chunks[1])))[:-1].tolist()
-    lefts = np.concatenate(([0], np.cumsum(chunks[2])))[:-1].tolist()
-    graph = {
-        (name, 0, i, j): task((top, left, rows, columns))
-        for i, (top, rows) in enumerate(zip(tops, chunks[1], strict=True))
-        for j, (left, columns) in enumerate(zip(lefts, chunks[2], strict=True))
-    }
-    return da.Array(graph, name, chunks, dtype=np.dtype(dtype))  # type: ignore[no-untyped-call]  # untyped library
-
-
-def _read_nested(
-    source: tuple[Access, str, bool],
-    nesting: Nesting,
-    place: tuple[int, int, int, int],
-    blank: Any,
-) -> NDArray[Any]:
-    """Read the coarse pixels under one window of the finest grid, and repeat them."""
-    top, left, rows, columns = place
-    first_row, down = nesting.window(top, rows, 0)
-    first_column, across = nesting.window(left, columns, 1)
-    values = _read_window(source, (first_row, first_column, down, across))
-    return spread(values, nesting, (first_row, first_column), place, blank)
-
-
-def _read_window(
-    source: tuple[Access, str, bool], place: tuple[int, int, int, int]
-) -> NDArray[Any]:
-    """Read all bands of one window; runs inside a Dask task, in any thread or process."""
-    access, dtype, quiet = source
-    top, left, rows, columns = place
-    window = Window(left, top, columns, rows)
-
-    def read(attempt: int) -> NDArray[Any]:
-        with _opened(access.anew() if attempt else access, quiet=quiet) as dataset:
-            values: NDArray[Any] = dataset.read(window=window, out_dtype=dtype)
-        return values
-
-    return _tried(access, read)
-
-
-def _tried(access: Access, action: Callable[[int], Result]) -> Result:
-    """Do something with a raster, again where a server failed; as often as GDAL was told to."""
-    told = access.options.get("GDAL_HTTP_MAX_RETRY")
-    return patiently(action, attempts=ATTEMPTS if told is None else int(told) + 1)
-
-
-def read_raster(access: Access, read: Callable[[DatasetReader], Result]) -> Result:
-    """Open one file and read from it, again where a server failed; inside a task or outside.
-
-    Parameters
-    ----------
-    access : Access
-        Of the file.
-    read : callable
-        Is given the open dataset.
-
-    Returns
-    -------
-    object
-        What `read` returns.
-
-    Raises
-    ------
-    SourceNotFoundError, AccessDeniedError, UnreachableSourceError, UnreadableSourceError
-        Also for what fails inside `read`.
-    """
-
-    def attempt(number: int) -> Result:
-        with _opened(access.anew() if number else access, quiet=True) as dataset:
-            return read(dataset)
-
-    return _tried(access, attempt)
-
-
-@contextmanager
-def _opened(access: Access, *, quiet: bool) -> Iterator[DatasetReader]:
-    """Open for reading; every failure of GDAL leaves as an error of ours."""
-    if access.local:
-        check_local(access.path)
-        if not Path(access.path).exists():
-            raise not_found(access.url)
-    try:
-        with access.opened(quiet=quiet) as dataset:
-            if not dataset.count:
-                raise UnreadableSourceError(
-                    f"{redact_url(access.url)!r} holds no raster bands of its own.",
-                    remedy="Pass the path of one of its subdatasets: "
-                    + (", ".join(dataset.subdatasets[:4]) or "there are none."),
-                )
-            yield dataset
-    except SceneError:
-        raise
-    except ImportError as error:
-        raise needs_package(f"Reading {redact_url(access.url)!r}", error) from error
-    except Exception as error:  # of GDAL, or of the store where fsspec reads
-        if not (isinstance(error, RasterioError | OSError) or access.through_fsspec is not None):
-            raise
-        explained = of_raster(access, error)
-        # GDAL's own error beneath it cannot be pickled, and a worker process would send back a
-        # bare Exception in place of ours.
-        error.__cause__ = error.__context__ = None
-        raise explained from error
-
-
-def _stamp(access: Access) -> tuple[int, ...]:
-    if not access.local:
-        return ()
-    status = Path(access.path).stat()
-    return (status.st_size, status.st_mtime_ns)

@@ -8,8 +8,6 @@ measured on real scenes. Nothing is downloaded.
 
 from __future__ import annotations
 
-import math
-import numbers
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,28 +19,32 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
-from strandline.errors import ConfigurationError, StrandlineError
 from strandline.scenes.open import open_scene
 from strandline.scenes.quality import flag_attributes, quality_flags, told_reasons
 from strandline.scenes.reflectance import COLLECTION_2_SURFACE
 from strandline.scenes.scene import Stored, assemble
-from strandline.scenes.sensors import SENSORS, find_sensor
+from strandline.scenes.sensors import SENSORS
 from strandline.scenes.sentinel import msi_factors
 from strandline.scenes.simulation import lake
 from strandline.scenes.simulation.clouds import clouds_of
-from strandline.scenes.simulation.geography import CENTRE, CRS, FULL_GRIDS
+from strandline.scenes.simulation.geography import CENTRE, CRS
 from strandline.scenes.simulation.metadata import Pass
 from strandline.scenes.simulation.noise import Axes
 from strandline.scenes.simulation.optics import PLATFORMS, spectra_of, sun_at
 from strandline.scenes.simulation.product import writing_product
 from strandline.scenes.simulation.render import Acquisition, Tile
+from strandline.scenes.simulation.request import (
+    cannot_simulate,
+    check_day,
+    check_level,
+    check_platform,
+    check_seed,
+    check_snow_line,
+    check_window,
+    check_within,
+)
 from strandline.scenes.simulation.safe import SIZES, MsiPass, measured, write_safe
 from strandline.scenes.simulation.terrain import landscape
-from strandline.scenes.simulation.waters import wetness_on
-
-WINDOW = (40_000.0, 34_000.0)  # metres north-south and east-west of the default window
-SMALLEST, LARGEST = 100, 240_000.0  # pixels; metres
-ORIGIN = 15.0  # Landsat's pixel edges lie 15 m off the multiples of 30 m
 
 
 def simulate_scene(
@@ -145,16 +147,16 @@ def simulate_scene(
     >>> abs(water.attrs["lake_area_km2"] / 119.1 - 1) < 0.01
     True
     """
-    day = _day(date)
-    satellite = _platform(platform, day)
+    day = check_day(date)
+    satellite = check_platform(platform, day)
     moment = datetime.combine(day, PLATFORMS[satellite].passes, UTC)
-    seed = _seed(seed)
+    seed = check_seed(seed)
     sensor = PLATFORMS[satellite].sensor
     kind = _msi_kind(sensor, processing_level, baseline, path)
     metres = (10.0 if sensor == "msi" else 30.0) if resolution is None else resolution
-    axes = _window(size, _within("resolution", metres, 10.0, 1000.0, "metres"), sensor)
+    axes = check_window(size, check_within("resolution", metres, 10.0, 1000.0, "metres"), sensor)
     sun = sun_at(moment)
-    cover = _within("cloud_cover", cloud_cover, 0.0, 1.0, "a share")
+    cover = check_within("cloud_cover", cloud_cover, 0.0, 1.0, "a share")
     index = list(PLATFORMS).index(satellite)
     # Four Landsats share the days between them; what came later has streams of its own.
     day_seed = seed * 1_000_003 + day.toordinal() * 4 + index + ((index > 3) << 40)
@@ -165,8 +167,8 @@ def simulate_scene(
         spectra=spectra_of(sensor),
         sun=sun,
         day=day,
-        level=_level(level, day),
-        snow_line=_snow_line(snow, day),
+        level=check_level(level, day),
+        snow_line=check_snow_line(snow, day),
         clouds=clouds_of(axes, cover, day_seed, sun),
         seed=day_seed,
     )
@@ -267,16 +269,16 @@ def _msi_kind(
 ) -> tuple[str, str]:
     """Check level and baseline of a Sentinel-2 product."""
     if (level or baseline) and (sensor != "msi" or path is None):
-        raise _bad(
+        raise cannot_simulate(
             "processing_level= and baseline",
             "only a Sentinel-2 product to be written",
             level or baseline,
             "Pass platform='sentinel-2a' and path=….",
         )
     if level not in (None, "L1C", "L2A"):
-        raise _bad("processing_level", "'L1C' or 'L2A'", level)
+        raise cannot_simulate("processing_level", "'L1C' or 'L2A'", level)
     if baseline is not None and not re.fullmatch(r"\d\d\.\d\d", str(baseline)):
-        raise _bad("baseline", "four digits such as '05.00'", baseline)
+        raise cannot_simulate("baseline", "four digits such as '05.00'", baseline)
     return level or "L2A", baseline or "05.00"
 
 
@@ -325,144 +327,3 @@ def _grid(axes: Axes) -> GeoBox:
     left = CENTRE[0] + axes.offset_x + axes.first_col * r
     top = CENTRE[1] + axes.offset_y - axes.first_row * r
     return GeoBox((axes.rows, axes.cols), Affine(r, 0.0, left, 0.0, -r, top), CRS)
-
-
-def _window(size: tuple[int, int] | str | None, resolution: float, sensor: str) -> Axes:
-    """Pixels of the scene on the world's lattice, whose origin is 15 m off zero."""
-    if sensor == "msi":
-        return _msi_window(size, resolution)
-    offset_x, offset_y = ORIGIN - CENTRE[0], ORIGIN - CENTRE[1]
-    if isinstance(size, str):
-        if size != "full":
-            raise _bad("size", "(rows, cols), 'full' or None", size)
-        left, top, lines, samples = FULL_GRIDS[sensor]
-        return Axes(
-            math.floor((ORIGIN - top) / resolution),
-            math.floor((left - ORIGIN) / resolution),
-            math.ceil(lines * 30 / resolution),
-            math.ceil(samples * 30 / resolution),
-            resolution,
-            offset_x,
-            offset_y,
-        )
-    if size is None:
-        rows, cols = (max(SMALLEST, round(extent / resolution)) for extent in WINDOW)
-    else:
-        rows, cols = _size(size, resolution)
-    first_col = round(-offset_x / resolution) - cols // 2
-    first_row = round(offset_y / resolution) - rows // 2
-    return Axes(first_row, first_col, rows, cols, resolution, offset_x, offset_y)
-
-
-def _msi_window(size: tuple[int, int] | str | None, resolution: float) -> Axes:
-    """Pixels on the lattice of Sentinel-2's tiles, whose corners lie on multiples of 60 m."""
-    if resolution != SIZES[0]:
-        raise _bad("resolution", "10, as Sentinel-2 has it", resolution)
-    if isinstance(size, str):
-        raise _bad("size", "(rows, cols) for Sentinel-2", size)
-    most = SIZES[-1] // SIZES[0]
-    given = tuple(round(extent / resolution) // most * most for extent in WINDOW)
-    rows, cols = _size(size or (given[0], given[1]), resolution)
-    if rows % most or cols % most:
-        raise _bad("size", f"multiples of {most}, so that 60 m pixels fit", size)
-    first_col = round(CENTRE[0] / resolution / most) * most - cols // 2 // most * most
-    first_row = round(-CENTRE[1] / resolution / most) * most - rows // 2 // most * most
-    return Axes(first_row, first_col, rows, cols, resolution, -CENTRE[0], -CENTRE[1])
-
-
-def _size(size: tuple[int, int], resolution: float) -> tuple[int, int]:
-    try:
-        rows, cols = size
-    except (TypeError, ValueError):
-        raise _bad("size", "(rows, cols), 'full' or None", size) from None
-    most = LARGEST / resolution
-    if not all(_is_whole(count) and SMALLEST <= count <= most for count in (rows, cols)):
-        raise _bad(
-            "size",
-            f"two whole numbers from {SMALLEST} to {int(most)} at {resolution:g} m",
-            size,
-            "A whole scene is size='full'.",
-        )
-    return int(rows), int(cols)
-
-
-def _day(value: object) -> date:
-    try:
-        moment = pd.Timestamp(value)  # type: ignore[arg-type]  # whatever the caller passed
-    except (ValueError, TypeError) as error:
-        raise _bad("date", "a day such as '1988-10-22'", value) from error
-    if pd.isna(moment):
-        raise _bad("date", "a day such as '1988-10-22'", value)
-    first = PLATFORMS["landsat-4"].first_day
-    day = moment.date()
-    if day < first:
-        raise _bad("date", f"{first.isoformat()} or later, when Landsat 4 flew", value)
-    return day
-
-
-def _platform(name: str | None, day: date) -> str:
-    if name is None:
-        if day.year >= 2013:
-            return "landsat-8"
-        return "landsat-4" if day < PLATFORMS["landsat-5"].first_day else "landsat-5"
-    try:
-        known = find_sensor(str(name)).platform
-    except StrandlineError:
-        known = str(name)
-    if known not in PLATFORMS:
-        raise _bad("platform", f"one of {', '.join(PLATFORMS)}", name)
-    return known
-
-
-def _level(level: float | None, day: date) -> float:
-    if level is None:
-        return lake.level_on(day)
-    return _within(
-        "level",
-        level,
-        lake.LOWEST,
-        lake.HIGHEST,
-        "metres above the sea",
-        "A level in feet has to be multiplied by 0.3048.",
-    )
-
-
-def _snow_line(snow: bool | float | None, day: date) -> float | None:
-    if snow is False:
-        return None
-    if snow is None or snow is True:
-        # Lowest in February; a wet year has it lower and a dry autumn has none.
-        season = math.cos(2 * math.pi * (day.timetuple().tm_yday - 45) / 365.0)
-        wetness = 0.5 if snow is True else wetness_on(day)
-        line = 2900.0 - 900.0 * season - 400.0 * (wetness - 0.5)
-        return line if snow is True or line < 3300.0 else None
-    return _within("snow", snow, 0.0, 9000.0, "metres above the sea")
-
-
-def _seed(seed: int) -> int:
-    if not _is_whole(seed) or not 0 <= seed < 2**32:
-        raise _bad("seed", "a whole number from 0 to 4294967295", seed)
-    return int(seed)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _within(
-    name: str, value: float, least: float, most: float, unit: str, remedy: str | None = None
-) -> float:
-    # A NaN lies between no two numbers, so it is refused here too.
-    if not _is_number(value) or not least <= value <= most:
-        raise _bad(name, f"{least:g} to {most:g} ({unit})", value, remedy)
-    return float(value)
-
-
-def _bad(name: str, expected: str, got: object, remedy: str | None = None) -> ConfigurationError:
-    return ConfigurationError(
-        f"{name}= cannot be simulated.", expected=expected, got=repr(got), remedy=remedy
-    )

@@ -294,7 +294,7 @@ def test_a_dead_link_says_which_file_and_is_no_nodata(site, items):
 
 @pytest.mark.parametrize("fault", [401, 403, 500, 503, "short"])
 def test_a_server_that_fails_is_an_error_of_ours(site, items, fault, monkeypatch):
-    monkeypatch.setattr("strandline.scenes.storage._REMOTE_DEFAULTS", {
+    monkeypatch.setattr("strandline.scenes.access._REMOTE_DEFAULTS", {
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_HTTP_MAX_RETRY": "1",
         "GDAL_HTTP_RETRY_DELAY": "0.01",
     })  # fmt: skip
@@ -411,3 +411,11 @@ def test_signatures_are_made_for_reading_and_kept_nowhere(site, items, local, mo
 
 def test_an_account_that_refuses_is_an_access_error():
     assert issubclass(AccessDeniedError, UnreadableSourceError)
+
+
+def test_items_are_read_from_copies_where_these_are_kept(site, items, local, tmp_path):
+    scene = sl.open_scene(items["1988-10-22"], cache=tmp_path / "copies")
+    site.forget()
+    np.testing.assert_array_equal(scene.values, local["1988-10-22"].values)
+    assert not site.sent
+    assert list((tmp_path / "copies").rglob("*_SR_B4.TIF"))

@@ -19,9 +19,10 @@ from strandline.errors import (
     SourceNotFoundError,
     UnreadableSourceError,
 )
-from strandline.scenes.access import asking
+from strandline.scenes.failures import asking
+from strandline.scenes.header import read_header
 from strandline.scenes.patterns import MatchedFile
-from strandline.scenes.raster import read_bands, read_header
+from strandline.scenes.raster import read_bands
 from strandline.scenes.storage import is_url, listing_options
 
 ChunkSizes = dict[str, int]

@@ -27,7 +27,8 @@ from strandline.scenes.landsat.product import (
 from strandline.scenes.quality import DEFAULT_REASONS, check_reasons, merge_flags, quality_flags
 from strandline.scenes.raster import read_bands
 from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
-from strandline.scenes.scene import Stored, choose_bands, finish, override, place
+from strandline.scenes.scene import Stored, finish, place
+from strandline.scenes.selection import choose_bands, override
 
 
 def open_bundle(

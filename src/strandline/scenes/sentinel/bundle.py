@@ -22,6 +22,7 @@ from strandline.errors import (
 )
 from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
+from strandline.scenes.header import RasterHeader, read_header, short_crs
 from strandline.scenes.quality import (
     DEFAULT_REASONS,
     check_reasons,
@@ -30,9 +31,10 @@ from strandline.scenes.quality import (
     quality_flags,
     reason_bits,
 )
-from strandline.scenes.raster import RasterHeader, lazy_bands, read_header, short_crs
+from strandline.scenes.raster import lazy_bands
 from strandline.scenes.reflectance import Factors
-from strandline.scenes.scene import Stored, choose_bands, finish, override
+from strandline.scenes.scene import Stored, finish
+from strandline.scenes.selection import choose_bands, override
 from strandline.scenes.sensors import find_sensor
 from strandline.scenes.sentinel.clouds import draw_clouds, parse_clouds
 from strandline.scenes.sentinel.product import (

@@ -22,10 +22,11 @@ from odc.loader.types import RasterLoadParams, RasterSource
 from rasterio.io import DatasetReader
 
 from strandline.errors import GridMismatchError, MetadataError, SceneError
-from strandline.scenes.raster import read_raster, short_crs
+from strandline.scenes.access import Access
+from strandline.scenes.header import short_crs
+from strandline.scenes.reading import read_raster
 from strandline.scenes.stac.access import signed
 from strandline.scenes.stac.sampling import Slices, describe_grid, needed, picked, same_grid
-from strandline.scenes.storage import Access
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import html
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -92,16 +92,26 @@ class FoundScenes(Sequence["pystac.Item"]):
         footprints = [one for one in known if one is not None]
         return share_covered(self.area, unary_union(footprints) if footprints else None)
 
-    def clearest(self, n: int = 1) -> FoundScenes:
+    def clearest(
+        self,
+        n: int = 1,
+        *,
+        by: str = "items",
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> FoundScenes:
         """Choose the passes that show most of the area without cloud.
-
-        What counts is the share of the area that the items of a pass cover, each less its
-        cloud cover; without an area, least cloud. The cloud cover is that of whole items.
 
         Parameters
         ----------
         n : int
             How many passes.
+        by : {"items", "pixels"}
+            By the cloud cover that the items tell, which is that of whole items, times the share
+            of the area that they cover (without an area, by least cloud); nothing is read for it.
+            Or by what the quality bands say of the area itself, which are read there, thinned to
+            some 65,000 pixels: a scene that is cloudy elsewhere may be clear over the lake.
+        storage_options : mapping, optional
+            To read the quality bands, as for `strandline.open_scene`.
 
         Returns
         -------
@@ -111,23 +121,36 @@ class FoundScenes(Sequence["pystac.Item"]):
         Raises
         ------
         ConfigurationError
-            If `n` is no number of passes.
+            If `n` is no number of passes, `by` is neither, or there is no area to look at.
         SourceNotFoundError
             If nothing was found.
+        SceneError
+            If quality bands cannot be read.
         """
         if not isinstance(n, int) or n < 1:
             raise ConfigurationError(
                 "The number of passes cannot work.", expected="a whole number above 0", got=repr(n)
+            )
+        if by not in ("items", "pixels"):
+            raise ConfigurationError(
+                "The clearest scenes cannot be chosen by this.",
+                expected="'items' or 'pixels'",
+                got=repr(by),
             )
         if not self._items:
             raise SourceNotFoundError(
                 "Nothing was found to choose from.",
                 remedy="Search with other dates, a wider area, or more cloud.",
             )
-        ranked = sorted(enumerate(self.passes), key=lambda one: (-_clear_share(one[1]), one[0]))
-        chosen = sorted(number for number, _ in ranked[:n])
         passes = self.passes
-        items = [item for number in chosen for item in passes[number]]
+        if by == "items":
+            clear = [_clear_share(one) for one in passes]
+        else:
+            from strandline.scenes.stac.clearness import seen_share
+
+            clear = [seen_share(one, storage_options=storage_options) for one in passes]
+        ranked = sorted(range(len(passes)), key=lambda number: (-clear[number], number))
+        items = [item for number in sorted(ranked[:n]) for item in passes[number]]
         return FoundScenes(items, self.area)
 
     def table(self) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from odc.geo.geobox import GeoBox
 from pyproj.exceptions import CRSError
 
 from strandline.errors import MetadataError, MissingBandError, UnknownProductError
-from strandline.scenes.raster import short_crs
+from strandline.scenes.header import short_crs
 from strandline.scenes.reflectance import COLLECTION_2_SURFACE, Factors
 from strandline.scenes.sensors import Sensor, band_name, find_sensor, parse_product_name
 from strandline.scenes.stac.offset import stac_offset

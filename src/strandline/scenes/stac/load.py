@@ -26,14 +26,15 @@ from strandline.errors import (
 )
 from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.chunking import Chunks, chunk_shape
+from strandline.scenes.header import read_header
 from strandline.scenes.quality import (
     DEFAULT_REASONS,
     check_reasons,
     merge_flags,
     quality_flags,
 )
-from strandline.scenes.raster import read_header
-from strandline.scenes.scene import Stored, choose_bands, default_bands, finish, override
+from strandline.scenes.scene import Stored, finish
+from strandline.scenes.selection import choose_bands, default_bands, override
 from strandline.scenes.stac.access import best_address, signed
 from strandline.scenes.stac.item import Described, Layer, describe_item
 from strandline.scenes.stac.passes import check_one_pass

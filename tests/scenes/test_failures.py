@@ -17,9 +17,9 @@ from strandline.errors import (
     UnreachableSourceError,
     UnreadableSourceError,
 )
-from strandline.scenes.access import asking, patiently
+from strandline.scenes.access import gdal_options
+from strandline.scenes.failures import asking, patiently
 from strandline.scenes.open import open_scene
-from strandline.scenes.storage import gdal_options
 
 QUICK = {"GDAL_HTTP_MAX_RETRY": "0", "GDAL_HTTP_LOW_SPEED_TIME": "1", "GDAL_HTTP_TIMEOUT": "2"}
 

@@ -1,0 +1,137 @@
+"""Which bands of a source become the scene, and with which factors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import xarray as xr
+
+from strandline.errors import (
+    ConfigurationError,
+    MissingBandError,
+)
+from strandline.scenes.reflectance import Factors
+from strandline.scenes.sensors import STAND_IN, Sensor, band_name, is_thermal
+
+UNNAMED = re.compile(r"^band[ _]?(\d+)$", re.IGNORECASE)
+"""What GDAL and we call a band that nobody named."""
+
+
+def default_bands(there: Sequence[str], *, reflectance: bool) -> list[str]:
+    """Pick the bands to use when nobody says which.
+
+    Parameters
+    ----------
+    there : sequence of str
+        Names of the bands that exist.
+    reflectance : bool
+        If so, thermal bands are left out, and so are bands that nobody named ("Band 8") where
+        others have names: they are masks more often than not.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> default_bands(["red", "nir08", "lwir", "Band 4"], reflectance=True)
+    ['red', 'nir08']
+    """
+    if not reflectance:
+        return list(there)
+    known = any(band_name(name) for name in there)
+    kept = [name for name in there if not is_thermal(name) and not (known and UNNAMED.match(name))]
+    return kept or list(there)
+
+
+def choose_bands(
+    there: Sequence[str], wanted: Iterable[str] | None, sensor: Sensor | None, source: str
+) -> list[str]:
+    """Pick the bands that were asked for, under their common names, in the order asked.
+
+    Parameters
+    ----------
+    there : sequence of str
+        Names of the bands that exist.
+    wanted : iterable of str or None
+        Common names, aliases, or numbered names of a known sensor; None for all that `there` has.
+    sensor : Sensor or None
+        For numbered names.
+    source : str
+        For messages.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    MissingBandError
+        If one does not exist, naming those that do.
+    ConfigurationError
+        If one is asked for twice, or none at all.
+    """
+    if wanted is None:
+        return list(there)
+    asked = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
+    chosen = []
+    for name in asked:
+        known = name if name in there else band_name(name, sensor)
+        if known not in there and band_name(name) and STAND_IN.get(str(known)) in there:
+            known = STAND_IN[str(known)]  # asked for by its name; a number means that band alone
+        if known not in there:
+            raise MissingBandError(
+                f"{source!r} has no band {name!r}.",
+                expected=f"one of {', '.join(there)}",
+                got=repr(name),
+            )
+        chosen.append(str(known))
+    if len(set(chosen)) < len(chosen) or not chosen:
+        raise ConfigurationError(
+            "Bands have to be asked for once each.",
+            expected="different names",
+            got=", ".join(asked) or "none",
+        )
+    return chosen
+
+
+def override(
+    factors: Sequence[Factors],
+    scale: float | None,
+    offset: float | None,
+    nodata: float | None,
+) -> tuple[Factors, ...]:
+    """Let the caller's own factors take the place of the source's.
+
+    Parameters
+    ----------
+    factors : sequence of Factors
+        As found.
+    scale, offset : float or None
+        Take the place of the found ones, if given.
+    nodata : float or None
+        Stands for no value too, if given.
+
+    Returns
+    -------
+    tuple of Factors
+    """
+    changed = []
+    for factor in factors:
+        if scale is not None:
+            factor = replace(factor, scale=float(scale))
+        if offset is not None:
+            factor = replace(factor, offset=float(offset))
+        if nodata is not None:
+            factor = replace(factor, invalid=(*factor.invalid, float(nodata)))
+        changed.append(factor)
+    return tuple(changed)
+
+
+def pick(values: xr.DataArray, order: Sequence[int]) -> xr.DataArray:
+    """Take bands by position, without touching the array when it is all of them in order."""
+    if list(order) == list(range(values.sizes["band"])):
+        return values
+    return values.isel(band=list(order))
