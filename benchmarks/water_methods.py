@@ -295,7 +295,9 @@ def main() -> None:
     data = Path(sys.argv[1]) if len(sys.argv) > 1 else beside
     if not data.is_dir():
         sys.exit(f"The scenes are not at {data}. Name their folder.")
-    print(table(measure(cases(data))))
+    for number, row in enumerate(measure(cases(data))):
+        lines = table([row]).splitlines()
+        print("\n".join(lines if number == 0 else lines[2:]), flush=True)  # it takes a while
     print("\n* reference made from water indices and a look at the picture")
 
 
