@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 app = typer.Typer(
     name="strandline",
@@ -489,20 +489,15 @@ def timeline(
         raise typer.BadParameter(
             f"expected {len(scenes)} dates, got {len(days)}", param_hint="--dates"
         )
-    options = _scene_options(given)
-    sources = [
-        _without_none({"source": source, "time": day, **options})
-        for source, day in zip(scenes, days, strict=True)
-    ]
     same = ("center", "buffer", "bbox", "resolution", "crs", "resampling", "seed", "conflicts")
     settings = {name: given[name] for name in same} | {
         "n_clusters": clusters,
-        "mask": [] if mask == "none" else _words(mask),
+        "mask": _words_or_none(mask),
         "water_labels": _labels(water_labels),
     }
     with _progress() as progress:
         run_timeline(
-            sources,
+            _dated_sources(zip(scenes, days, strict=True), given),
             out,
             settings=_without_none(settings),
             leave_out=not keep_all,
@@ -611,15 +606,14 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
     from strandline.results import read_summary
     from strandline.study import run_study
 
-    options = _scene_options(given)
-    scenes = [_without_none({"source": source, "time": date, **options}) for source, date in dated]
+    scenes = _dated_sources(dated, given)
     settings = {name: given[name] for name in _SAME_NAME}
     settings |= {name: True for name in _IF_GIVEN if given.get(name)}
     settings |= {name: given[option] for option, name in _OTHER_NAME.items()}
     settings |= {
         "bands": _words(given["bands"]),
-        "mask": [] if given["mask"] == "none" else _words(given["mask"]),
-        "vectors": [] if given["vectors"] == "none" else _words(given["vectors"]),
+        "mask": _words_or_none(given["mask"]),
+        "vectors": _words_or_none(given["vectors"]),
         "water_labels": _labels(given["water_labels"]),
     }
     config = StudyConfig.parse({"scenes": scenes, **_without_none(settings)})
@@ -642,6 +636,14 @@ def _say_results(out: Path) -> None:
     typer.echo(f"All results are in {out}; record.json repeats them (strandline replay).")
 
 
+def _dated_sources(
+    dated: Iterable[tuple[str, str | None]], given: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Describe sources with their dates, and with the options of reading that all share."""
+    options = _scene_options(given)
+    return [_without_none({"source": source, "time": date, **options}) for source, date in dated]
+
+
 def _scene_options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Collect the options of `open_scene` that were given."""
     return _without_none(
@@ -661,6 +663,11 @@ def _without_none(options: dict[str, Any]) -> dict[str, Any]:
 
 def _words(text: str | None) -> list[str] | None:
     return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _words_or_none(text: str | None) -> list[str] | None:
+    """Take words apart; the word "none" is the empty list."""
+    return [] if text == "none" else _words(text)
 
 
 def _labels(text: str | None) -> list[int] | None:
