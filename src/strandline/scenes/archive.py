@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from strandline.errors import (
+    AccessDeniedError,
     MetadataError,
     OutputError,
     SourceNotFoundError,
@@ -182,9 +183,7 @@ def list_product(
         return ProductFiles(source, _of_archive(copy), archive=copy)
     if is_url(source):
         return _remote_product(source, options, cache)
-    path = Path(source.removeprefix("file://")).expanduser().absolute()
-    if not path.exists():
-        raise SourceNotFoundError(f"There is no file or folder {source!r}.")
+    path = local_place(source)
     if path.is_dir():
         return ProductFiles(source, _of_folder(path, source))
     if is_metadata(source):
@@ -196,6 +195,43 @@ def list_product(
         own = {name: place for name, place in kept.items() if name.startswith(stem)}
         return ProductFiles(source, own if len(own) > 1 else kept)
     return ProductFiles(source, _of_archive(str(path)), archive=str(path))
+
+
+def local_place(source: str) -> Path:
+    """Find the file or folder on this machine that a source names.
+
+    Raises
+    ------
+    SourceNotFoundError, AccessDeniedError
+        If nothing is there, or a folder above it may not be entered.
+    """
+    path = Path(source.removeprefix("file://")).expanduser().absolute()
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise AccessDeniedError(f"{source!r} cannot be read: {error.strerror}.") from error
+    if not there:
+        raise SourceNotFoundError(f"There is no file or folder {source!r}.")
+    return path
+
+
+def place_inside(member: str, archive: str) -> PurePosixPath:
+    """Path of an archive's member below the archive's own root.
+
+    Raises
+    ------
+    UnreadableSourceError
+        If it points outside.
+    """
+    inside = PurePosixPath(member)
+    if inside.is_absolute() or ".." in inside.parts:
+        raise UnreadableSourceError(
+            f"The archive {archive!r} points outside of itself.",
+            expected="members below its own root",
+            got=repr(member),
+            remedy="Do not trust it.",
+        )
+    return inside
 
 
 def _of_folder(folder: Path, source: str) -> dict[str, str]:
@@ -245,14 +281,7 @@ def _of_archive(path: str) -> dict[str, str]:
                     got=f"{member.size:,} for {member.name!r}",
                     remedy="Do not trust it.",
                 )
-            inside = PurePosixPath(member.name)
-            if inside.is_absolute() or ".." in inside.parts:
-                raise UnreadableSourceError(
-                    f"The archive {path!r} points outside of itself.",
-                    expected="members below its own root",
-                    got=repr(member.name),
-                    remedy="Do not trust it.",
-                )
+            inside = place_inside(member.name, path)
             if member.isfile() and _OF_A_PRODUCT.search(inside.name):
                 if inside.name in places:
                     raise UnknownProductError(

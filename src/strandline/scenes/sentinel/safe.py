@@ -16,12 +16,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from strandline.errors import (
-    AccessDeniedError,
     SourceNotFoundError,
     UnknownProductError,
     UnreadableSourceError,
 )
-from strandline.scenes.archive import remote_content
+from strandline.scenes.archive import local_place, place_inside, remote_content
 from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.redaction import redact_url
 from strandline.scenes.sentinel.document import LARGEST
@@ -170,13 +169,7 @@ def list_safe(
         return _archive(Path(copy), source)
     if is_url(source):
         return _remote(source, options, cache)
-    path = Path(source.removeprefix("file://")).expanduser().absolute()
-    try:
-        there = path.exists()
-    except OSError as error:  # a folder above it that may not be entered
-        raise AccessDeniedError(f"{source!r} cannot be read: {error.strerror}.") from error
-    if not there:
-        raise SourceNotFoundError(f"There is no file or folder {source!r}.")
+    path = local_place(source)
     if path.is_dir():
         return _folder(path, source)
     if _ZIP.search(path.name):
@@ -296,14 +289,7 @@ def _check_members(members: Sequence[zipfile.ZipInfo], source: str) -> None:
             remedy="Do not trust it.",
         )
     for member in members:
-        inside = PurePosixPath(member.filename.replace("\\", "/"))
-        if inside.is_absolute() or ".." in inside.parts:
-            raise UnreadableSourceError(
-                f"The archive {source!r} points outside of itself.",
-                expected="members below its own root",
-                got=repr(member.filename),
-                remedy="Do not trust it.",
-            )
+        place_inside(member.filename.replace("\\", "/"), source)
         if member.file_size > _SLACK + _SWELL * member.compress_size:
             raise UnreadableSourceError(
                 f"The archive {source!r} holds a file that would swell beyond measure.",

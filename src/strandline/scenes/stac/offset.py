@@ -74,10 +74,10 @@ def stac_offset(item: pystac.Item, band: Mapping[str, Any] | None = None) -> flo
         # Earth Search still writes the offset into raster:bands of these items.
         return 0.0
     baseline = _baseline(item)
-    if applied is False and baseline is not None:
-        return ADDED if has_offset(baseline) else 0.0
-    if band is not None and isinstance(band.get("offset"), int | float):
-        return float(band["offset"])
+    said = None if band is None else band.get("offset")
+    trusted = applied is not False or baseline is None  # else the baseline tells more surely
+    if trusted and isinstance(said, int | float):
+        return float(said)
     if baseline is not None:
         return ADDED if has_offset(baseline) else 0.0
     raise ScaleError(
