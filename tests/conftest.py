@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,3 +27,17 @@ def real_data() -> Path:
             pytest.fail(f"the real scenes are not at {folder}, and CI must have them")
         pytest.skip(f"the real scenes are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real browser; without one such tests are skipped, saying so, and fail in CI."""
+    from browser import NoBrowserError, open_browser
+
+    try:
+        with open_browser() as found:
+            yield found
+    except NoBrowserError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
