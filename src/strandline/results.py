@@ -139,7 +139,7 @@ class Results:
         for number, when in enumerate(dates_of(self.scenes) if suffixes else []):
             mask = self.water[number]
             bodies = water_polygons(mask, min_pixels=self.config.min_pixels)
-            layers = {"water": bodies, "shoreline": shorelines(mask)}
+            layers = {"water": bodies, "shoreline": shorelines(self._shore(number))}
             ending = f"_{when}" if when else ""
             for suffix in sorted({f".{suffix}" for suffix in suffixes}):
                 if suffix == GEOPACKAGE:
@@ -148,6 +148,19 @@ class Results:
                 for name, layer in layers.items():
                     write_vectors({name: layer}, folder / f"{name}{ending}{suffix}")
         return []
+
+    def _shore(self, number: int) -> xr.DataArray:
+        """Give what the shoreline of a date is drawn from.
+
+        That is what its mask was made from: the fraction of water, or, where classes decide
+        because the user named them, the mask.
+        """
+        from strandline.water import water_fraction
+        from strandline.water.identify import FRACTION
+
+        if self.evidence.attrs.get("shores") != FRACTION:
+            return self.water[number]
+        return water_fraction(self.segmentation.isel(time=number), self.evidence)
 
     def _write_item(self, folder: Path, palettes: Mapping[str, Palette]) -> list[str]:
         """Describe the folder as a STAC item, if it has a date at all."""
