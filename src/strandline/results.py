@@ -98,7 +98,6 @@ class Results:
             write_table,
         )
         from strandline.show.palettes import palette_for
-        from strandline.show.report import report
 
         palettes = {}
         for name, layer in self._maps():
@@ -112,7 +111,14 @@ class Results:
         for name, figure in self._pictures():
             write_picture(figure, folder / f"{name}.png")
         save_model(self.segmentation, folder / "model.npz")
-        page = report(
+        write_page(self.page(record), folder / "report.html")
+        return notes + self._write_item(folder, palettes)
+
+    def page(self, record: Mapping[str, Any]) -> str:
+        """Write the report, with what a record says about the run, as HTML."""
+        from strandline.show.report import report
+
+        return report(
             self.scenes,
             self.segmentation,
             self.evidence,
@@ -122,8 +128,6 @@ class Results:
             record,
             quality=self.quality,
         )
-        write_page(page, folder / "report.html")
-        return notes + self._write_item(folder, palettes)
 
     def _write_vectors(self, folder: Path) -> list[str]:
         """Write bodies of water and shorelines; say so if what that needs is not installed."""
@@ -139,7 +143,7 @@ class Results:
         for number, when in enumerate(dates_of(self.scenes) if suffixes else []):
             mask = self.water[number]
             bodies = water_polygons(mask, min_pixels=self.config.min_pixels)
-            layers = {"water": bodies, "shoreline": shorelines(mask)}
+            layers = {"water": bodies, "shoreline": shorelines(self._shore(number))}
             ending = f"_{when}" if when else ""
             for suffix in sorted({f".{suffix}" for suffix in suffixes}):
                 if suffix == GEOPACKAGE:
@@ -148,6 +152,19 @@ class Results:
                 for name, layer in layers.items():
                     write_vectors({name: layer}, folder / f"{name}{ending}{suffix}")
         return []
+
+    def _shore(self, number: int) -> xr.DataArray:
+        """Give what the shoreline of a date is drawn from.
+
+        That is what its mask was made from: the fraction of water, or, where classes decide
+        because the user named them, the mask.
+        """
+        from strandline.water import water_fraction
+        from strandline.water.identify import FRACTION
+
+        if self.evidence.attrs.get("shores") != FRACTION:
+            return self.water[number]
+        return water_fraction(self.segmentation.isel(time=number), self.evidence)
 
     def _write_item(self, folder: Path, palettes: Mapping[str, Palette]) -> list[str]:
         """Describe the folder as a STAC item, if it has a date at all."""

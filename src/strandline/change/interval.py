@@ -90,12 +90,53 @@ def interval_of(
     >>> found["low_95"] < found["low_90"] < 100 < found["high_90"] < found["high_95"]
     True
     """
-    variance = ROUNDED**2 * squared + (TOGETHER * shore) ** 2
+    variance = shore_variance(shore, squared)
     if members is not None and len(members) > 1:
         variance += float(np.var(members, ddof=1))
-    spread = math.sqrt(variance)
+    return {name: float(bound) for name, bound in bounds(best, variance).items()}
+
+
+def shore_variance(shore: Any, squared: Any) -> Any:
+    """Compute the variance of an area, km⁴, by its shore.
+
+    Parameters
+    ----------
+    shore, squared : float or ndarray of float64
+        As for `interval_of`, of one area or of many.
+
+    Returns
+    -------
+    float or ndarray of float64
+    """
+    return ROUNDED**2 * squared + (TOGETHER * shore) ** 2
+
+
+def bounds(best: Any, variance: Any, *, least: float = 0.0) -> dict[str, Any]:
+    """Turn variances into intervals.
+
+    Parameters
+    ----------
+    best : float or ndarray of float64
+        Areas, km².
+    variance : float or ndarray of float64
+        Their variances, km⁴.
+    least : float
+        No area is below this: 0, but for differences of areas.
+
+    Returns
+    -------
+    dict
+        ``low_90``, ``high_90``, ``low_95``, ``high_95`` in km².
+
+    Examples
+    --------
+    >>> found = bounds(np.array([1.0, 10.0]), 1.0)
+    >>> found["low_95"].round(2).tolist(), found["high_95"].round(2).tolist()
+    ([0.0, 8.18], [2.82, 11.82])
+    """
+    spread = np.sqrt(variance)
     found = {}
     for percent, spreads in SPREADS.items():
-        found[f"low_{percent}"] = max(0.0, best - spreads * spread)
+        found[f"low_{percent}"] = np.maximum(least, best - spreads * spread)
         found[f"high_{percent}"] = best + spreads * spread
     return found
