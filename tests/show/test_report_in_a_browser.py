@@ -7,11 +7,15 @@ import re
 from contextlib import contextmanager
 
 import numpy as np
+import pyproj
 import pytest
+import rasterio
 from PIL import Image
 
+import strandline as sl
 from browser import open_page
 from strandline.change import compare
+from strandline.demo import run_demo
 from strandline.prepare import stack_scenes
 from strandline.prepare.georeference import grid_of
 from strandline.segmentation import segment
@@ -216,6 +220,47 @@ def test_nothing_reaches_beyond_the_screen(browser, path, width):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
         assert box["width"] > 0.4 * min(width, 700)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    run_demo(folder)
+    return folder
+
+
+def test_the_report_of_the_demo_is_at_most_5_mb_and_knows_the_lake(browser, demo):
+    path = demo / "report.html"
+    assert path.stat().st_size <= 5_000_000
+    with rasterio.open(demo / "water_2017-10-22.tif") as file:
+        shape, transform = file.shape, file.transform
+        to_map = pyproj.Transformer.from_crs("EPSG:4326", file.crs, always_xy=True)
+        water = file.read(1)
+    column, row = ~transform * to_map.transform(-118.7081, 38.6942)
+    opened_scenes = (sl.open_scene(scene) for scene in (demo / "scenes").iterdir())
+    scenes = sorted(opened_scenes, key=lambda scene: scene["time"].values)
+    with opened(browser, path) as page:
+        note = page.locator("#explorer .note").text_content()
+        per_point = int(re.search(r"(\d+) × \1 pixels", note)[1])
+        page.mouse.click(*spot(page, row - 0.5, column - 0.5, shape))
+        told = facts(page)
+        assert told["1988-10-22"].startswith("water")
+        assert told["2017-10-22"].startswith("water")
+        assert told["change"] == "water on both"
+        rows, columns = (
+            slice(int(first), int(last) + 1)
+            for first, last in re.findall(r"(\d+)–(\d+)", told["row, column"])
+        )
+        assert rows.stop - rows.start == columns.stop - columns.start == per_point
+        assert (water[rows, columns] == 1).all()
+        x, y = transform * (columns.start + 0.1, rows.stop - 0.1)
+        near = transform * (columns.stop - 0.1, rows.start + 0.1)
+        for number, scene in enumerate(scenes):
+            block = scene.sel(x=slice(x, near[0]), y=slice(near[1], y))
+            names = page.locator("#values tbody td:first-child").all_text_contents()
+            means = block.sel(band=names).mean(("y", "x")).values
+            assert block.shape[-2:] == (per_point, per_point)
+            np.testing.assert_allclose(values(page)[:, number], means, atol=0.00051, rtol=0)
 
 
 def test_print_has_the_static_pictures_side_by_side_and_no_controls(browser, path):

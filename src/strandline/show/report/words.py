@@ -133,7 +133,8 @@ def _number(name: str, kind: str, row: Mapping[Any, Any]) -> dict[str, str]:
     within = [float(row.get(column, math.nan)) for column in ("low_95", "high_95")]
     also = ""
     if all(map(math.isfinite, within)):
-        also = "95 %: " + " to ".join(f"{bound:,.{decimals}f}" for bound in within)
+        first, last = (f"{bound:,.{decimals}f}" for bound in within)
+        also = "" if first == last else f"95 %: {first} to {last}"
     value = f"{best:,.{decimals}f}"
     return {"name": name, "kind": kind, "value": value, "unit": "km²", "range": span, "also": also}
 
@@ -144,5 +145,8 @@ def ranges_note(numbers: Sequence[Mapping[str, str]]) -> str:
     if any(number["range"] for number in numbers):
         notes.append("“a to b”: least and most, whatever was hidden where nothing was observed.")
     if any(number["also"].startswith("95") for number in numbers):
-        notes.append("“95 %”: for what was observed, how far the shore is in doubt.")
+        notes.append(
+            "“95 %”: between these the area of what was observed lies in 95 of 100 cases, where "
+            "only the shore is in doubt."
+        )
     return " ".join(notes)
