@@ -158,6 +158,26 @@ def test_intervals_are_shown_at_the_top_and_in_the_table(study):
     assert "low 90" not in text
 
 
+def test_every_map_says_date_and_sensor_also_to_who_cannot_see_it(study):
+    scenes = study[0]
+    alone = segment(scenes[0], n_clusters=3)
+    evidence = find_water(alone)
+    pages = [report(*study), report(scenes[0], alone, evidence, water_mask(alone, evidence))]
+    for page, dates, sensors in zip(
+        pages,
+        (("1988-10-22", "2017-10-22"), ("1988-10-22",)),
+        (("Landsat 5 TM", "Landsat 8 OLI"), ("Landsat 5 TM",)),
+        strict=True,
+    ):
+        said = read(page).alts
+        count = len(dates)
+        for alt, date, sensor in zip(said[:count], dates, sensors, strict=True):
+            assert date in alt
+            assert sensor in alt
+        for alt in said[count:-1]:  # the last is the chart of the spectra
+            assert all(word in alt for word in (*dates, *sensors)), alt
+
+
 def test_what_became_what_is_told_in_km2(study):
     scenes, _, evidence, _, change = study
     text = words(report(*study))

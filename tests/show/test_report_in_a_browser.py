@@ -152,20 +152,20 @@ def test_a_drag_and_the_slider_reveal_the_other_date(browser, path):
 
 def test_a_finger_swipes_and_taps(browser, path):
     with opened(browser, path, width=420) as page:
-        page.locator(".map").scroll_into_view_if_needed()
-        touch = "(type, x, y) => document.querySelector('.map').dispatchEvent(new PointerEvent("
-        touch += "type, {clientX: x, clientY: y, isPrimary: true, button: 0, pointerType: 'touch',"
-        touch += " bubbles: true}))"
-        # A finger that was not there cannot be captured.
-        page.evaluate("document.querySelector('.map').setPointerCapture = () => {}")
-        for kind, place in (("down", (10, 60)), ("move", (12, 40)), ("move", (12, 30))):
-            x, y = spot(page, *place)
-            page.evaluate(f"([x, y]) => ({touch})('pointer{kind}', x, y)", [x, y])
-        page.evaluate(f"([x, y]) => ({touch})('pointerup', x, y)", [x, y])
+        devices = page.context.new_cdp_session(page)
+        devices.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+        def touch(kind, *points):
+            there = [{"x": x, "y": y} for x, y in points]
+            devices.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": there})
+
+        touch("Start", spot(page, 10, 60))
+        for column in (50, 40, 30):
+            touch("Move", spot(page, 10, column))
+        touch("End")
         assert float(page.locator("#swipe").input_value()) == pytest.approx(25.4, abs=1)
-        x, y = spot(page, *LAKE)
-        for kind in ("down", "up"):
-            page.evaluate(f"([x, y]) => ({touch})('pointer{kind}', x, y)", [x, y])
+        touch("Start", spot(page, *LAKE))
+        touch("End")
         assert facts(page)["row, column"] == f"{LAKE[0]}, {LAKE[1]}"
 
 
@@ -261,6 +261,21 @@ def test_the_report_of_the_demo_is_at_most_5_mb_and_knows_the_lake(browser, demo
             means = block.sel(band=names).mean(("y", "x")).values
             assert block.shape[-2:] == (per_point, per_point)
             np.testing.assert_allclose(values(page)[:, number], means, atol=0.00051, rtol=0)
+
+
+def test_names_from_files_stay_words(browser, study, tmp_path):
+    scenes, segmentation, evidence, masks, change = study
+    hostile = "</script><img src=x onerror=window.harm=1><svg onload=window.harm=1>"
+    bands = [f"{hostile}{number}" for number in range(scenes.sizes["band"])]
+    scenes = scenes.assign_coords(platform=("time", [hostile] * 2), band=bands)
+    path = tmp_path / "hostile.html"
+    page_text = report(scenes, segmentation.assign_coords(band=bands), evidence, masks, change)
+    path.write_text(page_text, encoding="utf-8")
+    with opened(browser, path) as page:
+        page.mouse.click(*spot(page, *LAKE))
+        assert page.evaluate("window.harm") is None
+        assert page.locator("#values tbody td").first.text_content() == bands[0]
+        assert "img src" in page.locator(".tag.right").text_content().lower()
 
 
 def test_print_has_the_static_pictures_side_by_side_and_no_controls(browser, path):

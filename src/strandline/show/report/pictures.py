@@ -61,11 +61,14 @@ def sections_of(
     if change is not None:
         dates = [captions.date_text(d) for d in dated]
         figure = maps.change_map(
-            change, over=dated[-1], dates=(dates[0], dates[-1]) if all(dates) else None
+            change,
+            over=dated[-1],
+            dates=(dates[0], dates[-1]) if all(dates) else None,
+            sensors=(captions.sensor_text(dated[0]), captions.sensor_text(dated[-1])),
         )
         sections.append(_section("change", "Where water was lost and gained", "", figure))
     if change is None or len(dated) > 2:
-        figure = maps.water_map(_together(masks), over=list(dated))
+        figure = maps.water_map(_seen_by(_together(masks), dated), over=list(dated))
         sections.append(_section("water", "Where the water is", "", figure))
     sections.append(
         _section(
@@ -73,7 +76,9 @@ def sections_of(
             "The clusters",
             "Pixels with like spectra, numbered from the darkest; what they are is said by the "
             "evidence below, the words in the legend are hints.",
-            maps.label_map(segmentation["labels"], segmentation=segmentation, water=water),
+            maps.label_map(
+                _seen_by(segmentation["labels"], dated), segmentation=segmentation, water=water
+            ),
         )
     )
     sections.append(
@@ -88,6 +93,20 @@ def _scenes(dated: Sequence[xr.DataArray]) -> list[dict[str, Any]]:
     stretch = fit_stretch(dated, bands, natural=maps.is_true_colour(bands))
     sheets: list[Any] = [list(dated)] if len(dated) > 2 else list(dated)
     return [_picture(maps.true_colour(sheet, stretch=stretch), lossy=True) for sheet in sheets]
+
+
+def _seen_by(classes: xr.DataArray, dated: Sequence[xr.DataArray]) -> xr.DataArray:
+    """Tell maps of classes what saw each date, for their titles."""
+    names = [_platform(date) for date in dated]
+    if "time" in classes.dims:
+        return classes.assign_coords(platform=("time", names))
+    return classes.assign_attrs(platform=names[0])
+
+
+def _platform(date: xr.DataArray) -> str:
+    if "platform" in date.coords and date["platform"].ndim == 0:
+        return str(date["platform"].values)
+    return str(date.attrs.get("platform") or "")
 
 
 def _together(masks: Sequence[xr.DataArray]) -> xr.DataArray:
@@ -113,8 +132,15 @@ def _picture(figure: Figure, *, lossy: bool = False) -> dict[str, Any]:
     data = base64.b64encode(content).decode("ascii")
     return {
         "source": f"data:{media_type};base64,{data}",
-        "alt": figure.texts[0].get_text() if figure.texts else "",
+        "alt": _told(figure),
         "width": width,
         "height": height,
         "wide": width > _WIDE,
     }
+
+
+def _told(figure: Figure) -> str:
+    """Say in words what a picture says in words: headline, dates, legend."""
+    panels = [axes.get_title(loc="left") for axes in figure.axes]
+    said = [text.get_text() for text in figure.texts]
+    return " · ".join(dict.fromkeys(filter(None, [*said[:2], *panels, *said[2:]])))
