@@ -21,7 +21,9 @@ import xarray as xr
 
 import strandline as sl
 from strandline.change import pixel_area
-from strandline.change.interval import ROUNDED, SPREADS, shore_edges
+from strandline.change.interval import ROUNDED, SPREADS, shore_kinds
+from strandline.change.pixel_area import pixel_areas
+from strandline.change.summing import sum_up
 from strandline.testing.lakes import random_lake
 
 LAKES = 240
@@ -52,13 +54,15 @@ def mapped(scene: xr.DataArray, truth: xr.DataArray) -> Mapped:
     mask = sl.water_mask(sl.segment(scene))
     row = sl.areas(mask, intervals=True).iloc[0]
     km2 = pixel_area(mask)
+    kinds = shore_kinds(np.array([True, True]), np.array([0, 1]))
+    sides = sum_up(mask.values, pixel_areas(mask.odc.geobox), 2, kinds).sides
     return Mapped(
         float((truth * km2).sum()),
         float(row["best"]),
         {percent: float(row[f"low_{percent}"]) for percent in SPREADS},
         {percent: float(row[f"high_{percent}"]) for percent in SPREADS},
         float(km2.mean()),
-        int(shore_edges(mask.values).sum()),
+        int(sides[0, 0]),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import shapely
 import xarray as xr
 
 import strandline as sl
@@ -128,9 +129,30 @@ def test_polygons_of_a_study_are_the_water_of_its_table(results):
         assert bodies["area_km2"].sum() == pytest.approx(
             areas[("whole map", f"water {date}")], abs=1e-4
         )
+        assert (bodies["low_95"] < bodies["low_90"]).all()
+        assert (bodies["low_90"] < bodies["area_km2"]).all()
+        assert (bodies["high_90"] < bodies["high_95"]).all()
+
+
+def test_shorelines_of_a_study_run_within_the_pixels(results):
+    for date in ("1988-10-22", "2017-10-22"):
         lines = geopandas.read_file(results / f"water_{date}.gpkg", layer="shoreline")
         assert (lines["date"].dt.strftime("%Y-%m-%d") == date).all()
-        assert lines["length_km"].max() > 40
+        assert (lines["made_from"] == "water fraction").all()
+        bodies = geopandas.read_file(results / f"water_{date}.gpkg", layer="water")
+        line, lake = lines.iloc[lines["length_km"].argmax()], bodies.iloc[0]
+        assert 40 < line["length_km"] < 0.9 * lake["perimeter_km"]
+        # Not along the edges of pixels, and around the lake of the map all the same.
+        corners = shapely.get_coordinates(line.geometry) % 240
+        assert len(np.unique(corners.round(3))) > 100
+        assert shapely.Polygon(line.geometry).area == pytest.approx(lake.geometry.area, rel=0.02)
+
+
+def test_where_the_user_names_the_water_its_shore_is_that_of_the_classes(pair, tmp_path):
+    config = {"scenes": pair[1:], "n_clusters": 4, "water_labels": [0]}
+    out = sl.run_study(config, tmp_path / "out")
+    lines = geopandas.read_file(out / "water_2017-10-22.gpkg", layer="shoreline")
+    assert (lines["made_from"] == "pixel edges").all()
 
 
 def test_the_item_of_a_study_names_every_result(results):
@@ -313,7 +335,8 @@ def test_scenes_larger_than_memory_stay_lazy_and_give_the_same(pair, tmp_path, m
     eager = sl.run_study(config, tmp_path / "eager")
     monkeypatch.setattr("strandline.study.IN_MEMORY_BYTES", 0)
     lazy = sl.run_study(config, tmp_path / "lazy")
-    for name in ("areas.csv", "evidence.csv", "change.tif", "model.npz", "labels.png"):
+    for name in ("areas.csv", "evidence.csv", "change.tif", "model.npz", "labels.png",
+                 "water_1988-10-22.gpkg", "water_2017-10-22.gpkg"):  # fmt: skip
         assert (eager / name).read_bytes() == (lazy / name).read_bytes(), name
 
 

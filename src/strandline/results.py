@@ -14,6 +14,7 @@ record.json                                    what `strandline replay` repeats 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.change import areas as measure_areas
+from strandline.change.interval import INTERVALS
 from strandline.configuration import StudyConfig
 from strandline.errors import SuspiciousSceneWarning
 from strandline.prepare.classes import NOT_OBSERVED
@@ -98,7 +100,6 @@ class Results:
             write_table,
         )
         from strandline.show.palettes import palette_for
-        from strandline.show.report import report
 
         palettes = {}
         for name, layer in self._maps():
@@ -112,7 +113,14 @@ class Results:
         for name, figure in self._pictures():
             write_picture(figure, folder / f"{name}.png")
         save_model(self.segmentation, folder / "model.npz")
-        page = report(
+        write_page(self.page(record), folder / "report.html")
+        return notes + self._write_item(folder, palettes)
+
+    def page(self, record: Mapping[str, Any]) -> str:
+        """Write the report, with what a record says about the run, as HTML."""
+        from strandline.show.report import report
+
+        return report(
             self.scenes,
             self.segmentation,
             self.evidence,
@@ -122,8 +130,6 @@ class Results:
             record,
             quality=self.quality,
         )
-        write_page(page, folder / "report.html")
-        return notes + self._write_item(folder, palettes)
 
     def _write_vectors(self, folder: Path) -> list[str]:
         """Write bodies of water and shorelines; say so if what that needs is not installed."""
@@ -139,7 +145,7 @@ class Results:
         for number, when in enumerate(dates_of(self.scenes) if suffixes else []):
             mask = self.water[number]
             bodies = water_polygons(mask, min_pixels=self.config.min_pixels)
-            layers = {"water": bodies, "shoreline": shorelines(mask)}
+            layers = {"water": bodies, "shoreline": shorelines(self._shore(number))}
             ending = f"_{when}" if when else ""
             for suffix in sorted({f".{suffix}" for suffix in suffixes}):
                 if suffix == GEOPACKAGE:
@@ -148,6 +154,19 @@ class Results:
                 for name, layer in layers.items():
                     write_vectors({name: layer}, folder / f"{name}{ending}{suffix}")
         return []
+
+    def _shore(self, number: int) -> xr.DataArray:
+        """Give what the shoreline of a date is drawn from.
+
+        That is what its mask was made from: the fraction of water, or, where classes decide
+        because the user named them, the mask.
+        """
+        from strandline.water import water_fraction
+        from strandline.water.identify import FRACTION
+
+        if self.evidence.attrs.get("shores") != FRACTION:
+            return self.water[number]
+        return water_fraction(self.segmentation.isel(time=number), self.evidence)
 
     def _write_item(self, folder: Path, palettes: Mapping[str, Palette]) -> list[str]:
         """Describe the folder as a STAC item, if it has a date at all."""
@@ -229,8 +248,9 @@ def area_table(
     -------
     DataFrame
         Columns ``area`` (the whole map, or the body of water at the point), ``quantity``,
-        ``pixels``, ``least``, ``best``, ``most``, and for two dates ``shift_explainable``
-        (km²; see `strandline.areas`).
+        ``pixels``, ``least``, ``best``, ``most``, the intervals ``low_90``, ``high_90``,
+        ``low_95``, ``high_95``, and for two dates ``shift_explainable`` (km²; see
+        `strandline.areas`).
     """
     parts: dict[str, tuple[float, float] | None] = {WHOLE_MAP: None}
     if at is not None:
@@ -242,10 +262,10 @@ def area_table(
         else:
             first, last = dates_of(water)[0], dates_of(water)[-1]
             names = {"water before": f"water {first}", "water after": f"water {last}"}
-            table = measure_areas(change, at=point).rename(index=names)
+            table = measure_areas(change, at=point, intervals=True).rename(index=names)
         table.insert(0, "area", name)
         tables.append(table.rename_axis("quantity").reset_index())
-    columns = ["area", "quantity", "pixels", "least", "best", "most"]
+    columns = ["area", "quantity", "pixels", "least", "best", "most", *INTERVALS]
     table = pd.concat(tables, ignore_index=True)
     return table[[*columns, *(name for name in ("shift_explainable",) if name in table)]]
 
@@ -254,10 +274,10 @@ def _of_mask(water: xr.DataArray, at: tuple[float, float] | None) -> pd.DataFram
     """Water and what was not observed, per date."""
     rows = {}
     unseen = (water == NOT_OBSERVED).sum(("y", "x")).values
-    measured = measure_areas(water, at=at).to_dict("records")
+    measured = measure_areas(water, at=at, intervals=True).to_dict("records")
     for when, row, pixels in zip(dates_of(water), measured, unseen, strict=True):
         rows[f"water {when}".strip()] = {
-            key: row[key] for key in ("pixels", "least", "best", "most")
+            key: row[key] for key in ("pixels", "least", "best", "most", *INTERVALS)
         }
         hidden = dict.fromkeys(("least", "best", "most"), row["not_observed_km2"])
         rows[f"not observed {when}".strip()] = {"pixels": pixels, **hidden}
@@ -327,15 +347,24 @@ def _warn_of_hidden_water(table: pd.DataFrame, areas: pd.DataFrame) -> None:
             )
 
 
+def bounds_in_words(row: Mapping[Any, Any]) -> str:
+    """Say between what an area lies, if more than the area itself is known."""
+    parts = []
+    if row.get("low_95", math.nan) < row.get("high_95", math.nan):
+        parts.append(f"95 %: {row['low_95']:.2f} … {row['high_95']:.2f}")
+    if row["least"] != row["most"]:
+        parts.append(f"with the hidden: {row['least']:.2f} … {row['most']:.2f}")
+    return f"   ({'; '.join(parts)})" if parts else ""
+
+
 def summarise(areas: pd.DataFrame) -> str:
     """Say the areas of a study in a few lines of text."""
     lines = []
     for name, part in areas.groupby("area", sort=False):
-        lines.append(f"{str(name).capitalize()}, km² (least … most possible):")
+        lines.append(f"{str(name).capitalize()}, km²:")
         for row in part.to_dict("records"):
             text = f"  {row['quantity']:<26} {row['best']:10.2f}"
-            if row["least"] != row["most"]:
-                text += f"   ({row['least']:.2f} … {row['most']:.2f})"
+            text += bounds_in_words(row)
             if row.get("shift_explainable", 0.0) >= 0.005:
                 text += f"   {row['shift_explainable']:.2f} of it may be a shift of the images"
             lines.append(text)

@@ -98,12 +98,12 @@ def summary(out: str | os.PathLike[str]) -> str:
     """Say what a finished timeline found, from its ``timeline.csv``."""
     import pandas as pd
 
-    series = pd.read_csv(Path(out) / "timeline.csv", keep_default_na=False)
-    lines = ["Water, km² (least … most possible):"]
+    from strandline.results import bounds_in_words
+
+    series = pd.read_csv(Path(out) / "timeline.csv").fillna({"reason": ""})
+    lines = ["Water, km²:"]
     for row in series.to_dict("records"):
-        text = f"  {row['time'][:10]} {float(row['best']):10.2f}"
-        if row["least"] != row["most"]:
-            text += f"   ({float(row['least']):.2f} … {float(row['most']):.2f})"
+        text = f"  {row['time'][:10]} {row['best']:10.2f}{bounds_in_words(row)}"
         lines.append(text + (f"   does not fit: {row['reason']}" if row["reason"] else ""))
     return "\n".join(lines)
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from scipy.stats import binom
 
 import strandline as sl
-from strandline.change.interval import SPREADS, TOGETHER, interval_of, shore_edges
-from strandline.change.pixel_area import pixel_area
+from strandline.change import summing
+from strandline.change.interval import (
+    INTERVALS,
+    ROUNDED,
+    SPREADS,
+    TOGETHER,
+    interval_of,
+    shore_kinds,
+)
+from strandline.change.pixel_area import pixel_area, pixel_areas
+from strandline.change.states import water_states
 from strandline.errors import ConfigurationError
 from strandline.testing.lakes import (
     lake_fraction,
@@ -25,6 +36,13 @@ GRID = lake_grid((60, 80))
 
 def lake(radius: float = 600.0) -> np.ndarray:
     return (lake_fraction(GRID, radius) > 0.5).astype(np.uint8)
+
+
+def sides_of(mask: np.ndarray) -> int:
+    """Sides of pixels between water and observed land, by the sums that `areas` takes."""
+    kinds = shore_kinds(np.full(3, True), np.arange(3))
+    found = summing.sum_up(water_states(mask), pixel_areas(lake_grid(mask.shape)), 3, kinds)
+    return int(found.sides[0, 0])
 
 
 def test_the_interval_of_a_square_lake_by_hand():
@@ -46,9 +64,8 @@ def test_without_asking_there_are_no_intervals():
 def test_sides_to_what_was_not_observed_are_no_shore():
     hidden = lake()
     hidden[:30] = 255
-    whole, half = (shore_edges(values).sum() for values in (lake(), hidden))
-    assert half == pytest.approx(whole / 2, abs=3)
-    assert shore_edges(np.ones((4, 4), np.uint8)).sum() == 0
+    assert sides_of(hidden) == pytest.approx(sides_of(lake()) / 2, abs=3)
+    assert sides_of(np.ones((4, 4), np.uint8)) == 0
 
 
 def test_no_water_is_no_area_and_has_no_shore():
@@ -77,6 +94,74 @@ def test_other_segmentations_that_disagree_widen_the_interval():
     assert half["t"] ** 2 - half["a"] ** 2 == pytest.approx(SPREADS[95] ** 2 * variance)
 
 
+def shrunk() -> tuple[xr.DataArray, xr.DataArray]:
+    """A square of 10 × 10 pixels, and what is left of it after its last three columns are gone."""
+    before, after = np.zeros((2, 20, 20), np.uint8)
+    before[5:15, 5:15] = 1
+    after[5:15, 5:12] = 1
+    grid = lake_grid((20, 20))
+    return mask_of(before, grid), mask_of(after, grid, time="2017-10-22")
+
+
+def test_the_intervals_of_a_change_by_hand():
+    before, after = shrunk()
+    table = sl.areas(sl.compare(before, after), intervals=True)
+    pixel = float(pixel_area(before).mean())
+    # Sides of the water before and of the water after that bound the area, or lie on each other.
+    bounded = {
+        "lost": (40, 34),
+        "gained": (24, 24),  # where the shore stayed: it may have moved by less than a pixel
+        "stable water": (24, 34),
+        "stable land": (40, 24),
+        "net change": (40, 34),
+        "water before": (40, 0),
+        "water after": (0, 34),
+    }
+    for name, (first, second) in bounded.items():
+        common = TOGETHER**2 * (first**2 + second**2)
+        spread = pixel * math.sqrt(ROUNDED**2 * (first + second) + common)
+        row = table.loc[name]
+        assert row["high_95"] - row["best"] == pytest.approx(SPREADS[95] * spread, rel=1e-4)
+    assert table.loc["net change", "low_95"] < table.loc["net change", "best"] < 0
+    assert table.loc["gained", "low_95"] == 0
+    assert table.loc["not observed", list(INTERVALS)].isna().all()
+
+
+def test_water_on_a_date_has_the_same_interval_in_a_change_and_by_itself():
+    before, after = shrunk()
+    after[:8, 8:] = 255
+    table = sl.areas(sl.compare(before, after), intervals=True)
+    for name, mask in (("water before", before), ("water after", after)):
+        alone = sl.areas(mask, intervals=True).iloc[0]
+        assert table.loc[name, list(INTERVALS)].tolist() == alone[list(INTERVALS)].tolist()
+
+
+def test_a_shore_that_is_seen_on_one_date_only_does_not_bound_a_change():
+    before, after = shrunk()
+    unseen = after.copy(data=np.full_like(after.values, 255))
+    table = sl.areas(sl.compare(before, unseen), intervals=True)
+    for name in ("lost", "gained", "net change"):
+        assert table.loc[name, ["low_95", "high_95"]].tolist() == [0, 0]
+    assert table.loc["water before", "high_95"] > table.loc["water before", "best"]
+
+
+def test_intervals_of_a_change_do_not_depend_on_chunks_or_tiles(monkeypatch):
+    dates = [mask_of(lake(radius), GRID) for radius in (600.0, 500.0)]
+    dates[1][10:20, 30:] = 255
+    change = sl.compare(*dates)
+    place = lonlat_of(GRID, 30, 40)
+    for at in (None, place):
+        whole = sl.areas(change, at=at, intervals=True)
+        pieces = sl.areas(change.chunk({"y": 17, "x": 13}), at=at, intervals=True)
+        pd.testing.assert_frame_equal(pieces, whole, check_exact=True)
+        monkeypatch.setattr(summing, "TILE", 16)
+        tiled = sl.areas(change, at=at, intervals=True)
+        pd.testing.assert_frame_equal(tiled, whole, rtol=1e-12)
+        lazy = sl.areas(change.chunk({"y": 7, "x": 80}), at=at, intervals=True)
+        pd.testing.assert_frame_equal(lazy, tiled, check_exact=True)
+        monkeypatch.undo()
+
+
 def test_intervals_do_not_depend_on_chunks():
     mask = mask_of(np.stack([lake(), lake(450.0)]), GRID)
     whole = sl.areas(mask, intervals=True)
@@ -85,8 +170,8 @@ def test_intervals_do_not_depend_on_chunks():
 
 def test_intervals_of_the_wrong_things_are_refused():
     mask = mask_of(lake(), GRID)
-    with pytest.raises(ConfigurationError, match="change map has no intervals"):
-        sl.areas(sl.compare(mask, mask), intervals=True)
+    with pytest.raises(ConfigurationError, match="change map has no members"):
+        sl.areas(sl.compare(mask, mask), intervals=True, members=[mask])
     with pytest.raises(ConfigurationError, match="intervals only"):
         sl.areas(mask, members=[mask])
     elsewhere = mask_of(lake(), lake_grid((60, 80), resolution=10.0))

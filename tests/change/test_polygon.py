@@ -14,7 +14,7 @@ from strandline.change import outline
 from strandline.change.polygon import water_polygons
 from strandline.errors import ConfigurationError
 from strandline.prepare.georeference import attach_grid, grid_of
-from strandline.testing.lakes import lake_fraction, lake_grid, mask_of
+from strandline.testing.lakes import lake_fraction, lake_grid, lonlat_of, mask_of
 
 NEIGHBOURS = {4: None, 8: np.ones((3, 3))}
 
@@ -52,6 +52,30 @@ def test_a_lake_keeps_its_islands_and_a_lake_on_an_island():
     assert len(bodies.geometry.iloc[0].geoms[0].interiors) == 1
     assert bodies["perimeter_km"].round(2).tolist() == [(28 + 12) * 0.03, 4 * 0.03]
     assert not bodies[["touches_unobserved", "touches_border"]].any(axis=None)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32611", "EPSG:4326"])
+def test_each_body_has_the_interval_of_its_own_shore(crs):
+    resolution, corner = (
+        (30.0, (320_000.0, 4_290_000.0)) if crs != "EPSG:4326" else (3e-4, (-119, 39))
+    )
+    grid = lake_grid((30, 40), crs=crs, resolution=resolution, corner=corner)
+    water = np.zeros((30, 40), np.uint8)
+    water[2:20, 3:15] = 1
+    water[8:11, 6:9] = 0  # an island
+    water[5:9, 25:34] = 1
+    water[9, 34] = 1  # by a corner
+    water[22:28, 5:30] = 1
+    water[25:, :] = 255
+    mask = mask_of(water, grid)
+    columns = ["low_90", "high_90", "low_95", "high_95"]
+    bodies = water_polygons(mask)
+    assert len(bodies) == 3
+    for number, (row, column) in enumerate([(3, 4), (23, 10), (6, 26)]):
+        table = sl.areas(mask, at=lonlat_of(grid, row, column), intervals=True)
+        assert bodies.loc[number, columns].tolist() == pytest.approx(
+            table[columns].iloc[0].tolist()
+        )
 
 
 def test_outer_rings_run_anticlockwise_and_islands_clockwise():

@@ -254,3 +254,11 @@ def test_without_geopandas_it_says_what_to_install(monkeypatch):
         with pytest.raises(MissingDependencyError, match=r"geopandas.*strandline\[vector\]"):
             function(mask)
     assert grid_of(mask).shape == (3, 3)
+
+
+def test_around_a_pixel_that_is_just_the_level_there_is_no_line():
+    values = np.ones((7, 9))
+    values[3, 4] = 0.5
+    assert len(shorelines(fraction_of(values, lake_grid((7, 9))))) == 0
+    values[3, 4] = 0.25
+    assert len(shorelines(fraction_of(values, lake_grid((7, 9))))) == 1

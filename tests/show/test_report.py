@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html.parser
 import io
+import json
 import re
 
 import numpy as np
@@ -38,16 +40,21 @@ def study():
 class Reader(html.parser.HTMLParser):
     """Collects what a browser would load, run or show."""
 
-    void = frozenset({"meta", "img", "br", "link"})
+    void = frozenset({"meta", "img", "br", "link", "input"})
 
     def __init__(self):
         super().__init__()
         self.links, self.tags, self.text, self.open, self.alts = [], [], [], [], []
+        self.scripts, self.policy = [], ""
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.links += [v for k, v in attrs if k in ("src", "href", "action", "data", "srcset")]
-        self.alts += [v for k, v in attrs if k == "alt"]
+        self.alts += [v for k, v in attrs if k == "alt" and "src" in dict(attrs)]
+        if tag == "script":
+            self.scripts.append(dict(attrs).get("id", "run"))
+        if dict(attrs).get("http-equiv") == "Content-Security-Policy":
+            self.policy = dict(attrs)["content"]
         if tag not in self.void:
             self.open.append(tag)
 
@@ -55,8 +62,12 @@ class Reader(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if not self.open or self.open[-1] != "style":
+        if not self.open or self.open[-1] not in ("style", "script"):
             self.text.append(data)
+
+
+def read_scripts(page: str) -> list[str]:
+    return re.findall(r"<script[^>]*>(.*?)</script>", page, re.DOTALL)
 
 
 def read(page: str) -> Reader:
@@ -70,9 +81,11 @@ def test_the_page_is_whole_and_self_contained(study):
     page = report(*study, areas(study[-1]), title="Walker Lake")
     reader = read(page)
     assert len(page) < 5_000_000
-    assert {"script", "link", "iframe"}.isdisjoint(reader.tags)
+    assert {"link", "iframe", "object", "form"}.isdisjoint(reader.tags)
+    assert reader.scripts == ["explorer-data", "run"]
     assert all(link.startswith("data:image/") for link in reader.links)
-    assert "http" not in re.sub(r"base64,[^\"]*", "", page)
+    text = re.sub(r"base64,[^\"]*|\"packed\":\"[^\"]*", "", page)
+    assert "http" not in text.replace("http-equiv", "")
     assert len(reader.links) == 5  # two scenes, change, labels, spectra
     assert all(reader.alts)
     for link in reader.links:
@@ -125,8 +138,39 @@ def test_text_from_outside_is_escaped(study):
         inputs=[{"path": f"/data/{hostile}.tif", "size": 3, "sha256": hostile}],
     )
     page = report(scenes, segmentation, evidence, masks, change, None, record, title=hostile)
-    assert "<script" not in page
+    assert read(page).scripts == ["explorer-data", "run"]
+    assert "alert" not in "".join(read_scripts(page))
     assert "&lt;script&gt;" in page
+
+
+def test_names_from_files_cannot_leave_the_data_of_the_page(study):
+    scenes, segmentation, evidence, masks, change = study
+    hostile = "</script><img src=x onerror=alert(1)><!--"
+    scenes = scenes.assign_coords(platform=("time", [hostile, hostile]), band=renamed(scenes))
+    segmentation = segmentation.assign_coords(band=renamed(segmentation))
+    reader = read(report(scenes, segmentation, evidence, masks, change))
+    assert reader.scripts == ["explorer-data", "run"]
+    assert all(link.startswith("data:image/") for link in reader.links)
+    data = json.loads(read_scripts(report(scenes, segmentation, evidence, masks, change))[0])
+    assert data["bands"][0] == f"{hostile}0"
+    assert data["dates"][0]["sensor"].lower().startswith("</script><img src=x onerror")
+
+
+def renamed(array):
+    hostile = "</script><img src=x onerror=alert(1)><!--"
+    return [f"{hostile}{number}" for number in range(array.sizes["band"])]
+
+
+def test_the_policy_allows_the_script_and_the_style_of_the_page_alone(study):
+    page = report(*study)
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    script = read_scripts(page)[1]
+    rules = dict(rule.strip().split(" ", 1) for rule in read(page).policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    for kind, text in (("style-src", style), ("script-src", script)):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert rules[kind] == f"'sha256-{digest}'"
+    assert not re.search(r"<[^>]* (style|on[a-z]+)=", re.sub(r"<script.*?</script>", "", page))
 
 
 def test_the_record_is_told_without_what_differs_between_equal_runs(study):

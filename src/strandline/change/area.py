@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,17 +21,22 @@ from strandline.change.compare import (
     STABLE_LAND,
     STABLE_WATER,
 )
-from strandline.change.interval import interval_of, shore_edges
+from strandline.change.interval import (
+    INTERVALS,
+    SHORES_OF_CHANGE,
+    bounds,
+    change_variance,
+    interval_of,
+    shore_kinds,
+)
 from strandline.change.pixel_area import PixelAreas, pixel_area, pixel_areas
 from strandline.change.states import water_states
+from strandline.change.summing import Sums, elementwise, sum_up
 from strandline.errors import ConfigurationError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import describe_grid, grid_of, same_grid
 
 __all__ = ["areas", "pixel_area"]
-
-TILE = 1024
-"""Areas are summed in tiles of this side, whatever the chunks, so that the bits agree."""
 
 CLASS_NAMES = {
     STABLE_LAND: "stable land",
@@ -47,8 +52,6 @@ POSSIBLE, SURE = 1, 2
 """Where a pixel is, with `at`: outside the body of water (0), perhaps in it, surely in it."""
 
 Counts = NDArray[Any]
-Sums = tuple[Counts, Counts]
-"""Number of pixels and area in km², of each combination of region and states."""
 
 
 def areas(
@@ -72,10 +75,10 @@ def areas(
         it is counted: the pixels that touch, by a side or a corner, and were water on any of
         the dates. Default: all water.
     intervals : bool
-        For a mask: add ``low_90``, ``high_90``, ``low_95`` and ``high_95``, between which the
-        water of what was observed lies in 90 and 95 of 100 cases; see Notes.
+        Add ``low_90``, ``high_90``, ``low_95`` and ``high_95``, between which the area of what
+        was observed lies in 90 and 95 of 100 cases; see Notes.
     members : iterable of DataArray, optional
-        With `intervals`: masks of the same pixels by other segmentations
+        With `intervals`, for a mask: masks of the same pixels by other segmentations
         (`strandline.segment_again`), to widen them where these do not agree.
 
     Returns
@@ -122,6 +125,10 @@ def areas(
     were missed or shadows taken for water, nor of what was not observed: for that there is
     ``most``.
 
+    An area of change lies between two shores, the one before and the one after, and has the
+    variance of both; where the water stayed, both count, since it may have moved by less than
+    a pixel there.
+
     Examples
     --------
     >>> import numpy as np
@@ -151,13 +158,13 @@ def areas(
             "Other segmentations matter to intervals only.", expected="intervals=True with members"
         )
     if is_change_map(array):
-        if intervals:
+        if others is not None:
             raise ConfigurationError(
-                "A change map has no intervals.",
+                "A change map has no members.",
                 expected="a water mask",
                 remedy="Pass the masks of the two dates.",
             )
-        return _change_areas(array, at)
+        return _change_areas(array, at, intervals=intervals)
     return _water_areas(array, at, others or [], intervals=intervals)
 
 
@@ -182,20 +189,48 @@ def _water_areas(
     areas_of = pixel_areas(grid)
     dates = [dated.isel(time=number).data for number in range(dated.sizes["time"])]
     region = _region(dates, grid, at)
-    rows = [_water_row(_summed([date], region, areas_of)) for date in dates]
-    if intervals:
-        of_members = [_best_of(member, mask, region, areas_of) for member in members]
-        for number, (row, date) in enumerate(zip(rows, dates, strict=True)):
-            others = np.array([best[number] for best in of_members])
-            row |= interval_of(row["best"], *_shore(date, region, areas_of), others)
+    of_members = [_best_of(member, mask, region, areas_of) for member in members]
+    rows = [
+        water_row(date, region, areas_of, [best[number] for best in of_members])
+        for number, date in enumerate(dates)
+    ]
+    if not intervals:
+        rows = [{name: row[name] for name in row if name not in INTERVALS} for row in rows]
     table = pd.DataFrame(rows, index=_times(dated))
     table.attrs["units"] = "km2"
     return table
 
 
+def water_row(
+    date: Any, region: Any, areas_of: PixelAreas, members: Sequence[float] = ()
+) -> dict[str, float]:
+    """Measure the water of one date, with its intervals.
+
+    Parameters
+    ----------
+    date : array of uint8, shape (y, x)
+        Water mask.
+    region : ndarray of uint8, shape (y, x), or None
+        From `body_region`; None for all water.
+    areas_of : PixelAreas
+        Areas of the pixels.
+    members : sequence of float
+        The same area by other segmentations, km².
+
+    Returns
+    -------
+    dict
+        The columns of `areas`.
+    """
+    sums = _summed([date], region, areas_of, shores=True)
+    row = _water_row(sums)
+    _, shore, squared = sums.sides[0].tolist()
+    return row | interval_of(row["best"], shore, squared, np.array(members))
+
+
 def _water_row(sums: Sums) -> dict[str, float]:
     """Turn the sums per (region, state) into a row with bounds."""
-    pixels, km2 = sums
+    pixels, km2, _ = sums
     observed = float(km2[SURE, 1])
     unseen = math.fsum(km2[POSSIBLE:, 2])
     whole = math.fsum(km2[POSSIBLE:].ravel())
@@ -207,21 +242,6 @@ def _water_row(sums: Sums) -> dict[str, float]:
         "not_observed_km2": unseen,
         "observed_share": (whole - unseen) / whole if whole > 0 else math.nan,
     }
-
-
-def _shore(date: Any, region: Any, areas_of: PixelAreas) -> tuple[float, float]:
-    """Sum over the sides between water and land of the pixel's area, km², and of its square."""
-    edges = shore_edges(date)
-    if region is not None:
-        edges = _elementwise(_in_body, edges, region)
-    counts = np.arange(5)
-    _, km2 = zip(*_tile_sums(edges, areas_of, len(counts)), strict=True)
-    _, squares = zip(*_tile_sums(edges, areas_of, len(counts), power=2), strict=True)
-    return math.fsum(counts @ part for part in km2), math.fsum(counts @ part for part in squares)
-
-
-def _in_body(edges: NDArray[np.uint8], region: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.where(region == SURE, edges, 0).astype(np.uint8)
 
 
 def _best_of(
@@ -249,7 +269,9 @@ def _times(dated: xr.DataArray) -> pd.DatetimeIndex:
 # --- change maps ----------------------------------------------------------------
 
 
-def _change_areas(change: xr.DataArray, at: tuple[float, float] | None) -> pd.DataFrame:
+def _change_areas(
+    change: xr.DataArray, at: tuple[float, float] | None, *, intervals: bool
+) -> pd.DataFrame:
     if "time" in change.dims:
         raise ConfigurationError(
             "Areas need one change map at a time.",
@@ -263,13 +285,16 @@ def _change_areas(change: xr.DataArray, at: tuple[float, float] | None) -> pd.Da
         known = [change.data]
         if name in change.coords:
             known.append(change.coords[name].transpose("y", "x").data)
-        dates.append(_elementwise(partial(_known_water, which), *known))
+        dates.append(elementwise(partial(_known_water, which), *known))
     region, areas_of = _region(dates, grid, at), pixel_areas(grid)
-    table = pd.DataFrame(_change_rows(_summed(dates, region, areas_of))).set_index("class")
+    sums = _summed(dates, region, areas_of, shores=intervals)
+    table = pd.DataFrame(_change_rows(sums)).set_index("class")
+    if intervals:
+        table = table.join(pd.DataFrame.from_dict(_change_intervals(table, sums), orient="index"))
     if SHIFT_FLAGS in change.coords:
         flags = change.coords[SHIFT_FLAGS].transpose("y", "x").data
-        flagged = _elementwise(_flagged, change.data, flags)
-        _, km2 = _summed([flagged], region, areas_of)
+        flagged = elementwise(_flagged, change.data, flags)
+        km2 = _summed([flagged], region, areas_of).km2
         lost, gained = (float(km2[SURE, state]) for state in (1, 2))
         by_name = {"lost": lost, "gained": gained, "net change": gained - lost}
         table[SHIFT_FLAGS] = pd.Series(by_name)
@@ -307,7 +332,7 @@ def _known_water(
 
 def _change_rows(sums: Sums) -> Iterator[dict[str, Any]]:
     """Turn the sums per (region, before, after) into rows with bounds."""
-    pixels, km2 = sums
+    pixels, km2, _ = sums
     for (before, after), number in CLASS_OF.items():
         may = _may_be(before)[:, None] & _may_be(after)[None, :]
         observed = km2[SURE, before, after]
@@ -322,6 +347,16 @@ def _change_rows(sums: Sums) -> Iterator[dict[str, Any]]:
         observed = math.fsum(by_state[SURE, 1])
         yield _row(name, count, observed, observed, math.fsum(by_state[POSSIBLE:, 1:].ravel()))
     yield _net_change(pixels, km2)
+
+
+def _change_intervals(table: pd.DataFrame, sums: Sums) -> dict[str, dict[str, float]]:
+    """Compute the interval of each area that has a shore."""
+    found = {}
+    for name, shores in SHORES_OF_CHANGE.items():
+        best = float(table["best"][name])
+        least = -math.inf if name == "net change" else 0.0
+        found[name] = bounds(best, change_variance(sums.sides, shores), least=least)
+    return found
 
 
 def _net_change(pixels: Counts, km2: Counts) -> dict[str, Any]:
@@ -370,8 +405,28 @@ def _region(dates: list[Any], grid: GeoBox, at: tuple[float, float] | None) -> A
     """Say where the water is looked for: everywhere, or in the body of water at a place."""
     if at is None:
         return None
-    flags = _elementwise(_water_and_unseen, *dates)
-    flags = np.asarray(flags)
+    return body_region(np.asarray(elementwise(water_and_unseen, *dates)), grid, at)
+
+
+def body_region(
+    flags: NDArray[np.uint8], grid: GeoBox, at: tuple[float, float]
+) -> NDArray[np.uint8]:
+    """Find the pixels of the body of water at a place.
+
+    Parameters
+    ----------
+    flags : ndarray of uint8, shape (y, x)
+        From `water_and_unseen`.
+    grid : GeoBox
+        The pixels.
+    at : (float, float)
+        Longitude and latitude, degrees.
+
+    Returns
+    -------
+    ndarray of uint8, shape (y, x)
+        2 in the body, 1 where it may reach under what was not observed, else 0.
+    """
     body = water_body((flags & 1).astype(bool), (flags & 2).astype(bool), grid, at)
     region = np.zeros(flags.shape, np.uint8)  # in bytes from the start: maps may be large
     region[body.possible] = POSSIBLE
@@ -379,7 +434,7 @@ def _region(dates: list[Any], grid: GeoBox, at: tuple[float, float] | None) -> A
     return region
 
 
-def _water_and_unseen(*dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def water_and_unseen(*dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Flag water on any date (1), and a date on which nothing was observed (2)."""
     states = [water_states(date) for date in dates]
     water = np.any([state == 1 for state in states], axis=0)
@@ -388,18 +443,17 @@ def _water_and_unseen(*dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return flags
 
 
-def _summed(dates: list[Any], region: Any, areas_of: PixelAreas) -> Sums:
-    """Count pixels and sum areas per region (0, POSSIBLE, SURE) and state on each date."""
+def _summed(dates: list[Any], region: Any, areas_of: PixelAreas, *, shores: bool = False) -> Sums:
+    """Sum up per region (0, POSSIBLE, SURE) and state on each date; the shores if asked for."""
     shape = (3,) * (1 + len(dates))
     if region is None:
-        codes = _elementwise(partial(_codes, np.uint8(SURE)), *dates)
+        codes = elementwise(partial(_codes, np.uint8(SURE)), *dates)
     else:
-        codes = _elementwise(_codes, region, *dates)
-    parts = _tile_sums(codes, areas_of, math.prod(shape))
-    counts = np.sum([count for count, _ in parts], axis=0)
-    # fsum is exact, so not even the order of the tiles matters.
-    km2 = np.array([math.fsum(column) for column in zip(*(km2 for _, km2 in parts), strict=True)])
-    return counts.reshape(shape), km2.reshape(shape)
+        codes = elementwise(_codes, region, *dates)
+    where, *states = np.indices(shape).reshape(len(shape), -1)
+    kinds = shore_kinds(where == SURE, *states) if shores else None
+    pixels, km2, sides = sum_up(codes, areas_of, math.prod(shape), kinds)
+    return Sums(pixels.reshape(shape), km2.reshape(shape), sides)
 
 
 def _codes(region: Any, *dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -408,46 +462,3 @@ def _codes(region: Any, *dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
     for date in dates:
         code = np.uint8(3) * code + water_states(date)
     return np.asarray(code)
-
-
-def _tile_sums(codes: Any, areas_of: PixelAreas, count: int, power: int = 1) -> list[Sums]:
-    corners = [range(0, size, TILE) for size in codes.shape]
-    if not hasattr(codes, "__dask_graph__"):
-        return [
-            _tile_sum(codes[y : y + TILE, x : x + TILE], areas_of, y, x, count, power)
-            for y in corners[0]
-            for x in corners[1]
-        ]
-    from dask.base import compute
-    from dask.delayed import delayed
-
-    shared, function = delayed(areas_of), delayed(_tile_sum)
-    blocks = codes.rechunk(TILE).to_delayed()
-    parts = [
-        function(blocks[i, j], shared, y, x, count, power)
-        for i, y in enumerate(corners[0])
-        for j, x in enumerate(corners[1])
-    ]
-    return list(compute(*parts))  # type: ignore[no-untyped-call]  # Dask is untyped
-
-
-def _tile_sum(
-    codes: NDArray[np.uint8], areas_of: PixelAreas, top: int, left: int, count: int, power: int
-) -> Sums:
-    rows, columns = codes.shape
-    km2 = areas_of.block(slice(top, top + rows), slice(left, left + columns))
-    flat = codes.ravel()
-    # Off the Earth there is no area; adding in the order of the pixels fixes the rounding.
-    weights = np.nan_to_num(km2, copy=False, nan=0.0).ravel() ** power
-    return np.bincount(flat, minlength=count), np.bincount(flat, weights, minlength=count)
-
-
-def _elementwise(function: Callable[..., NDArray[np.uint8]], *arrays: Any) -> Any:
-    """Apply a function to blocks that lie on each other; lazily if any array is lazy."""
-    if not any(hasattr(array, "__dask_graph__") for array in arrays):
-        return function(*arrays)
-    import dask.array as da
-
-    lazy = [da.asarray(array).rechunk(TILE) for array in arrays]  # type: ignore[no-untyped-call]  # Dask is untyped
-    meta = np.empty((0, 0), np.uint8)
-    return da.map_blocks(function, *lazy, dtype=np.uint8, meta=meta)  # type: ignore[no-untyped-call]  # Dask is untyped

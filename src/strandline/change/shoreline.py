@@ -106,7 +106,8 @@ def shorelines(
             ]
             widths = np.full(len(lines), pixel_metres(grid))
         else:
-            sloped = contour_lines(plane, level)
+            # Around a lone pixel that is just the level there is no line, only a point.
+            sloped = [line for line in contour_lines(plane, level) if np.ptp(line[:, :2], 0).any()]
             lines = [line[:, :2] for line in sloped]
             widths = np.array([_width(line[:, 2]) for line in sloped]) * pixel_metres(grid)
         tables.append((when, [_smoothed(line) if smooth else line for line in lines], widths))

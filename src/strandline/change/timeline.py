@@ -13,10 +13,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from strandline.change.area import areas
+from strandline.change.area import water_row
+from strandline.change.interval import INTERVALS
 from strandline.change.misfits import LEAST_EXPECTED, area_misfits, spectral_misfits
-from strandline.change.sights import Sight, sights_of
-from strandline.change.states import water_states
+from strandline.change.pixel_area import pixel_areas
+from strandline.change.sights import sights_of
 from strandline.change.transitions import TRANSITIONS, Counts, Years
 from strandline.errors import ConfigurationError, GridMismatchError, SuspiciousSceneWarning
 from strandline.prepare.classes import NOT_OBSERVED, WATER, stored_classes
@@ -29,7 +30,7 @@ OnDate = Callable[[int, int], None]
 """Is called with how many dates are done, and how many there are."""
 
 SERIES = (
-    *("pixels", "least", "best", "most", "not_observed_km2", "observed_share"),
+    *("pixels", "least", "best", "most", *INTERVALS, "not_observed_km2", "observed_share"),
     *("white_share", "odd_share", "fits", "reason"),
 )
 """What there is for each date, in the order of the table."""
@@ -74,7 +75,8 @@ def timeline(
     -------
     Dataset
         In memory, in the order of time. For each ``time``: ``pixels``, ``least``, ``best``,
-        ``most``, ``not_observed_km2``, ``observed_share`` as from `areas`; ``white_share``
+        ``most``, ``low_90``, ``high_90``, ``low_95``, ``high_95``, ``not_observed_km2``,
+        ``observed_share`` as from ``areas(intervals=True)``; ``white_share``
         of the observed pixels looks like snow, ice or cloud, ``odd_share`` is unlike all
         that the model was fitted to (NaN for masks); ``fits`` (bool), and the ``reason`` if
         not. For each pixel (y, x):
@@ -129,12 +131,13 @@ def timeline(
     if "band" in dates.dims and fitted is None:
         fitted = fit_segmentation(dates, n_clusters, random_state=random_state)
     grid = grid_of(dates)
+    areas_of = pixel_areas(grid)
     kept: list[bytes] = []
     rows: list[dict[str, Any]] = []
     shares = []
     total = dates.sizes["time"]
     for sight in sights_of(dates, fitted, water):
-        rows.append({**_area(sight, grid), **sight.looks})
+        rows.append({**water_row(sight.mask, None, areas_of), **sight.looks})
         shares.append(sight.shares)
         kept.append(zlib.compress(sight.mask.tobytes(), 1))
         if on_date is not None:
@@ -263,13 +266,6 @@ class _Masks:
 # --- what comes out ---------------------------------------------------------------
 
 
-def _area(sight: Sight, grid: GeoBox) -> dict[str, Any]:
-    water_states(sight.mask)  # refuses what is no mask
-    mask = attach_grid(xr.DataArray(sight.mask, dims=("y", "x")), grid)
-    row = {str(name): value for name, value in areas(mask).iloc[0].items()}
-    return {**row, "pixels": int(row["pixels"])}
-
-
 def _counted(masks: _Masks, used: NDArray[np.bool_]) -> Counts:
     counts = Counts(masks.shape)
     for number, mask in masks.read(used):
@@ -347,7 +343,7 @@ _OF_MODEL = (
 )
 _SHARES = ("observed_share", "white_share", "odd_share", "occurrence", "recurrence")
 _UNITS = {
-    **dict.fromkeys(("least", "best", "most", "not_observed_km2"), "km2"),
+    **dict.fromkeys(("least", "best", "most", *INTERVALS, "not_observed_km2"), "km2"),
     **dict.fromkeys(_SHARES, "1"),
 }
 _CLASSES = {

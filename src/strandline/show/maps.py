@@ -44,8 +44,12 @@ from strandline.show.palettes import (
 )
 
 _TRUE = ("red", "green", "blue")
-_FALSE = (("swir16", "nir08", "red"), ("nir08", "red", "green"), ("swir16", "nir08", "green"))
-_BASE_LAND = "#cfcfcf"  # what the grey background looks like in a legend
+FALSE_COLOURS = (
+    ("swir16", "nir08", "red"),
+    ("nir08", "red", "green"),
+    ("swir16", "nir08", "green"),
+)
+BASE_LAND = "#cfcfcf"  # what the grey background looks like in a legend
 
 
 def true_colour(
@@ -227,7 +231,7 @@ def water_map(
         rows.append(LegendRow(palette[1].colour, f"water{when}", amounts.get(1, "none")))
         if NOT_OBSERVED in stored_values(one):
             rows.append(LegendRow(None, f"not observed{when}", amounts[NOT_OBSERVED]))
-    rows.append(LegendRow(palette[0].colour if backgrounds[0] is None else _BASE_LAND, "not water"))
+    rows.append(LegendRow(palette[0].colour if backgrounds[0] is None else BASE_LAND, "not water"))
     panels = [_class_panel(m, palette, b) for m, b in zip(dated, backgrounds, strict=True)]
     return draw_sheet(
         _titled(panels, dated),
@@ -268,7 +272,7 @@ def change_map(
     amounts = class_amounts(change)
     rows = [
         LegendRow(
-            _BASE_LAND if value == 0 and background is not None else palette[value].colour,
+            BASE_LAND if value == 0 and background is not None else palette[value].colour,
             palette[value].name,
             amounts.get(value, "none"),
         )
@@ -369,7 +373,9 @@ def composite_bands(
         If a band that was asked for is not there, or there are not three of them.
     """
     if bands is None:
-        return display_bands(scenes, (_TRUE, *_FALSE) if natural else (*_FALSE, _TRUE))
+        return display_bands(
+            scenes, (_TRUE, *FALSE_COLOURS) if natural else (*FALSE_COLOURS, _TRUE)
+        )
     for scene in scenes:
         missing = [b for b in bands if b not in scene["band"].values]
         if missing or len(bands) != 3:
@@ -400,7 +406,7 @@ def shared_bands(scenes: Sequence[xr.DataArray]) -> list[str]:
 
 
 def display_bands(
-    scenes: Sequence[xr.DataArray], wishes: Sequence[tuple[str, str, str]] = (_TRUE, *_FALSE)
+    scenes: Sequence[xr.DataArray], wishes: Sequence[tuple[str, str, str]] = (_TRUE, *FALSE_COLOURS)
 ) -> tuple[tuple[str, ...], str]:
     """Choose the first wish that all scenes can fulfil, and name it honestly."""
     shared = shared_bands(scenes)

@@ -28,7 +28,8 @@ def timeline_chart(series: pd.DataFrame, *, title: str | None = None) -> Figure:
     Parameters
     ----------
     series : DataFrame
-        A row per ``time``: ``least``, ``best``, ``most`` (km²), ``observed_share``, ``fits``.
+        A row per ``time``: ``least``, ``best``, ``most`` (km²), ``observed_share``, ``fits``; if
+        it has ``low_95`` and ``high_95``, they are a band around the line.
     title : str, optional
         Another headline.
 
@@ -51,7 +52,8 @@ def timeline_chart(series: pd.DataFrame, *, title: str | None = None) -> Figure:
         figure.text(0.02, 0.965, title or "Water over time", size=12.5, weight="bold", color=INK,
                     va="top")  # fmt: skip
         figure.text(
-            0.02, 0.915, "bars: the least and the most that it can be, whatever was hidden; "
+            0.02, 0.915, ("band: 95 % interval; " if "low_95" in series else "")
+            + "bars: the least and the most, whatever was hidden; "
             "hollow: a tenth or more was not observed", color=SOFT, va="top",
         )  # fmt: skip
         area = figure.add_axes((0.085, 0.30, 0.895, 0.54))
@@ -72,6 +74,9 @@ def _draw_area(axes: Axes, series: pd.DataFrame, fits: np.ndarray) -> None:
     whole = fits & (series["observed_share"].to_numpy(float) > 0.9)
     axes.vlines(times, least, most, color=UNSEEN, lw=1.2, zorder=1)
     axes.plot(times[whole], best[whole], color=WATER, lw=1.4, zorder=2)
+    if "low_95" in series:
+        low, high = (series[name].to_numpy(float)[whole] for name in ("low_95", "high_95"))
+        axes.fill_between(times[whole], low, high, color=WATER, alpha=0.18, lw=0, zorder=1)
     style: dict[str, Any] = {"ls": "none", "color": WATER, "ms": 5, "zorder": 3}
     axes.plot(times[whole], best[whole], marker="o", **style)
     hollow = fits & ~whole

@@ -168,17 +168,86 @@ def random_lake(seed: int) -> tuple[xr.DataArray, xr.DataArray]:
     >>> scene.sizes["y"] == fraction.sizes["y"], float(fraction.max())
     (True, 1.0)
     """
-    from scipy.ndimage import gaussian_filter
-
     random = np.random.default_rng([seed, 4711])
-    shape = tuple(random.integers(60, 101, 2).tolist())
+    grid = _random_grid(random)
+    water = _covered(_random_shore(random, tuple(grid.shape)))
+    scene = _seen(random, water, _random_ground(random, tuple(grid.shape)), grid)
+    return scene, _fraction_like(scene, water)
+
+
+def random_pair(seed: int) -> tuple[list[xr.DataArray], list[xr.DataArray], xr.DataArray]:
+    """Make two scenes of a lake that has shrunk on some of its shores.
+
+    The ground and the pixels are those of one place, as of `random_lake`; clearness, noise, blur,
+    and how the shores look are drawn for each date. Along its shores the lake shrinks by up to
+    0 to 40 % of its reach, and stays where it was along a part of them.
+
+    Parameters
+    ----------
+    seed : int
+        Which pair.
+
+    Returns
+    -------
+    (list of DataArray, list of DataArray, DataArray)
+        Both scenes (band, y, x) and both true fractions of water (y, x), as from `random_lake`,
+        and the true fraction of each pixel that was water before and is land after.
+
+    Examples
+    --------
+    >>> scenes, (before, after), lost = random_pair(1)
+    >>> bool(np.allclose(before - after, lost)), bool(lost.sum() > 0)
+    (True, True)
+    """
+    random = np.random.default_rng([seed, 4712])
+    grid = _random_grid(random)
+    first = _random_shore(random, tuple(grid.shape))
+    steep, most, turn = random.uniform(-0.6, 1.0), random.uniform(0.0, 0.4), random.uniform(0, 6.3)
+    middle = np.argwhere(first).mean(axis=0)
+    away = np.indices(first.shape) - middle[:, None, None]
+    angle = np.arctan2(*away)
+    kept = 1 - most * np.clip(np.cos(angle - turn) - steep, 0, 1)
+    # A place is still water if the place further out along its ray was.
+    further = (middle[:, None, None] + away / kept).round().astype(int)
+    sizes = np.array(first.shape)[:, None, None]
+    inside = ((further >= 0) & (further < sizes)).all(axis=0)
+    second = np.zeros_like(first)
+    second[inside] = first[tuple(further[:, inside])]
+    second &= first
+    ground = _random_ground(random, tuple(grid.shape))
+    scenes, fractions = [], []
+    for when, lake in (("1988-10-22", first), ("2017-10-22", second)):
+        water = _covered(lake)
+        scene = _seen(random, water, ground, grid).assign_coords(time=np.datetime64(when, "ns"))
+        scenes.append(scene)
+        fractions.append(_fraction_like(scene, water))
+    return scenes, fractions, _fraction_like(scenes[1], _covered(first & ~second))
+
+
+def _random_grid(random: np.random.Generator) -> GeoBox:
+    rows, columns = random.integers(60, 101, 2).tolist()
     resolution = float(random.choice([10.0, 30.0, 60.0, 100.0]))
     corner = (350_000.0 + 10 * random.integers(10_000), 4_200_000.0 + 10 * random.integers(10_000))
-    grid = lake_grid(shape, resolution, corner=corner)
-    water = _random_shore(random, shape)
+    return lake_grid((rows, columns), resolution, corner=corner)
+
+
+def _random_ground(random: np.random.Generator, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Draw where plants stand on soil, and how much darker or brighter each pixel is."""
     patches = _smooth(random, shape, 6.0) > random.normal(0, 0.5)
-    texture = np.exp(random.uniform(0.05, 0.25) * _smooth(random, shape, 1.0))
-    turbid = random.uniform(0, 0.25) * np.clip(1 + 0.5 * _smooth(random, shape, 8.0), 0, 2)
+    return patches, np.exp(random.uniform(0.05, 0.25) * _smooth(random, shape, 1.0))
+
+
+def _seen(
+    random: np.random.Generator,
+    water: NDArray[np.float64],
+    ground: tuple[Any, Any],
+    grid: GeoBox,
+) -> xr.DataArray:
+    """Draw how clear the water is and what its shores look like, and take the picture."""
+    from scipy.ndimage import gaussian_filter
+
+    patches, texture = ground
+    turbid = random.uniform(0, 0.25) * np.clip(1 + 0.5 * _smooth(random, water.shape, 8.0), 0, 2)
     noise = random.uniform(0.002, 0.008)
     blur = random.uniform(0.2, 0.5)
     margin = 1 + _at_shore(water, random.uniform(0, 1.5)) * random.uniform(-0.25, 0.25)
@@ -191,15 +260,18 @@ def random_lake(seed: int) -> tuple[xr.DataArray, xr.DataArray]:
         silty = wet + turbid * 0.3 * soil * (wet / SPECTRA["water"][0])
         clean = water * silty + (1 - water) * land
         seen = gaussian_filter(clean, blur, mode="nearest")
-        planes.append(seen + noise * random.standard_normal(shape))
-    scene = scene_of(np.stack(planes), grid, bands=BANDS)
+        planes.append(seen + noise * random.standard_normal(water.shape))
+    return scene_of(np.stack(planes), grid, bands=BANDS)
+
+
+def _fraction_like(scene: xr.DataArray, water: NDArray[np.float64]) -> xr.DataArray:
     fraction = scene.isel(band=0, drop=True).copy(data=water.astype(np.float32))
     fraction.name = "water_fraction"
-    return scene, fraction
+    return fraction
 
 
-def _random_shore(random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Draw a lake with a wavy shore: the fraction of each pixel that it covers."""
+def _random_shore(random: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Draw a lake with a wavy shore, finer than the pixels."""
     largest = 0.42 * min(shape)
     radius = math.exp(random.uniform(math.log(6.0), math.log(largest)))
     middle = np.array(shape) / 2 + random.uniform(-4, 4, 2)
@@ -209,11 +281,17 @@ def _random_shore(random: np.random.Generator, shape: tuple[int, int]) -> NDArra
     reach = np.ones_like(angle)
     for wave in range(2, 9):
         reach += random.normal(0, 0.25 / wave) * np.cos(wave * angle + random.uniform(0, 6.3))
-    inside = distance <= radius * np.clip(reach, 0.3, 1.25)
+    inside: NDArray[np.bool_] = distance <= radius * np.clip(reach, 0.3, 1.25)
     if random.random() < 0.3:
         island = radius * random.uniform(0.1, 0.3)
         inside &= np.hypot(down - 0.3 * radius, right) > island
-    parts = inside.reshape(shape[0], _FINE, shape[1], _FINE)
+    return inside
+
+
+def _covered(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Give the fraction of each pixel that a lake covers."""
+    rows, columns = (size // _FINE for size in inside.shape)
+    parts = inside.reshape(rows, _FINE, columns, _FINE)
     covered: NDArray[np.float64] = parts.mean(axis=(1, 3))
     return covered
 
@@ -227,7 +305,7 @@ def _at_shore(water: NDArray[np.float64], width: float) -> NDArray[np.float64]:
 
 
 def _smooth(
-    random: np.random.Generator, shape: tuple[int, int], width: float
+    random: np.random.Generator, shape: tuple[int, ...], width: float
 ) -> NDArray[np.float64]:
     """Draw a random field of mean 0 and spread 1 that varies over some pixels."""
     from scipy.ndimage import gaussian_filter

@@ -1,8 +1,9 @@
-"""The report of a run: one HTML file that needs nothing else, not even a network."""
+"""The report of a run, put together: words, tables, pictures, and what answers to the reader."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import struct
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from strandline.show import captions, maps
 from strandline.show.canvas import picture_bytes
 from strandline.show.charts import signature_chart
 from strandline.show.display import fit_stretch
+from strandline.show.report.explorer import Embedded, explorer
 
 _DPI = 120
 _LONG_TABLE = 14
@@ -92,12 +94,19 @@ def report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, _, _ = environment.loader.get_source(environment, "report.css")  # type: ignore[union-attr]  # it is set three lines above
+    style, script = (
+        environment.loader.get_source(environment, name)[0]  # type: ignore[union-attr]  # it is set above
+        for name in ("report.css", "report.js")
+    )
+    water, _ = captions.water_clusters(evidence)
     tables = _named(areas)
     caption, numbers = _key_numbers(flat, change, tables)
     return environment.get_template("report.html").render(
         title=title or _title(dated),
-        style=_Style(style),
+        policy=_policy(style, script),
+        style=Embedded(style),
+        script=Embedded(script),
+        explorer=explorer(dated, segmentation, flat, change, water),
         summary=_summary(dated, segmentation, evidence),
         numbers=numbers,
         numbers_of=caption if len(tables) > 1 else "",
@@ -111,11 +120,16 @@ def report(
     )
 
 
-class _Style(str):
-    """Our own style sheet: the one piece of text that is not escaped."""
-
-    def __html__(self) -> str:
-        return str(self)
+def _policy(style: str, script: str) -> str:
+    """Content security policy: our own style and script, pictures of the page, and nothing else."""
+    style_hash, script_hash = (
+        base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+        for text in (style, script)
+    )
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; "
+        f"script-src 'sha256-{script_hash}'; base-uri 'none'; form-action 'none'"
+    )
 
 
 def _listed(masks: xr.DataArray | Sequence[xr.DataArray]) -> list[xr.DataArray]:
