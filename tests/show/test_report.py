@@ -125,7 +125,7 @@ def test_one_scene_without_areas_or_record_has_a_report_too(study):
 def test_no_water_is_said_in_words(study):
     scenes, segmentation, evidence, masks, change = study
     dry = evidence.assign(water=False)
-    assert "None of them was found to be water" in report(scenes, segmentation, dry, masks, change)
+    assert "No water was found." in report(scenes, segmentation, dry, masks, change)
 
 
 def test_text_from_outside_is_escaped(study):

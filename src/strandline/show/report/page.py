@@ -20,6 +20,7 @@ from strandline.show.canvas import picture_bytes
 from strandline.show.charts import signature_chart
 from strandline.show.display import fit_stretch
 from strandline.show.report.explorer import Embedded, explorer
+from strandline.water.verdict import verdict_text
 
 _DPI = 120
 _LONG_TABLE = 14
@@ -165,7 +166,7 @@ def _summary(
     water = evidence["water"].astype(bool) if "water" in evidence else pd.Series(dtype=bool)
     decided = evidence.attrs.get("decided_by", "the evidence below")
     if not water.any():
-        return f"{first} None of them was found to be water, by {decided}."
+        return f"{first} {verdict_text(evidence)} Decided by {decided}."
     whole, partly = captions.water_clusters(evidence)
     found = [_clusters_text("cluster", whole), _clusters_text("part of cluster", partly)]
     which = " and ".join(filter(None, found))
