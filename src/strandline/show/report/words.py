@@ -12,6 +12,7 @@ import xarray as xr
 
 from strandline.prepare.classes import NOT_OBSERVED, WATER
 from strandline.show import captions
+from strandline.water.verdict import verdict_text
 
 _KINDS = {"lost": "lost", "gained": "gained", "not observed": "unseen"}
 _MOST_DATES = 6  # whose water stands at the top of the page
@@ -26,22 +27,9 @@ def title_of(dated: Sequence[xr.DataArray]) -> str:
 
 
 def verdict_of(evidence: pd.DataFrame) -> dict[str, str]:
-    """Say in a few words whether there is water.
-
-    Examples
-    --------
-    >>> verdict_of(pd.DataFrame({"water": [False, False]}))["text"]
-    'No water here: none of the 2 classes of spectra is water.'
-    """
-    count = len(evidence)
-    wet = int(evidence["water"].astype(bool).sum()) if "water" in evidence else 0
-    said = str(evidence.attrs.get("verdict") or ("water" if wet else "no water"))
-    if said == "no water":
-        text = f"No water here: none of the {count} classes of spectra is water."
-        return {"kind": "dry", "text": text}
-    classes = "class of spectra is" if wet == 1 else "classes of spectra are"
-    found = "Water found" if said == "water" else said.capitalize()
-    return {"kind": "wet", "text": f"{found}: {wet} of {count} {classes} water."}
+    """Say in a few words whether there is water."""
+    wet = "water" in evidence and bool(evidence["water"].astype(bool).any())
+    return {"kind": "wet" if wet else "dry", "text": verdict_text(evidence)}
 
 
 def summary(dated: Sequence[xr.DataArray], segmentation: xr.Dataset, evidence: pd.DataFrame) -> str:
@@ -64,7 +52,7 @@ def summary(dated: Sequence[xr.DataArray], segmentation: xr.Dataset, evidence: p
     water = evidence["water"].astype(bool) if "water" in evidence else pd.Series(dtype=bool)
     decided = evidence.attrs.get("decided_by", "the evidence below")
     if not water.any():
-        return f"{first} None of them was found to be water, by {decided}."
+        return f"{first} None of them is water, decided by {decided}."
     whole, partly = captions.water_clusters(evidence)
     found = [_clusters_text("cluster", whole), _clusters_text("part of cluster", partly)]
     which = " and ".join(filter(None, found))
