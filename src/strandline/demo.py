@@ -73,17 +73,12 @@ def run_demo(
     ConfigurationError, OutputError
         If an argument cannot work, or `out` cannot be written.
     """
-    from strandline.scenes import simulate_scene
     from strandline.study import run_study
 
     folder = Path(out) / "scenes"
-    sources, truths = [], []
-    for date in DATES:
-        if progress is not None:
-            progress(f"simulating {date}")
-        scene, truth = simulate_scene(date, resolution=resolution, seed=seed, path=folder)
-        sources.append({"source": scene.attrs["source"]})
-        truths.append(truth)
+    made = simulate_pair(folder, resolution=resolution, seed=seed, progress=progress)
+    sources = [{"source": source} for source, _ in made]
+    truths = [truth for _, truth in made]
     config = StudyConfig.parse(
         {"scenes": sources, "center": CENTER, "buffer": BUFFER, "seed": seed}
     )
@@ -93,6 +88,38 @@ def run_demo(
         for date, truth in zip(DATES, truths, strict=True)
     }
     return Demonstration(pd.DataFrame.from_dict(rows, orient="index"))
+
+
+def simulate_pair(
+    folder: Path,
+    *,
+    resolution: float = 30.0,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> list[tuple[str, xr.DataArray]]:
+    """Simulate the two products of the demo.
+
+    Parameters
+    ----------
+    folder : Path
+        For the products.
+    resolution, seed, progress
+        As for `run_demo`.
+
+    Returns
+    -------
+    list of (str, DataArray)
+        The path of each product, and the true water fraction of its pixels.
+    """
+    from strandline.scenes import simulate_scene
+
+    made = []
+    for date in DATES:
+        if progress is not None:
+            progress(f"simulating {date}")
+        scene, truth = simulate_scene(date, resolution=resolution, seed=seed, path=folder)
+        made.append((str(scene.attrs["source"]), truth))
+    return made
 
 
 def _score(path: Path, truth: xr.DataArray) -> dict[str, float]:

@@ -100,7 +100,6 @@ class Results:
             write_table,
         )
         from strandline.show.palettes import palette_for
-        from strandline.show.report import report
 
         palettes = {}
         for name, layer in self._maps():
@@ -114,7 +113,14 @@ class Results:
         for name, figure in self._pictures():
             write_picture(figure, folder / f"{name}.png")
         save_model(self.segmentation, folder / "model.npz")
-        page = report(
+        write_page(self.page(record), folder / "report.html")
+        return notes + self._write_item(folder, palettes)
+
+    def page(self, record: Mapping[str, Any]) -> str:
+        """Write the report, with what a record says about the run, as HTML."""
+        from strandline.show.report import report
+
+        return report(
             self.scenes,
             self.segmentation,
             self.evidence,
@@ -124,8 +130,6 @@ class Results:
             record,
             quality=self.quality,
         )
-        write_page(page, folder / "report.html")
-        return notes + self._write_item(folder, palettes)
 
     def _write_vectors(self, folder: Path) -> list[str]:
         """Write bodies of water and shorelines; say so if what that needs is not installed."""

@@ -122,18 +122,18 @@ def run_study(
     with workers(scheduler) as client:
         with clock("opening the scenes"):
             opened = [open_source(source, config, cache) for source in config.scenes]
-            _check_order(opened)
+            check_order(opened)
             record = record_of_inputs(config)
         with work_folder(out, _key(build_record(**record))) as work:
             with clock("reading onto one grid"):
                 grid = study_grid(config, opened[0])
-                scenes, dates, found = _together(opened, grid, config)
+                scenes, dates, found = together(opened, grid, config)
                 if client is None:
-                    scenes = _in_memory(scenes)
+                    scenes = in_memory(scenes)
                 if found is not None:
                     record["dates"] = found.as_record()
             with clock("clustering the spectra"):
-                segmentation, counts = _segment(scenes, dates, config, work, client, on_tile)
+                segmentation, counts = segment_study(scenes, dates, config, work, client, on_tile)
             with clock("thinning out for the pictures"):
                 views = views_of(scenes)
             with only_here(client), staged_folder(out) as folder:
@@ -334,7 +334,7 @@ def _check_packages(config: StudyConfig) -> None:
         )
 
 
-def _check_order(opened: list[xr.DataArray]) -> None:
+def check_order(opened: list[xr.DataArray]) -> None:
     """Warn of two scenes that were given in the wrong order, as far as anyone can tell."""
     dated = [scene["time"].values for scene in opened if "time" in scene.coords]
     if len(dated) == 2 and dated[0] > dated[1]:
@@ -348,7 +348,7 @@ def _check_order(opened: list[xr.DataArray]) -> None:
         )
 
 
-def _together(
+def together(
     opened: list[xr.DataArray], grid: GeoBox, config: StudyConfig
 ) -> tuple[xr.DataArray, list[xr.DataArray], Comparability | None]:
     """Put the scenes on one grid: all dates as one, and each by itself in its own chunks."""
@@ -371,11 +371,11 @@ def _together(
     return stack_scenes(dates, grid), dates, found
 
 
-def _in_memory(scenes: xr.DataArray) -> xr.DataArray:
+def in_memory(scenes: xr.DataArray) -> xr.DataArray:
     return scenes.compute() if scenes.nbytes <= IN_MEMORY_BYTES else scenes
 
 
-def _segment(
+def segment_study(
     scenes: xr.DataArray,
     dates: list[xr.DataArray],
     config: StudyConfig,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html.parser
 import io
+import json
 import re
 
 import numpy as np
@@ -19,6 +21,7 @@ from strandline.prepare import stack_scenes
 from strandline.segmentation import segment
 from strandline.show.charts import signature_chart
 from strandline.show.report import report
+from strandline.show.report.tables import MOST_CLUSTERS, MOST_ROWS, transition_tables
 from strandline.testing.lakes import round_lake
 from strandline.water import find_water, water_mask
 
@@ -38,16 +41,21 @@ def study():
 class Reader(html.parser.HTMLParser):
     """Collects what a browser would load, run or show."""
 
-    void = frozenset({"meta", "img", "br", "link"})
+    void = frozenset({"meta", "img", "br", "link", "input"})
 
     def __init__(self):
         super().__init__()
         self.links, self.tags, self.text, self.open, self.alts = [], [], [], [], []
+        self.scripts, self.policy = [], ""
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.links += [v for k, v in attrs if k in ("src", "href", "action", "data", "srcset")]
-        self.alts += [v for k, v in attrs if k == "alt"]
+        self.alts += [v for k, v in attrs if k == "alt" and "src" in dict(attrs)]
+        if tag == "script":
+            self.scripts.append(dict(attrs).get("id", "run"))
+        if dict(attrs).get("http-equiv") == "Content-Security-Policy":
+            self.policy = dict(attrs)["content"]
         if tag not in self.void:
             self.open.append(tag)
 
@@ -55,8 +63,12 @@ class Reader(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if not self.open or self.open[-1] != "style":
+        if not self.open or self.open[-1] not in ("style", "script"):
             self.text.append(data)
+
+
+def read_scripts(page: str) -> list[str]:
+    return re.findall(r"<script[^>]*>(.*?)</script>", page, re.DOTALL)
 
 
 def read(page: str) -> Reader:
@@ -70,9 +82,11 @@ def test_the_page_is_whole_and_self_contained(study):
     page = report(*study, areas(study[-1]), title="Walker Lake")
     reader = read(page)
     assert len(page) < 5_000_000
-    assert {"script", "link", "iframe"}.isdisjoint(reader.tags)
+    assert {"link", "iframe", "object", "form"}.isdisjoint(reader.tags)
+    assert reader.scripts == ["explorer-data", "run"]
     assert all(link.startswith("data:image/") for link in reader.links)
-    assert "http" not in re.sub(r"base64,[^\"]*", "", page)
+    text = re.sub(r"base64,[^\"]*|\"packed\":\"[^\"]*", "", page)
+    assert "http" not in text.replace("http-equiv", "")
     assert len(reader.links) == 5  # two scenes, change, labels, spectra
     assert all(reader.alts)
     for link in reader.links:
@@ -109,10 +123,107 @@ def test_one_scene_without_areas_or_record_has_a_report_too(study):
     assert "Where the water is" in text
 
 
-def test_no_water_is_said_in_words(study):
-    scenes, segmentation, evidence, masks, change = study
-    dry = evidence.assign(water=False)
-    assert "None of them was found to be water" in report(scenes, segmentation, dry, masks, change)
+def words(page: str) -> str:
+    return " ".join(" ".join(read(page).text).split())
+
+
+def test_no_water_is_said_in_words():
+    scenes = stack_scenes([round_lake(radius=0.1), round_lake(radius=0.1, time="2017-10-22")])
+    segmentation = segment(scenes, n_clusters=3)
+    evidence = find_water(segmentation)
+    masks = water_mask(segmentation, evidence)
+    assert evidence.attrs["verdict"] == "no water"
+    text = words(report(scenes, segmentation, evidence, masks, compare(masks[0], masks[1])))
+    assert f"No water here: none of the {len(evidence)} classes of spectra is water." in text
+    assert "None of them was found to be water" in text
+    assert "Why this is no water" in text
+    assert "water 2017-10-22 0 km²" in text
+
+
+def test_the_verdict_names_how_many_classes_are_water(study):
+    evidence = study[2]
+    wet = int(evidence["water"].sum())
+    assert f"Water found: {wet} of {len(evidence)} classes of spectra are water." in words(
+        report(*study)
+    )
+
+
+def test_intervals_are_shown_at_the_top_and_in_the_table(study):
+    table = areas(study[-1]).assign(low_90=1.0, high_90=1.0, low_95=0.123, high_95=np.nan)
+    table.loc["water after", "high_95"] = 0.789
+    text = words(report(*study, table))
+    assert "95 %: 0.12 to 0.79" in text
+    assert text.count("95 %: ") == 1
+    assert "95 % from 95 % to" in text
+    assert "low 90" not in text
+
+
+def test_what_became_what_is_told_in_km2(study):
+    scenes, _, evidence, _, change = study
+    text = words(report(*study))
+    table = areas(change)["best"]
+    section = text[text.index("What became what, in km²") :]
+    land, lost, stable = (table[name] for name in ("stable land", "lost", "stable water"))
+    assert f"not water {land:.2f} ·" in section
+    assert f"water {lost:.2f} {stable:.2f} {table['water before']:.2f}" in section
+    alone = water_mask(segment(scenes[0], n_clusters=3))
+    assert "What became what" not in words(
+        report(scenes[0], segment(scenes[0], n_clusters=3), evidence, alone)
+    )
+
+
+def test_of_many_clusters_the_smaller_ones_are_summed_up(study):
+    scenes = study[0]
+    segmentation = segment(scenes, n_clusters=20)
+    masks = water_mask(segmentation)
+    found = transition_tables(list(scenes), segmentation, list(masks), [0])
+    assert len(found["clusters"]["columns"]) == MOST_CLUSTERS + 1
+    assert found["clusters"]["columns"][-1] == "the others"
+    assert found["clusters"]["sum"] == found["states"]["sum"]
+
+
+def test_a_scene_without_coordinates_is_told_in_shares_and_columns():
+    scene = round_lake(radius=600).drop_vars(["spatial_ref", "x", "y"])
+    segmentation = segment(scene, n_clusters=3)
+    evidence = find_water(segmentation)
+    mask = water_mask(segmentation, evidence)
+    page = report(scene, segmentation, evidence, mask)
+    assert f"{100 * float((mask == 1).mean()):.1f} % of the pixels" in words(page)
+    data = json.loads(read_scripts(page)[0])
+    assert data["place"] is None
+    assert 'class="bar"' not in page
+
+
+def test_many_dates_are_on_one_sheet_and_can_all_be_chosen():
+    dates = [f"{year}-07-01" for year in range(1990, 1998)]
+    lakes = [round_lake(radius=700 - 60 * i, time=when, seed=i) for i, when in enumerate(dates)]
+    scenes = stack_scenes(lakes)
+    segmentation = segment(scenes, n_clusters=3)
+    evidence = find_water(segmentation)
+    page = report(scenes, segmentation, evidence, water_mask(segmentation, evidence))
+    assert len(read(page).links) == 4  # scenes, water, labels, spectra
+    for side in ("left", "right"):
+        options = re.search(f'<select id="date-{side}">(.*?)</select>', page, re.DOTALL)[1]
+        assert re.findall(">([^<]+)</option>", options) == dates
+    assert page.count('<li class="water">') == 2  # the first and the last
+
+
+def test_tables_of_many_rows_are_folded(study):
+    many = pd.DataFrame({"quantity": [f"part {n}" for n in range(500)], "best": 1.0})
+    page = report(*study, many)
+    assert f"{500 - MOST_ROWS} rows more" in page
+    assert "part 499" in page
+
+
+def test_the_evidence_of_many_classes_is_summed_up_by_cluster(study):
+    evidence = study[2]
+    first = evidence[evidence["cluster"] == 0]
+    weighted = np.average(first["mndwi"], weights=first["share"])
+    wet = first.loc[first["water"], "share"].sum() / first["share"].sum()
+    text = words(report(*study))
+    row = f"0 like water {first['share'].sum():.1%} yes {wet:.1%}"
+    assert row in text
+    assert f"{weighted:.3f}" in text[text.index(row) :][:200]
 
 
 def test_text_from_outside_is_escaped(study):
@@ -125,8 +236,39 @@ def test_text_from_outside_is_escaped(study):
         inputs=[{"path": f"/data/{hostile}.tif", "size": 3, "sha256": hostile}],
     )
     page = report(scenes, segmentation, evidence, masks, change, None, record, title=hostile)
-    assert "<script" not in page
+    assert read(page).scripts == ["explorer-data", "run"]
+    assert "alert" not in "".join(read_scripts(page))
     assert "&lt;script&gt;" in page
+
+
+def test_names_from_files_cannot_leave_the_data_of_the_page(study):
+    scenes, segmentation, evidence, masks, change = study
+    hostile = "</script><img src=x onerror=alert(1)><!--"
+    scenes = scenes.assign_coords(platform=("time", [hostile, hostile]), band=renamed(scenes))
+    segmentation = segmentation.assign_coords(band=renamed(segmentation))
+    reader = read(report(scenes, segmentation, evidence, masks, change))
+    assert reader.scripts == ["explorer-data", "run"]
+    assert all(link.startswith("data:image/") for link in reader.links)
+    data = json.loads(read_scripts(report(scenes, segmentation, evidence, masks, change))[0])
+    assert data["bands"][0] == f"{hostile}0"
+    assert data["dates"][0]["sensor"].lower().startswith("</script><img src=x onerror")
+
+
+def renamed(array):
+    hostile = "</script><img src=x onerror=alert(1)><!--"
+    return [f"{hostile}{number}" for number in range(array.sizes["band"])]
+
+
+def test_the_policy_allows_the_script_and_the_style_of_the_page_alone(study):
+    page = report(*study)
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    script = read_scripts(page)[1]
+    rules = dict(rule.strip().split(" ", 1) for rule in read(page).policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    for kind, text in (("style-src", style), ("script-src", script)):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert rules[kind] == f"'sha256-{digest}'"
+    assert not re.search(r"<[^>]* (style|on[a-z]+)=", re.sub(r"<script.*?</script>", "", page))
 
 
 def test_the_record_is_told_without_what_differs_between_equal_runs(study):
@@ -139,19 +281,21 @@ def test_the_record_is_told_without_what_differs_between_equal_runs(study):
         assert said in text
 
 
-def test_a_long_evidence_table_shows_the_water_first(study):
+def test_long_evidence_is_folded_into_what_looks_like_water_and_the_rest(study):
     scenes, segmentation, evidence, masks, change = study
     long = pd.concat([evidence] * 12, ignore_index=True).rename_axis("subcluster")
     long.attrs = evidence.attrs
     page = report(scenes, segmentation, long, masks, change)
+    wet = int((long["water"] | long["looks_like_water"]).sum())
+    assert f"The {wet} finer classes that are, or look like, water" in page
     dry = int((~(long["water"] | long["looks_like_water"])).sum())
     assert f"The other {dry} classes" in page
 
 
 def test_water_is_shaded_in_the_evidence_and_wide_pictures_scroll_on_a_phone(study):
     page = report(*study)
-    water = int(study[2]["water"].sum())
-    assert page.count('<tr class="water">') == water > 0
+    finer = int(study[2]["water"].sum())
+    assert page.count('<tr class="water">') == finer + 1 > 1  # and the one cluster of water
     assert '<figure class="wide">' in page
     assert "class=&" not in page
 

@@ -24,15 +24,20 @@ SPECTRA = {
     "cloud": (0.638, 0.640, 0.650, 0.700, 0.573, 0.435),
     "turbid": (0.092, 0.137, 0.134, 0.060, 0.006, 0.005),
     "shade": (0.010, 0.015, 0.014, 0.050, 0.028, 0.016),
+    # Means of subclusters: woods in the shadow of a cloud, not corrected for the air, Landsat 5;
+    # and a river full of silt between woods, Landsat 8, near Brumadinho, 2019-01-14.
+    "shadow of a cloud": (0.112, 0.084, 0.059, 0.101, 0.034, 0.016),
+    "silt": (0.026, 0.059, 0.075, 0.094, 0.046, 0.024),
+    "clear": (0.060, 0.045, 0.025, 0.010, 0.005, 0.004),
 }
 
 
-def landscape(*classes: str, size: int = 40) -> xr.DataArray:
+def landscape(*classes: str, size: int = 40, noise: float = 0.05) -> xr.DataArray:
     """Columns of classes side by side, with a little noise."""
     rng = np.random.default_rng(1)
     columns = [np.tile(np.array(SPECTRA[name])[:, None, None], (1, size, size)) for name in classes]
     values = np.concatenate(columns, axis=2)
-    values = values * (1 + 0.05 * rng.standard_normal(values.shape))
+    values = values * (1 + noise * rng.standard_normal(values.shape))
     return scene_of(values, lake_grid((size, size * len(classes))), bands=BANDS)
 
 
@@ -115,6 +120,22 @@ def test_what_only_resembles_water_gets_the_verdict_no_water(dry):
     evidence = find_water(segment(landscape(dry, "playa" if dry != "playa" else "lava")))
     assert evidence.attrs["verdict"] == "no water"
     assert not evidence["water"].any()
+
+
+def test_leaves_in_the_shadow_of_a_cloud_are_not_water_beside_clear_water():
+    scene = landscape("shadow of a cloud", "clear", "playa", noise=0.02)
+    evidence = find_water(segment(scene, n_clusters=3))
+    shaded = (evidence["blue"] > 0.08) & (evidence["blue"] < 0.16)
+    assert evidence.loc[evidence["blue"] < 0.08, "water"].all()
+    assert not evidence.loc[shaded, "water"].any()
+    assert evidence.loc[shaded, "reason"].str.contains("like leaves in shadow").any()
+
+
+def test_a_river_full_of_silt_is_water_though_it_rises_to_the_near_infrared():
+    evidence = find_water(segment(landscape("silt", "playa", "clear", noise=0.02), 3))
+    silt = (evidence["red"] > 0.06) & (evidence["red"] < 0.09)
+    assert silt.any()
+    assert evidence.loc[silt, "water"].mean() > 0.9
 
 
 def test_turbid_water_is_water_beside_snow():

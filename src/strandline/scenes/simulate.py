@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from affine import Affine
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
@@ -187,14 +188,7 @@ def _in_memory(
 ) -> tuple[xr.DataArray, xr.DataArray]:
     grid = _grid(acquisition.axes)
     bands = acquisition.spectra.bands
-    numbers_seen = np.empty((len(bands), *grid.shape), dtype=np.uint16)
-    quality = np.empty(grid.shape, dtype=np.uint16)
-    truth = _Truth(grid)
-    for top, tiles in acquisition.strips():
-        for tile in tiles:
-            where = truth.add(top, tile)
-            numbers_seen[(slice(None), *where)] = tile.numbers
-            quality[where] = tile.quality
+    numbers_seen, quality, truth = _gathered(acquisition, grid)
     coords = {"band": list(bands), **xr_coords(grid, dims=("y", "x"))}
     sensor = SENSORS[taken.platform]
     qa = xr.DataArray(quality, dims=("y", "x"))
@@ -211,6 +205,21 @@ def _in_memory(
     )
     scene = assemble(stored, reflectance=True)
     return scene, truth.array(acquisition, taken)
+
+
+def _gathered(
+    acquisition: Acquisition, grid: GeoBox
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16], _Truth]:
+    """Put all tiles together in memory: numbers of all bands, quality, and the truth."""
+    numbers_seen = np.empty((len(acquisition.spectra.bands), *grid.shape), dtype=np.uint16)
+    quality = np.empty(grid.shape, dtype=np.uint16)
+    truth = _Truth(grid)
+    for top, tiles in acquisition.strips():
+        for tile in tiles:
+            where = truth.add(top, tile)
+            numbers_seen[(slice(None), *where)] = tile.numbers
+            quality[where] = tile.quality
+    return numbers_seen, quality, truth
 
 
 def _on_disk(
@@ -232,15 +241,8 @@ def _msi(
     """Simulate all bands at 10 m, and give each the pixels it has."""
     grid = _grid(acquisition.axes)
     bands = acquisition.spectra.bands
-    numbers_seen = np.empty((len(bands), *grid.shape), dtype=np.uint16)
-    classes = np.empty(grid.shape, dtype=np.uint8)
-    truth = _Truth(grid)
-    for top, tiles in acquisition.strips():
-        for tile in tiles:
-            where = truth.add(top, tile)
-            numbers_seen[(slice(None), *where)] = tile.numbers
-            classes[where] = tile.quality
-    images, classes = measured(numbers_seen, bands), classes[::2, ::2]
+    numbers_seen, quality, truth = _gathered(acquisition, grid)
+    images, classes = measured(numbers_seen, bands), quality[::2, ::2].astype(np.uint8)
     fraction = truth.array(acquisition, Pass(taken.platform, taken.moment, acquisition.sun))
     if parent is not None:
         return open_scene(write_safe(parent, taken, images, classes, grid)), fraction

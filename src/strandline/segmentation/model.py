@@ -14,6 +14,7 @@ from strandline.errors import MissingBandError, ModelFileError
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.samples import OF_VALUES
 from strandline.prepare.standardize import Standardizer
+from strandline.segmentation.sides import Sides
 from strandline.segmentation.subclusters import Subclusters
 from strandline.spectral import SpectralClustering, dump_model, load_model
 from strandline.spectral.archive import pack, unpack
@@ -21,7 +22,7 @@ from strandline.spectral.sampling import is_dask
 from strandline.spectral.tiles import map_rows
 
 FORMAT = "strandline segmentation model"
-VERSION = 2  # 2: subclusters keep to one side of the water index
+VERSION = 3  # 2: subclusters keep to one side of the water index; 3: which need not begin at 0
 
 
 @dataclass(frozen=True)
@@ -231,13 +232,13 @@ class SegmentationModel:
 
 
 def _sides(
-    columns: list[int] | None, wet: NDArray[Any]
-) -> tuple[tuple[int, int] | None, NDArray[np.bool_] | None]:
+    stored: list[float] | None, wet: NDArray[Any]
+) -> tuple[Sides | None, NDArray[np.bool_] | None]:
     """Read the sides of the subclusters as they were written."""
-    if columns is None:
+    if stored is None:
         return None, None
-    high, low = columns
-    return (int(high), int(low)), wet.astype(bool)
+    high, low, ratio = stored
+    return Sides(int(high), int(low), float(ratio)), wet.astype(bool)
 
 
 def _classify_window(

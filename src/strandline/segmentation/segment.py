@@ -16,6 +16,7 @@ from strandline.prepare.standardize import Standardizer
 from strandline.scenes.contract import check_spectra, describe
 from strandline.segmentation.model import SegmentationModel
 from strandline.segmentation.sampling import draw_numbered_pixels
+from strandline.segmentation.sides import fit_sides, sides_of
 from strandline.segmentation.signatures import Signatures, signatures
 from strandline.segmentation.subclusters import divide
 from strandline.spectral import SpectralClustering
@@ -149,12 +150,15 @@ def fit_segmentation(
     model, classes = _fit(rows, scene, engine, standardize, n_subclusters)
     by_cluster = signatures(rows, classes[:, 0], model.n_clusters)
     by_subcluster = signatures(rows, classes[:, 1], len(model.subclusters.cluster))
-    units = {"units": str(scene.attrs.get("units", "unknown"))}
+    units: dict[str, Any] = {"units": str(scene.attrs.get("units", "unknown"))}
+    sides = model.subclusters.sides
+    # Where the wet side of the index begins is for those to know who decide about water.
+    by_index = units if sides is None else units | {"wet_above": sides.threshold}
     return xr.Dataset(
         {
             "signature_mean": (("cluster", "band"), by_cluster.mean, units),
             "signature_std": (("cluster", "band"), by_cluster.std, units),
-            "subcluster_mean": (("subcluster", "band"), by_subcluster.mean, units),
+            "subcluster_mean": (("subcluster", "band"), by_subcluster.mean, by_index),
             "subcluster_share": ("subcluster", _share(by_subcluster)),
             "subcluster_cluster": ("subcluster", model.subclusters.cluster),
         },
@@ -325,22 +329,17 @@ def _fit(
     ranked = order[labels]
     seed = 0 if engine.random_state is None else int(engine.random_state)
     bands = tuple(str(name) for name in scene["band"].values)
+    sides = sides_of(bands)
+    if sides is not None and scene.attrs.get("units") != "1":
+        sides = fit_sides(sides, rows)
     model = SegmentationModel(
         bands=bands,
         standardizer=standardizer,
         clusterer=engine,
         order=order,
-        subclusters=divide(rows, ranked, len(order), n_subclusters, seed, _sides(bands)),
+        subclusters=divide(rows, ranked, len(order), n_subclusters, seed, sides),
     )
     return model, model.classify(rows)
-
-
-def _sides(bands: tuple[str, ...]) -> tuple[int, int] | None:
-    """Find the bands of a water index: water is brighter in the first than in the second."""
-    for low in ("swir16", "swir22", "nir08"):
-        if "green" in bands and low in bands:
-            return bands.index("green"), bands.index(low)
-    return None
 
 
 def _darkest_first(

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from strandline.segmentation.sides import Sides
 from strandline.spectral.landmarks import choose_landmarks, collapse_duplicates
 from strandline.spectral.tiles import in_tiles, scratch, whole_lanes
 
@@ -45,8 +46,8 @@ class Subclusters:
     cluster : ndarray of uint8, shape (n_subclusters,)
     offset : float
         In units of reflectance.
-    sides : (int, int), optional
-        Columns of the band that is brighter than the other on the wet side, and of the other.
+    sides : Sides, optional
+        The bands that tell wet from dry.
     wet : ndarray of bool, shape (n_subclusters,), optional
         The side of each subcluster, where there are sides.
     """
@@ -54,7 +55,7 @@ class Subclusters:
     centres: NDArray[np.float32]
     cluster: NDArray[np.uint8]
     offset: float
-    sides: tuple[int, int] | None = None
+    sides: Sides | None = None
     wet: NDArray[np.bool_] | None = None
     _transposed: NDArray[np.float32] = field(init=False, repr=False, compare=False)
     _bias: NDArray[np.float32] = field(init=False, repr=False, compare=False)
@@ -108,7 +109,7 @@ def divide(
     n_clusters: int,
     n_subclusters: int,
     seed: int = 0,
-    sides: tuple[int, int] | None = None,
+    sides: Sides | None = None,
 ) -> Subclusters:
     """Divide every cluster of a sample into subclusters.
 
@@ -123,9 +124,9 @@ def divide(
         In all; every cluster gets at least one, and its share of the rest grows with the
         square root of its sum of squared distances from the mean.
     seed : int
-    sides : (int, int), optional
-        Two columns: no subcluster holds samples whose first is above the second together with
-        others. Left out where there are too few subclusters for both sides of all clusters.
+    sides : Sides, optional
+        No subcluster holds samples of the wet side together with others. Left out where there
+        are too few subclusters for both sides of all clusters.
 
     Returns
     -------
@@ -164,14 +165,11 @@ def divide(
     )
 
 
-def _groups(
-    rows: NDArray[Any], labels: NDArray[Any], sides: tuple[int, int] | None
-) -> NDArray[np.intp]:
+def _groups(rows: NDArray[Any], labels: NDArray[Any], sides: Sides | None) -> NDArray[np.intp]:
     """Give the cluster of each row or, where there are sides, the number of its half."""
     if sides is None:
         return labels.astype(np.intp)
-    high, low = sides
-    return 2 * labels.astype(np.intp) + (rows[:, high] > rows[:, low])
+    return 2 * labels.astype(np.intp) + sides.wet(rows)
 
 
 def _logarithms(rows: NDArray[Any], offset: float) -> NDArray[np.float32]:

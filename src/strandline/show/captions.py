@@ -47,6 +47,17 @@ def sensor_text(data: xr.DataArray) -> str:
     return f"{platform} {instrument}".strip()
 
 
+def length_text(pixels: int, place: Place) -> str:
+    """Say how long so many pixels are, in brackets; nothing without a CRS."""
+    if place.crs is None:
+        return ""
+    size = pixels * abs(place.pixel[0])
+    if place.crs.is_geographic:
+        return f" ({size:.3g}°)"
+    metres = size * (place.crs.axis_info[0].unit_conversion_factor if place.crs.axis_info else 1.0)
+    return f" ({metres:.3g} m)" if metres < 1000 else f" ({metres / 1000:.3g} km)"
+
+
 def grid_text(data: xr.DataArray) -> str:
     """Say the pixel size and the CRS."""
     place = place_of(data)

@@ -56,7 +56,7 @@ def signature_chart(
     spreads = segmentation["signature_std"].transpose("cluster", "band")
     pixels = np.asarray(segmentation["pixels"], dtype=float)
     bands = [str(b) for b in means["band"].values]
-    positions, axis_name = _positions(bands)
+    positions, axis_name = band_positions(bands)
     order = np.argsort(positions)
     hints = signature_hints(means)
     clusters = list(hints)
@@ -100,8 +100,11 @@ def _name(cluster: int, hint: str, is_water: bool, share: float) -> str:
     return f"{cluster}  {'water' if is_water else hint}  ({100 * share:.1f} %)"
 
 
-def _positions(bands: Sequence[str]) -> tuple[np.ndarray, str]:
-    """Wavelengths in micrometres, or places in a row if one of them is unknown or thermal."""
+def band_positions(bands: Sequence[str]) -> tuple[np.ndarray, str]:
+    """Find where bands lie along the axis of a chart of spectra, and name that axis.
+
+    Wavelengths in micrometres, or places in a row if one of them is unknown or thermal.
+    """
     from strandline.scenes.sensors import SENSORS
 
     # Landsat's where both have a band: their centres differ by less than a line's width.

@@ -42,6 +42,13 @@ class Stretch:
     """How reflectance becomes brightness, the same for every scene of a comparison.
 
     Each channel is ``((value - low) / (high - low)) ** (1 / gamma)``, clipped to 0..1.
+
+    Attributes
+    ----------
+    low, high : tuple of float
+        Reflectance that is black and that is white, per channel.
+    gamma : float
+        More than 1 brightens what is dark.
     """
 
     low: tuple[float, ...]
@@ -140,7 +147,7 @@ def reduce_values(layer: xr.DataArray, max_pixels: int = MAX_PIXELS) -> np.ndarr
     >>> reduce_values(xr.DataArray([[0.0, 1.0], [np.nan, 2.0]], dims=("y", "x")), 1)
     array([[1.]], dtype=float32)
     """
-    step = _step(layer.shape, max_pixels)
+    step = image_step(layer.shape, max_pixels)
     return np.asarray(layer if step == 1 else _averaged(layer, step), dtype=np.float32)
 
 
@@ -166,12 +173,12 @@ def reduce_scenes(scenes: xr.DataArray, max_pixels: int = MAX_PIXELS) -> xr.Data
     >>> reduce_scenes(scene, 2).sizes["x"]
     2
     """
-    step = _step(scenes.shape, max_pixels)
+    step = image_step(scenes.shape, max_pixels)
     if step == 1:
         return scenes.compute()
     y, x = scenes.dims[-2:]
     reduced = scenes.isel({y: slice(0, None, step), x: slice(0, None, step)})
-    reduced = reduced.copy(data=_block_means(scenes, step))
+    reduced = reduced.copy(data=block_means(scenes, step))
     extent = image_extent(scenes, max_pixels)
     for dim, first, last in ((y, extent.top, extent.bottom), (x, extent.left, extent.right)):
         if dim in scenes.coords:
@@ -181,8 +188,23 @@ def reduce_scenes(scenes: xr.DataArray, max_pixels: int = MAX_PIXELS) -> xr.Data
     return reduced.assign_attrs(pixel_size=abs(_edge_and_step(scenes, x)[1]))
 
 
-def _block_means(scenes: xr.DataArray, step: int) -> np.ndarray:
-    """Mean of the observed values of each block, chunk by chunk; the chunks do not matter."""
+def block_means(scenes: xr.DataArray, step: int) -> np.ndarray:
+    """Mean of the observed values of each block, chunk by chunk; the chunks do not matter.
+
+    Parameters
+    ----------
+    scenes : DataArray
+        Dims (..., y, x); NaN where not observed; may be lazy.
+    step : int
+        Side of a block in pixels; those at the right and at the bottom may be smaller.
+
+    Returns
+    -------
+    ndarray of float32
+        NaN where nothing of a block was observed.
+    """
+    if step == 1:
+        return np.asarray(scenes, dtype=np.float32)
     *outer, rows, columns = scenes.shape
     totals = np.zeros((2, math.prod(outer), -(-rows // step), -(-columns // step)))
     for layer, top, left, sums in _parts(scenes, step):
@@ -273,7 +295,17 @@ def reduce_classes(classes: xr.DataArray, max_pixels: int = MAX_PIXELS) -> np.nd
     >>> reduce_classes(classes, 1)
     array([[3]], dtype=uint8)
     """
-    step = _step(classes.shape, max_pixels)
+    return thin_classes(classes, image_step(classes.shape, max_pixels))
+
+
+def thin_classes(classes: xr.DataArray, step: int) -> np.ndarray:
+    """Thin a map of classes, (y, x), to the commonest class of each block of ``step`` pixels.
+
+    Examples
+    --------
+    >>> thin_classes(xr.DataArray(np.array([[2, 2, 5]], np.uint8), dims=("y", "x")), 2)
+    array([[2, 5]], dtype=uint8)
+    """
     if step == 1:
         return np.asarray(classes, dtype=np.uint8)
     parts = [_commonest(np.asarray(part, dtype=np.uint8), step) for part in stripes(classes, step)]
@@ -332,7 +364,7 @@ def image_extent(data: xr.DataArray, max_pixels: int = MAX_PIXELS) -> Extent:
     Extent
         In CRS coordinates, or in pixels for data without coordinates.
     """
-    step = _step(data.shape[-2:], max_pixels)
+    step = image_step(data.shape[-2:], max_pixels)
     (top, row), (left, column) = (_edge_and_step(data, d) for d in data.dims[-2:])
     rows, columns = (-(-n // step) * step for n in data.shape[-2:])
     return Extent(left, left + columns * column, top + rows * row, top)
@@ -357,5 +389,6 @@ def _edge_and_step(data: xr.DataArray, dim: object) -> tuple[float, float]:
     return 0.0, 1.0 if dim == data.dims[-1] else -1.0
 
 
-def _step(shape: Sequence[int], max_pixels: int) -> int:
+def image_step(shape: Sequence[int], max_pixels: int = MAX_PIXELS) -> int:
+    """Side of the blocks, in pixels, that an image is thinned by to at most ``max_pixels``."""
     return max(1, -(-max(shape[-2:]) // max_pixels))

@@ -41,7 +41,7 @@ def metres_per_unit(place: Place) -> tuple[float, float]:
     extent = place.extent
     x, y = (extent.left + extent.right) / 2, (extent.bottom + extent.top) / 2
     dx, dy = abs(place.pixel[0]), abs(place.pixel[1])
-    lon, lat = _to_lonlat(place.crs, [x - dx / 2, x + dx / 2, x, x], [y, y, y - dy / 2, y + dy / 2])
+    lon, lat = to_lonlat(place.crs, [x - dx / 2, x + dx / 2, x, x], [y, y, y - dy / 2, y + dy / 2])
     ellipsoid = place.crs.get_geod() or pyproj.Geod(ellps="WGS84")
     _, _, across = ellipsoid.inv(lon[0], lat[0], lon[1], lat[1])
     _, _, up = ellipsoid.inv(lon[2], lat[2], lon[3], lat[3])
@@ -50,13 +50,13 @@ def metres_per_unit(place: Place) -> tuple[float, float]:
     return across / dx, up / dy
 
 
-def _north_angle(place: Place) -> float:
+def north_angle(place: Place) -> float:
     """Direction of true north on the picture, degrees clockwise from up."""
     if place.crs is None:
         return 0.0
     extent = place.extent
     x, y = (extent.left + extent.right) / 2, (extent.bottom + extent.top) / 2
-    lon, lat = _to_lonlat(place.crs, [x], [y])
+    lon, lat = to_lonlat(place.crs, [x], [y])
     back = pyproj.Transformer.from_crs(place.crs.geodetic_crs, place.crs, always_xy=True)
     north_x, north_y = back.transform(lon[0], lat[0] + 1e-4)
     across, up = metres_per_unit(place)
@@ -64,7 +64,8 @@ def _north_angle(place: Place) -> float:
     return angle if math.isfinite(angle) else 0.0
 
 
-def _to_lonlat(crs: pyproj.CRS, x: list[float], y: list[float]) -> tuple[list[float], list[float]]:
+def to_lonlat(crs: pyproj.CRS, x: list[float], y: list[float]) -> tuple[list[float], list[float]]:
+    """Turn coordinates into longitude and latitude in the CRS's own geodetic one."""
     if crs.is_geographic or crs.geodetic_crs is None:
         return x, y
     there = pyproj.Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
@@ -138,7 +139,7 @@ def draw_scale_bar(axes: Axes, place: Place, width: float, height: float) -> Non
     ground = abs(place.extent.right - place.extent.left) * metres_per_unit(place)[0]
     if not ground > 0:
         return
-    length = _nice_length(ground * min(0.30, 1.6 / width))
+    length = nice_length(ground * min(0.30, 1.6 / width))
     name = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     bar = length / ground * width
     box_width, box_height = max(bar, 0.45) + 0.2, 0.34
@@ -159,7 +160,7 @@ def draw_scale_bar(axes: Axes, place: Place, width: float, height: float) -> Non
     )  # fmt: skip
 
 
-def _nice_length(limit: float) -> float:
+def nice_length(limit: float) -> float:
     """Largest of 1, 2, 5 times a power of ten that is not above the limit."""
     power: float = 10.0 ** math.floor(math.log10(limit))
     return max(m * power for m in (1, 2, 5) if m * power <= limit * (1 + 1e-9))
@@ -172,7 +173,7 @@ def draw_north(axes: Axes, place: Place, width: float, height: float) -> None:
     if bottom < 0.5:  # it would meet the scale bar
         return
     _box(axes, left, bottom, side, side + 0.06, width, height)
-    angle = math.radians(_north_angle(place))
+    angle = math.radians(north_angle(place))
     centre = np.array([left + side / 2, bottom + side / 2 - 0.03])
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     arrow = np.array([[0, 0.13], [0.075, -0.11], [0, -0.055], [-0.075, -0.11]])

@@ -44,8 +44,12 @@ from strandline.show.palettes import (
 )
 
 _TRUE = ("red", "green", "blue")
-_FALSE = (("swir16", "nir08", "red"), ("nir08", "red", "green"), ("swir16", "nir08", "green"))
-_BASE_LAND = "#cfcfcf"  # what the grey background looks like in a legend
+FALSE_COLOURS = (
+    ("swir16", "nir08", "red"),
+    ("nir08", "red", "green"),
+    ("swir16", "nir08", "green"),
+)
+BASE_LAND = "#cfcfcf"  # what the grey background looks like in a legend
 
 
 def true_colour(
@@ -122,18 +126,7 @@ def false_colour(
         If a band that was asked for is not there.
     """
     dated = list(each_scene(scenes))
-    if bands is not None:
-        for scene in dated:
-            missing = [b for b in bands if b not in scene["band"].values]
-            if missing or len(bands) != 3:
-                raise MissingBandError(
-                    "Cannot draw this false-colour picture.",
-                    expected="three bands of " + ", ".join(map(str, scene["band"].values)),
-                    got=", ".join(bands),
-                )
-        chosen, name = tuple(bands), f"False colour ({', '.join(bands)})"
-    else:
-        chosen, name = display_bands(dated, (*_FALSE, _TRUE))
+    chosen, name = composite_bands(dated, bands, natural=False)
     return _composite(dated, chosen, stretch, title or _with_date(name, dated))
 
 
@@ -238,7 +231,7 @@ def water_map(
         rows.append(LegendRow(palette[1].colour, f"water{when}", amounts.get(1, "none")))
         if NOT_OBSERVED in stored_values(one):
             rows.append(LegendRow(None, f"not observed{when}", amounts[NOT_OBSERVED]))
-    rows.append(LegendRow(palette[0].colour if backgrounds[0] is None else _BASE_LAND, "not water"))
+    rows.append(LegendRow(palette[0].colour if backgrounds[0] is None else BASE_LAND, "not water"))
     panels = [_class_panel(m, palette, b) for m, b in zip(dated, backgrounds, strict=True)]
     return draw_sheet(
         _titled(panels, dated),
@@ -279,7 +272,7 @@ def change_map(
     amounts = class_amounts(change)
     rows = [
         LegendRow(
-            _BASE_LAND if value == 0 and background is not None else palette[value].colour,
+            BASE_LAND if value == 0 and background is not None else palette[value].colour,
             palette[value].name,
             amounts.get(value, "none"),
         )
@@ -369,10 +362,39 @@ def is_true_colour(bands: Sequence[str]) -> bool:
     return tuple(bands) == _TRUE
 
 
-def display_bands(
-    scenes: Sequence[xr.DataArray], wishes: Sequence[tuple[str, str, str]] = (_TRUE, *_FALSE)
+def composite_bands(
+    scenes: Sequence[xr.DataArray], bands: Sequence[str] | None, *, natural: bool
 ) -> tuple[tuple[str, ...], str]:
-    """Choose the first wish that all scenes can fulfil, and name it honestly."""
+    """Give the bands that are shown as red, green, blue, and their name: those asked for, or best.
+
+    Raises
+    ------
+    MissingBandError
+        If a band that was asked for is not there, or there are not three of them.
+    """
+    if bands is None:
+        return display_bands(
+            scenes, (_TRUE, *FALSE_COLOURS) if natural else (*FALSE_COLOURS, _TRUE)
+        )
+    for scene in scenes:
+        missing = [b for b in bands if b not in scene["band"].values]
+        if missing or len(bands) != 3:
+            raise MissingBandError(
+                "Cannot draw this false-colour picture.",
+                expected="three bands of " + ", ".join(map(str, scene["band"].values)),
+                got=", ".join(bands),
+            )
+    return tuple(bands), f"False colour ({', '.join(bands)})"
+
+
+def shared_bands(scenes: Sequence[xr.DataArray]) -> list[str]:
+    """List the bands that all scenes have, in the order of the first.
+
+    Raises
+    ------
+    MissingBandError
+        If there are none.
+    """
     shared = [
         str(band)
         for band in scenes[0]["band"].values
@@ -380,6 +402,14 @@ def display_bands(
     ]
     if not shared:
         raise MissingBandError("The scenes have no band in common, so nothing can be drawn.")
+    return shared
+
+
+def display_bands(
+    scenes: Sequence[xr.DataArray], wishes: Sequence[tuple[str, str, str]] = (_TRUE, *FALSE_COLOURS)
+) -> tuple[tuple[str, ...], str]:
+    """Choose the first wish that all scenes can fulfil, and name it honestly."""
+    shared = shared_bands(scenes)
     for wish in wishes:
         if set(wish) <= set(shared):
             kind = "True colour" if wish == _TRUE else f"False colour ({', '.join(wish)})"

@@ -77,7 +77,8 @@ def water_fraction(segmentation: xr.Dataset, evidence: pd.DataFrame | None = Non
     Mixed are water with land beside it, and land up to two pixels from water, unless land of
     the same subcluster lies further inland nearby: that is a kind of ground, wet soil or
     shade, which only looks like a mixture. Land of subclusters that also lie elsewhere in the
-    scene, less than nine tenths of them at the shore, is water to one half at most.
+    scene, less than nine tenths of them at the shore, is water to one half at most; so is land
+    beside water so narrow that none of it nearby is unmixed.
 
     With x the spectrum of a mixed pixel, w and l the mean spectra of the unmixed water and
     land in a window of 9 × 9 pixels around it, and v the variance of the land there, the
@@ -202,6 +203,9 @@ class Unmixing(NamedTuple):
         fraction = np.divide(above, below, out=np.zeros_like(above), where=below > 0.0)
         # What lies inland too is a kind of ground: nothing of it, or at most a half, is water.
         most = np.where(self.mixed[own], 1.0, np.where(inland, 0.0, 0.5))
+        # Beside a river too narrow to show its own water, what looks dry is no water on a mask.
+        unknown = (counts[WATER] < ENOUGH) & (self.classes[own] == LAND)
+        most = np.where(unknown, np.minimum(most, MOSTLY_WATER), most)
         return np.clip(fraction, 0.0, most)
 
     def mask(self, plane: NDArray[np.uint8]) -> NDArray[np.uint8]:

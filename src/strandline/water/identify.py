@@ -1,14 +1,17 @@
 """Decide which classes of a segmentation are water, and say why.
 
 Water is dark in the shortwave infrared where soil, rock and leaves are not: MNDWI above
-zero is the first test. Three kinds of ground pass it too, and are told by their shape:
+zero is the first test, or above the border that the segmentation found between its sides where
+numbers are no reflectance. Three kinds of ground pass it too, and are told by their shape:
 snow, ice and cloud are white, as bright in red and near infrared as in green, while water
 falls off from green to red and on, however turbid; leaves in shallow water are water only as
 long as the near infrared does not outshine green by far; and snow between trees or in shade
 is level from green to red and rises to the near infrared. Shade on slopes is hardly wet by MNDWI
-and dry by NDWI and both AWEI. And a scene without any clearly wet signature has no water: what
-is faintly wet there has no water to be the shore of. All look at the signatures of
-subclusters, so that a lake is found with its margin, whatever else its cluster holds.
+and dry by NDWI and both AWEI. Leaves in the shadow of a cloud, seen through air that was not
+corrected for, get their green from the air: they are brightest in blue, and rise again to the
+near infrared, where water that blue is black. And a scene without any clearly wet signature has
+no water: what is faintly wet there has no water to be the shore of. All look at the signatures
+of subclusters, so that a lake is found with its margin, whatever else its cluster holds.
 """
 
 from __future__ import annotations
@@ -36,6 +39,13 @@ RISING_NIR = 0.08
 RISING_NIR_TO_RED = 1.2
 RISING_RED_TO_GREEN = 0.95
 """Snow among trees: dimmer than snow, level from green to red, then rising."""
+
+MUDDY_RED_TO_GREEN = 1.2
+MUDDY_NIR_TO_RED = 1.5
+"""Water full of silt reflects more red than green; leaves absorb red, and snow is level."""
+
+AIRY_BLUE_TO_GREEN = 1.2
+"""Air scatters blue light above all: where blue outshines green by more, the rest is dark."""
 
 SNOW_GREEN = 0.10
 """Snow and cloud are brighter than this in green (Hall et al. 2002); dim shores are not."""
@@ -179,7 +189,11 @@ def _signature_evidence(segmentation: xr.Dataset) -> pd.DataFrame:
         values = index(spectra)
         if values is not None:
             table[index.__name__] = values.values
-    looks, reasons = _judge(table, is_reflectance=spectra.attrs.get("units") == "1")
+    looks, reasons = _judge(
+        table,
+        is_reflectance=spectra.attrs.get("units") == "1",
+        wet_above=float(spectra.attrs.get("wet_above", 0.0)),
+    )
     return table.assign(looks_like_water=looks, water=False, reason=reasons)
 
 
@@ -195,13 +209,15 @@ def _at_shore(segmentation: xr.Dataset, evidence: pd.DataFrame) -> NDArray[np.fl
     return share.take(evidence.index.to_numpy())
 
 
-def _judge(table: pd.DataFrame, *, is_reflectance: bool) -> tuple[NDArray[np.bool_], list[str]]:
+def _judge(
+    table: pd.DataFrame, *, is_reflectance: bool, wet_above: float
+) -> tuple[NDArray[np.bool_], list[str]]:
     """Whether each signature looks like water, and why in a few words."""
     name = next((index for index in ("mndwi", "ndwi") if index in table), None)
     if name is None:
         return np.zeros(len(table), bool), ["no band that tells water from land"] * len(table)
     wetness = table[name].to_numpy()
-    wet = wetness > 0
+    wet = wetness > wet_above
     resembles = [""] * len(table)
     if is_reflectance:
         resembles = _what_it_resembles(table)
@@ -212,7 +228,7 @@ def _judge(table: pd.DataFrame, *, is_reflectance: bool) -> tuple[NDArray[np.boo
             resembles = [other or "no open water anywhere" for other in resembles]
     reasons = [
         f"{name.upper()} {value:+.2f}: "
-        + ("wet" if is_wet else "dry")
+        + ("wet" if is_wet else "dry" if value <= 0 else f"dry, as not above {wet_above:.2f}")
         + (f", but {other}" if is_wet and other else "")
         for value, is_wet, other in zip(wetness, wet, resembles, strict=True)
     ]
@@ -226,13 +242,18 @@ def _what_it_resembles(table: pd.DataFrame) -> list[str]:
     green, red, nir = (table[band].to_numpy() for band in ("green", "red", "nir08"))
     bright = nir > BRIGHT_NIR
     white = looks_white(green, red, nir) & (green > SNOW_GREEN)
-    leafy = bright & (nir > LEAFY_NIR_TO_GREEN * green)
-    rising = (nir > RISING_NIR) & (nir > RISING_NIR_TO_RED * red)
-    rising &= red > RISING_RED_TO_GREEN * green
+    muddy = (red > MUDDY_RED_TO_GREEN * green) & (nir < MUDDY_NIR_TO_RED * red)
+    leafy = bright & (nir > LEAFY_NIR_TO_GREEN * green) & ~muddy
+    steps_up = (nir > RISING_NIR) & (nir > RISING_NIR_TO_RED * red)
+    rising = steps_up & (red > RISING_RED_TO_GREEN * green) & ~muddy
+    airy = np.zeros(len(table), bool)
+    if "blue" in table:
+        blue = table["blue"].to_numpy()
+        airy = steps_up & (blue > AIRY_BLUE_TO_GREEN * green) & (green > red)
     shaded = np.zeros(len(table), bool)
     if {"mndwi", "ndwi", "awei_sh", "awei_nsh"} <= set(table.columns):
         dull = (table[["ndwi", "awei_sh", "awei_nsh"]] < 0.0).all(axis=1)
-        shaded = (dull & (table["mndwi"] < FAINT_MNDWI)).to_numpy()
+        shaded = (dull & (table["mndwi"] < FAINT_MNDWI)).to_numpy() & ~muddy
     return [
         f"white, NIR {nir[number]:.2f}: like snow, ice or cloud"
         if white[number]
@@ -240,6 +261,8 @@ def _what_it_resembles(table: pd.DataFrame) -> list[str]:
         if rising[number]
         else f"NIR {nir[number]:.2f} outshines green: like leaves"
         if leafy[number]
+        else f"blue of the air, then rising to NIR {nir[number]:.2f}: like leaves in shadow"
+        if airy[number]
         else "dark alike in all bands, NIR above green: like shade"
         if shaded[number]
         else ""

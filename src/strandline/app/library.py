@@ -1,0 +1,339 @@
+"""What a page may open: files below the folders given at start, its own uploads, the demo.
+
+Pages know sources by *names*: ``demo:1988-10-22``, ``landsat/scene.tif`` for a file below the
+folder ``landsat``, ``kept:TOKEN/scene.tif`` for what was uploaded or found, or a URL. A name says
+nothing about where the folders lie, and whatever it leads to is looked at again after links were
+followed. The token of what was uploaded cannot be guessed, so only its owner's pages open it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from strandline.configuration import SceneSource
+from strandline.demo import DATES
+from strandline.errors import AccessDeniedError, ConfigurationError, StrandlineError
+from strandline.scenes.open import split_catalog_source
+from strandline.scenes.storage import is_url
+
+DEMO = "demo:"
+KEPT = "kept:"
+
+MOST_LISTED = 300
+"""Sources that are offered by name; others below the folders may be typed in."""
+
+DEPTH = 3
+"""Folders below those given at start that are looked through for the list."""
+
+UPLOAD_TYPES = (".tif", ".tiff", ".nc", ".h5", ".tar", ".gz", ".tgz", ".zip")
+"""Files that hold their pixels themselves; no lists of other files."""
+
+_PRODUCT = re.compile(r".*(_MTL\.(txt|json|xml)|MTD_MSIL\w+\.xml)$", re.IGNORECASE)
+_RASTERS = (".tif", ".tiff", ".nc", ".h5", ".tar", ".gz", ".tgz", ".zip", ".jp2", ".img")
+_CATALOGS = (".yml", ".yaml")
+_HEAD = 512  # bytes in which a file says that it is a list of others
+
+
+class Library:
+    """The sources that pages of one server may open.
+
+    Parameters
+    ----------
+    folders : iterable of path-like
+        Below which files may be opened. None: no files but the demo and uploads.
+    kept : Path
+        Folder for uploads and saved searches, of this server alone.
+    demo : mapping of str to Path
+        Where the demo's two products are, by date.
+    remote : bool
+        Whether URLs may be opened.
+    max_upload : int
+        Bytes that an upload may have.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of the folders is none.
+    """
+
+    def __init__(
+        self,
+        folders: Iterable[str | os.PathLike[str]],
+        kept: Path,
+        demo: dict[str, Path],
+        *,
+        remote: bool = True,
+        max_upload: int = 512_000_000,
+    ) -> None:
+        self.folders = _named_folders(folders)
+        self.kept = kept.resolve()
+        self.demo = {date: path.resolve() for date, path in demo.items()}
+        self.remote = remote
+        self.max_upload = max_upload
+
+    def locate(self, name: str) -> str:
+        """Turn a name into a source for `open_scene`, if the page may open it.
+
+        Parameters
+        ----------
+        name : str
+            As pages know it; ``catalog.yml:name`` and ``found.json:id`` name a part.
+
+        Returns
+        -------
+        str
+            A whole path, or the URL.
+
+        Raises
+        ------
+        AccessDeniedError
+            If it leads, or may lead, outside.
+        ConfigurationError
+            If it is no name.
+        """
+        text = name.strip()
+        if not text or "\0" in text:
+            raise ConfigurationError("The scene has no name.", remedy="Choose one from the list.")
+        if text.startswith(DEMO):
+            return self._demo(text)
+        if is_url(text):
+            return self._url(text)
+        if text.startswith(KEPT):
+            token, _, rest = text.removeprefix(KEPT).partition("/")
+            if not re.fullmatch(r"[\w-]{20,}", token):
+                raise _outside(name)
+            return self._below(self.kept / token, rest, name)
+        folder, _, rest = text.partition("/")
+        if folder not in self.folders:
+            raise _outside(name, ", ".join(f"'{known}/…'" for known in self.folders) or None)
+        return self._below(self.folders[folder], rest, name)
+
+    def name_of(self, source: str) -> str:
+        """Turn a source back into the name that `locate` knows."""
+        if is_url(source):
+            return source
+        path = Path(source)
+        for date, product in self.demo.items():
+            if path == product:
+                return f"{DEMO}{date}"
+        for folder, root in self.folders.items():
+            if path.is_relative_to(root):
+                return f"{folder}/{path.relative_to(root).as_posix()}".rstrip("/")
+        if path.is_relative_to(self.kept):
+            return KEPT + path.relative_to(self.kept).as_posix()
+        raise _outside(path.name)
+
+    def check(self, scene: SceneSource) -> list[str]:
+        """Make sure that all files of a source lie where they may be opened.
+
+        Catalogues, searches and patterns name other files; links lead elsewhere.
+
+        Parameters
+        ----------
+        scene : SceneSource
+            Its source as `locate` returned it.
+
+        Returns
+        -------
+        list of str
+            The files and URLs.
+
+        Raises
+        ------
+        AccessDeniedError
+            If one of them does not, or is a list of further files (a GDAL virtual raster).
+        SceneError
+            If there is nothing at the source, or it cannot be understood.
+        """
+        from strandline.scenes.inputs import source_files
+
+        files = source_files(scene.source, scene.storage_options, platform=scene.platform)
+        for file in files:
+            if is_url(file):
+                self._url(file)
+            else:
+                self._check_file(file)
+        return files
+
+    def keep(self, filename: str, content: bytes) -> str:
+        """Keep an upload.
+
+        Parameters
+        ----------
+        filename : str
+            As its owner calls it; only its last part counts.
+        content : bytes
+
+        Returns
+        -------
+        str
+            Its name, which cannot be guessed.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is too large, empty, or of a kind that is not taken.
+        OutputError
+            If the disk does not take it.
+        """
+        from strandline.export.atomic import replacing
+
+        plain = re.sub(r"[^\w.+-]+", "_", Path(filename.replace("\\", "/")).name).lstrip(".")
+        if Path(plain).suffix.lower() not in UPLOAD_TYPES:
+            raise ConfigurationError(
+                f"'{filename[:80]}' cannot be uploaded.",
+                expected=f"a file of {', '.join(UPLOAD_TYPES)}",
+                got=Path(plain).suffix or "no ending",
+                remedy="Put it into a folder given to `strandline app`, and open it there.",
+            )
+        self.check_size(filename, len(content))
+        name = f"{KEPT}{secrets.token_urlsafe(24)}/{plain}"
+        with replacing(self.kept / name.removeprefix(KEPT)) as partial:
+            partial.write_bytes(content)
+        return name
+
+    def new_place(self, filename: str) -> tuple[str, Path]:
+        """Give a name, and the path of a file that is to be written there."""
+        token = secrets.token_urlsafe(24)
+        return f"{KEPT}{token}/{filename}", self.kept / token / filename
+
+    def check_size(self, filename: str, size: int) -> None:
+        """Refuse an upload by its size in bytes."""
+        if not 0 < size <= self.max_upload:
+            raise ConfigurationError(
+                f"'{filename[:80]}' is {'too large' if size else 'empty'}.",
+                expected=f"at most {self.max_upload / 1e6:,.0f} MB",
+                got=f"{size / 1e6:,.0f} MB",
+                remedy="Put it into a folder given to `strandline app`, and open it there.",
+            )
+
+    def names(self) -> list[str]:
+        """List what there is to choose from: the demo, then what lies in the folders."""
+        found = [f"{DEMO}{date}" for date in self.demo]
+        for folder, root in self.folders.items():
+            for path in _sources_below(root, DEPTH):
+                found += self._offered(f"{folder}/{path.relative_to(root).as_posix()}")
+                if len(found) >= MOST_LISTED:
+                    return found[:MOST_LISTED]
+        return found
+
+    def _offered(self, name: str) -> list[str]:
+        """Give the name, or those of a catalogue's sources."""
+        if not name.lower().endswith(_CATALOGS):
+            return [name]
+        from strandline.scenes.catalog import open_catalog
+
+        try:
+            return [f"{name}:{source}" for source in open_catalog(self.locate(name))]
+        except StrandlineError:
+            return []  # YAML is used for many things
+
+    def _demo(self, name: str) -> str:
+        date = name.removeprefix(DEMO)
+        if date not in self.demo:
+            raise ConfigurationError(
+                "The demo has no such date.", expected=" or ".join(DATES), got=date[:40]
+            )
+        return str(self.demo[date])
+
+    def _url(self, url: str) -> str:
+        if not self.remote:
+            raise AccessDeniedError(
+                "This server opens nothing from the network.",
+                got=url[:80],
+                remedy="Choose one of its files, or upload one.",
+            )
+        return url
+
+    def _below(self, root: Path, rest: str, name: str) -> str:
+        """Join, and refuse whatever is not below the root once links are followed."""
+        parts = rest.split("/")
+        if not rest or any(part in ("", ".", "..") or "\\" in part for part in parts):
+            raise _outside(name)
+        path = root / rest
+        # Of `catalog.yml:lake` and `*_B{band}.tif`, the part before is what is on the disk.
+        catalog = split_catalog_source(str(path))
+        concrete = Path(catalog[0]) if catalog else _without_part(path)
+        while not concrete.exists() and concrete != root:
+            concrete = concrete.parent
+        if not concrete.resolve().is_relative_to(root.resolve()):
+            raise _outside(name)
+        return str(path)
+
+    def _check_file(self, file: str) -> None:
+        path = Path(file.removeprefix("file://")).expanduser().absolute()
+        resolved = path.resolve()
+        roots = [*self.folders.values(), self.kept, *self.demo.values()]
+        if str(file).startswith("/vsi") or not any(map(resolved.is_relative_to, roots)):
+            raise _outside(path.name)
+        if resolved.is_file() and path.suffix.lower() != ".xml":
+            with resolved.open("rb") as stream:
+                head = stream.read(_HEAD)
+            if b"<VRTDataset" in head or b"<GDAL_" in head:
+                raise AccessDeniedError(
+                    f"'{path.name}' is a list of other files.",
+                    expected="a file that holds its pixels itself",
+                    got="a GDAL virtual raster",
+                    remedy="Open the files that it names.",
+                )
+
+
+def _named_folders(folders: Iterable[str | os.PathLike[str]]) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for given in folders:
+        root = Path(given).expanduser().resolve()
+        if not root.is_dir():
+            raise ConfigurationError(
+                f"'{given}' is no folder.",
+                expected="folders that hold scenes",
+                remedy="Name the folder that a file lies in, not the file.",
+            )
+        base = name = root.name or "files"
+        number = 2
+        while name in named and named[name] != root:
+            name, number = f"{base}-{number}", number + 1
+        named[name] = root
+    return named
+
+
+def _without_part(path: Path) -> Path:
+    """Take ``:id`` from ``found.json:id``."""
+    head, colon, tail = str(path).rpartition(":")
+    return Path(head) if colon and "/" not in tail else path
+
+
+def _outside(name: str, expected: str | None = None) -> AccessDeniedError:
+    return AccessDeniedError(
+        f"'{name[:80]}' is not among the files that this server opens.",
+        expected=expected,
+        remedy="Start `strandline app` with the folder that it lies in, or upload it.",
+    )
+
+
+def _sources_below(root: Path, depth: int) -> Iterator[Path]:
+    """Walk through folders for what looks like a scene or a catalogue, in the order of names."""
+    try:
+        entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return
+    for path in entries:
+        if path.is_symlink():
+            continue  # may be typed in, and is then looked at
+        if path.is_dir():
+            if path.suffix.lower() in (".safe", ".zarr") or _holds_product(path):
+                yield path
+            elif depth > 0:
+                yield from _sources_below(path, depth - 1)
+        elif path.name.lower().endswith(_RASTERS + _CATALOGS):
+            yield path
+
+
+def _holds_product(folder: Path) -> bool:
+    try:
+        return any(_PRODUCT.match(path.name) for path in folder.iterdir())
+    except OSError:
+        return False

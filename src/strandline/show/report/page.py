@@ -1,0 +1,145 @@
+"""The report of a run, put together: words, tables, pictures, and what answers to the reader."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from strandline.show import captions, maps
+from strandline.show.report.explorer import Embedded, explorer
+from strandline.show.report.pictures import sections_of
+from strandline.show.report.provenance import comparability, provenance
+from strandline.show.report.tables import (
+    area_table,
+    evidence_tables,
+    quality_table,
+    transition_tables,
+)
+from strandline.show.report.words import key_numbers, ranges_note, summary, title_of, verdict_of
+
+
+def report(
+    scenes: xr.DataArray | Sequence[xr.DataArray],
+    segmentation: xr.Dataset,
+    evidence: pd.DataFrame,
+    masks: xr.DataArray | Sequence[xr.DataArray],
+    change: xr.DataArray | None = None,
+    areas: pd.DataFrame | Mapping[str, pd.DataFrame] | None = None,
+    record: Mapping[str, Any] | None = None,
+    *,
+    quality: pd.DataFrame | None = None,
+    title: str | None = None,
+) -> str:
+    """Write up a run as one self-contained HTML page.
+
+    Pictures are embedded, and so are the spectra and classes of points (pixels, or
+    blocks of them where there are many) that a script in the page shows on a click; it
+    lets the reader swipe between the dates, too. Without scripts and in print there are
+    the pictures alone. Nothing in the page depends on when or how fast the run was, so
+    the same result gives the same bytes.
+
+    Parameters
+    ----------
+    scenes : DataArray or sequence of DataArray
+        The acquisitions, oldest first: (time, band, y, x), or (band, y, x) each.
+    segmentation : Dataset
+        From `strandline.segment`.
+    evidence : DataFrame
+        From `strandline.find_water`.
+    masks : DataArray or sequence of DataArray
+        uint8 water masks: (time, y, x), or (y, x) each.
+    change : DataArray, optional
+        uint8 change map between the first and the last date.
+    areas : DataFrame or mapping of str to DataFrame, optional
+        From `strandline.areas`, one table or several by caption. The first gives
+        the numbers at the top of the page; without any they come from the maps.
+    record : mapping, optional
+        From `strandline.export.record.build_record`; its timings and outputs
+        are left out.
+    quality : DataFrame, optional
+        What was not observed, and why: from `strandline.quality_table`.
+    title : str, optional
+        Headline of the page.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Examples
+    --------
+    >>> import strandline as sl
+    >>> from strandline.testing.lakes import round_lake
+    >>> scene = round_lake(radius=300)
+    >>> segmentation = sl.segment(scene, n_clusters=3)
+    >>> evidence = sl.find_water(segmentation)
+    >>> page = report(scene, segmentation, evidence, sl.water_mask(segmentation, evidence))
+    >>> "<html" in page, "<img" in page
+    (True, True)
+    """
+    from jinja2 import Environment, PackageLoader
+
+    dated = list(maps.each_scene(scenes))
+    flat = [one for mask in _listed(masks) for one in maps.each_map(mask)]
+    environment = Environment(
+        loader=PackageLoader("strandline.show", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = (
+        environment.loader.get_source(environment, name)[0]  # type: ignore[union-attr]  # it is set above
+        for name in ("report.css", "report.js")
+    )
+    water, _ = captions.water_clusters(evidence)
+    hints = captions.signature_hints(segmentation["signature_mean"])
+    tables = _named(areas)
+    caption, numbers = key_numbers(flat, change, tables)
+    return environment.get_template("report.html").render(
+        title=title or title_of(dated),
+        policy=_policy(style, script),
+        style=Embedded(style),
+        script=Embedded(script),
+        explorer=explorer(dated, segmentation, flat, change, water),
+        verdict=verdict_of(evidence),
+        summary=summary(dated, segmentation, evidence),
+        numbers=numbers,
+        numbers_of=caption if len(tables) > 1 else "",
+        ranges_note=ranges_note(numbers),
+        sections=sections_of(dated, segmentation, flat, change, water),
+        transitions=transition_tables(dated, segmentation, flat, water),
+        dates=comparability(record),
+        areas=[{"caption": name, **area_table(frame)} for name, frame in tables.items()],
+        quality=quality_table(quality),
+        evidence=evidence_tables(evidence, hints),
+        record=provenance(record),
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """Content security policy: our own style and script, pictures of the page, and nothing else."""
+    style_hash, script_hash = (
+        base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+        for text in (style, script)
+    )
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; "
+        f"script-src 'sha256-{script_hash}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _listed(masks: xr.DataArray | Sequence[xr.DataArray]) -> list[xr.DataArray]:
+    return [masks] if isinstance(masks, xr.DataArray) else list(masks)
+
+
+def _named(
+    areas: pd.DataFrame | Mapping[str, pd.DataFrame] | None,
+) -> dict[str, pd.DataFrame]:
+    if areas is None:
+        return {}
+    return {"": areas} if isinstance(areas, pd.DataFrame) else dict(areas)

@@ -1,0 +1,401 @@
+"""One page's state, without a browser: choices, outcomes, and what does the same elsewhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import zipfile
+
+import numpy as np
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+import strandline as sl
+from strandline.app.analysis import Shared
+from strandline.app.commands import command_line, python_code
+from strandline.app.job import Cancelled, Job, Workshop
+from strandline.app.state import Problem, Session
+from strandline.cli import app
+from strandline.configuration import StudyConfig
+from strandline.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    SourceNotFoundError,
+    UnreadableSourceError,
+)
+from strandline.study import replay_study
+
+
+def test_a_page_begins_with_the_demo(session):
+    outcome = session.run()
+    assert outcome.water.sizes["time"] == 2
+    lost = outcome.areas.set_index("quantity").loc["lost", "best"]
+    assert lost == pytest.approx(31.5, abs=3)  # pixels of 300 m
+    table = outcome.by_date
+    assert (table["low_95"] < table["best"]).all()
+    assert (table["best"] < table["high_95"]).all()
+
+
+def test_marking_a_cluster_changes_the_area_to_what_the_library_says(session):
+    outcome = session.run()
+    before = session.water_clusters()
+    land = next(c for c in range(8) if c not in before)
+    assert session.toggle_water(land)
+    marked = sorted({*before, land})
+    assert session.water_clusters() == marked
+    again = session.run()
+    assert again.segmentation is outcome.segmentation, "no new clustering"
+    expected = sl.areas(sl.water_mask(outcome.segmentation, marked))["best"]
+    assert again.by_date["best"].tolist() == expected.tolist()
+    assert (again.by_date["best"] > outcome.by_date["best"]).all()
+
+
+def test_unmarking_again_leaves_the_marks_of_before(session):
+    session.run()
+    before = session.water_clusters()
+    session.toggle_water(6)
+    session.toggle_water(6)
+    assert session.water_clusters() == before
+
+
+def test_without_a_mark_water_is_found_by_itself_again(session):
+    session.run()
+    session.choose(water_labels=[0])
+    session.toggle_water(0)
+    assert session.config.water_labels is None
+
+
+def test_another_number_of_clusters_drops_the_marks_and_reads_nothing_again(session):
+    first = session.run()
+    session.toggle_water(6)
+    session.choose(n_clusters=5)
+    assert session.config.water_labels is None
+    again = session.run()
+    assert again.segmentation.sizes["cluster"] == 5
+    assert again.prepared is first.prepared
+
+
+def test_a_choice_that_cannot_work_changes_nothing(session):
+    before = session.config
+    with pytest.raises(ConfigurationError):
+        session.choose(n_clusters=1)
+    assert session.config is before
+
+
+def test_a_box_on_the_map_becomes_the_area(session):
+    outcome = session.run()
+    x, y = outcome.water["x"].values, outcome.water["y"].values
+    left, right, bottom, top = x[10], x[60], y[80], y[20]
+    session.draw_box(left, bottom, right, top)
+    west, south, east, north = session.config.bbox
+    assert west < east
+    assert south < north
+    cut = session.run()
+    inside = cut.water["x"].values, cut.water["y"].values
+    assert inside[0].min() == pytest.approx(left, abs=300)
+    assert inside[0].max() == pytest.approx(right, abs=600)
+    assert inside[1].max() == pytest.approx(top, abs=600)
+    session.whole_scene()
+    assert session.config.bbox is None
+    assert session.run().water.sizes["x"] > cut.water.sizes["x"]
+
+
+def test_a_pixel_tells_its_cluster_water_and_spectrum(session):
+    outcome = session.run()
+    row, column = 40, 55
+    x, y = (float(outcome.water[d][i]) for d, i in (("x", column), ("y", row)))
+    found = session.pixel(x, y, date=1)
+    assert (found["row"], found["column"]) == (row, column)
+    assert found["cluster"] == int(outcome.segmentation["labels"][1, row, column])
+    assert found["water"] == int(outcome.water[1, row, column])
+    assert found["change"] == int(outcome.change[row, column])
+    scene = outcome.prepared.scenes[1, :, row, column]
+    assert list(found["spectrum"].values()) == pytest.approx(scene.values.tolist())
+    assert session.pixel(x - 1e6, y) is None
+
+
+def test_pixels_in_a_box_of_the_spectral_space_are_lit_up(session):
+    outcome = session.run()
+    lit = session.lit_up(0, ("green", "nir08"), (0.0, 0.0, 0.2, 0.05))
+    green, nir = (outcome.prepared.scenes[0].sel(band=band) for band in ("green", "nir08"))
+    assert 0 < lit.sum() < lit.size
+    assert (lit == ((green <= 0.2) & (nir <= 0.05) & (green >= 0) & (nir >= 0)).values).all()
+
+
+# --- what does the same elsewhere -------------------------------------------------
+
+
+@pytest.fixture
+def chosen(session):
+    """A session with choices of many kinds, and its outcome."""
+    session.run()
+    session.draw_box(*_part_of(session.outcome.water))
+    session.choose(n_clusters=6, bands=["green", "nir08", "swir16"], standardize="robust")
+    session.run()
+    session.toggle_water(3)
+    session.run()
+    return session
+
+
+def _part_of(water: xr.DataArray) -> tuple[float, float, float, float]:
+    x, y = water["x"].values, water["y"].values
+    return x[5], y[-5], x[-20], y[5]
+
+
+def _labels(path) -> np.ndarray:
+    return sl.open_scene(path, reflectance=False, band_names=["labels"]).values[0]
+
+
+def test_the_command_line_gives_the_same_labels(chosen, tmp_path):
+    words = shlex.split(chosen.command().replace("\\\n", " "))
+    assert words[:2] == ["strandline", "change"]
+    words[words.index("--out") + 1] = str(tmp_path / "run")
+    done = CliRunner().invoke(app, words[1:])
+    assert done.exit_code == 0, done.output
+    for number, date in enumerate(("1988-10-22", "2017-10-22")):
+        for name, ours in (("labels", chosen.outcome.segmentation["labels"]),
+                           ("water", chosen.outcome.water)):  # fmt: skip
+            there = _labels(tmp_path / "run" / f"{name}_{date}.tif")
+            assert (there == ours[number].values).all(), (name, date)
+
+
+def test_the_python_code_gives_the_same_labels(chosen, capsys):
+    names: dict = {}
+    exec(chosen.code(), names)
+    assert (names["segmentation"]["labels"].values == chosen.outcome.segmentation["labels"]).all()
+    assert (names["water"].values == chosen.outcome.water.values).all()
+    assert (names["change"].values == chosen.outcome.change.values).all()
+    assert "net change" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"resolution": 600.0},
+        {"crs": "EPSG:32610", "resolution": 300.0},
+        {"crs": "EPSG:32611"},
+        {"center": (-118.7081, 38.6942), "buffer": 9000.0, "resolution": 450.0},
+        {"normalize": True},
+    ],
+    ids=["as it is", "resolution", "other crs", "same crs", "area", "normalised"],
+)
+def test_the_python_code_makes_the_grid_of_the_study(library, shared, more, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    session = Session(library, shared)
+    session.choose(center=None, buffer=None)
+    session.choose(n_clusters=4, **more)
+    outcome = session.run()
+    names: dict = {}
+    exec(session.code(), names)
+    if "segmentation" in names:
+        labels = names["segmentation"]["labels"].values
+    else:
+        labels = np.stack([_labels(path) for path in sorted(tmp_path.rglob("labels_*.tif"))])
+    assert (labels == outcome.segmentation["labels"].values).all()
+
+
+def test_code_and_command_of_a_single_scene_say_how_it_is_read(library, shared):
+    session = Session(library, shared)
+    session.open_scenes(["scenes/lake.tif"], [{"time": "2001-02-03", "platform": "landsat-5"}])
+    session.choose(n_clusters=3)
+    outcome = session.run()
+    assert "--date 2001-02-03 --platform landsat-5" in session.command().replace(" \\\n   ", "")
+    names: dict = {}
+    exec(session.code(), names)
+    assert (names["segmentation"]["labels"].values == outcome.segmentation["labels"][0]).all()
+
+
+def test_long_commands_go_on_in_further_lines_and_stay_one_command():
+    config = StudyConfig.parse(
+        {"scenes": [{"source": "/a b/" + "x" * 60}, {"source": "/c/" + "y" * 60}], "n_clusters": 4}
+    )
+    text = command_line(config, "out here")
+    assert "\\\n" in text
+    expected = [*config.command(), "--out", "out here"]
+    assert shlex.split(text.replace("\\\n", "")) == expected
+
+
+def test_code_compiles_for_what_has_to_be_one_call():
+    config = StudyConfig.parse(
+        {"scenes": [{"source": "a.tif"}, {"source": "b.tif"}], "harmonize": True}
+    )
+    compile(python_code(config), "code", "exec")
+
+
+# --- the folder of results ---------------------------------------------------------
+
+
+def test_the_archive_is_the_folder_that_a_study_writes(chosen, tmp_path):
+    with zipfile.ZipFile(io.BytesIO(chosen.archive())) as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / "strandline-results"
+    assert (folder / "change.tif").exists()
+    record = json.loads((folder / "record.json").read_text())
+    assert replay_study(folder) == len(record["outputs"])
+    assert (folder / "report.html").read_text() == chosen.page()
+
+
+def test_without_results_there_is_nothing_to_take_away(session):
+    with pytest.raises(ConfigurationError, match="no results yet"):
+        session.archive()
+
+
+# --- addresses ----------------------------------------------------------------------
+
+
+def test_an_address_brings_all_choices_back(chosen, library, shared):
+    query = chosen.address()
+    assert str(library.kept.parent) not in query, "paths of the server stay its own"
+    other = Session(library, shared)
+    other.follow(query)
+    assert other.config == chosen.config
+
+
+def test_an_address_keeps_how_scenes_are_read(library, shared):
+    session = Session(library, shared)
+    session.open_scenes(
+        ["scenes/lake.tif"],
+        [{"time": "2001-02-03", "scale": 2.5e-05, "band_names": ["green", "red", "nir08"]}],
+    )
+    other = Session(library, shared)
+    other.follow(session.address())
+    assert other.config == session.config
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("?before=/etc/passwd", AccessDeniedError),
+        ("?before=scenes/../../x.tif", AccessDeniedError),
+        ("?before=demo:1988-10-22&k=1", ConfigurationError),
+        ("?before=demo:1988-10-22&k=many", ConfigurationError),
+        ("?before=demo:1988-10-22&bbox=1,2", ConfigurationError),
+        ("?before=demo:1988-10-22&before.evil=1", ConfigurationError),
+        ("?before=demo:1988-10-22&k=" + "9" * 5000, ConfigurationError),
+    ],
+)
+def test_an_address_that_cannot_work_changes_nothing(session, query, error):
+    before = session.config
+    with pytest.raises(error):
+        session.follow(query)
+    assert session.config is before
+
+
+def test_an_address_without_scenes_leaves_the_demo(session):
+    assert not session.follow("?tab=change")
+
+
+# --- what goes wrong ------------------------------------------------------------------
+
+
+def test_a_damaged_file_is_told_in_the_parts_of_our_errors(session, library):
+    session.open_scenes([library.keep("broken.tif", b"II*\0 and then nothing")])
+    with pytest.raises(UnreadableSourceError) as caught:
+        session.run()
+    session.finish(caught.value)
+    assert session.problem.kind == "UnreadableSourceError"
+    assert session.problem.text
+    assert session.problem.remedy
+
+
+def test_a_missing_file_is_told(session):
+    session.open_scenes(["scenes/none.tif"])
+    with pytest.raises(SourceNotFoundError):
+        session.run()
+
+
+def test_what_is_no_error_of_ours_is_called_a_fault():
+    problem = Problem.of(ZeroDivisionError("division by zero"))
+    assert "ZeroDivisionError" in problem.text
+    assert "fault of Strandline" in problem.remedy
+
+
+# --- sessions and threads -----------------------------------------------------------
+
+
+def test_two_pages_do_not_see_each_other(library, shared):
+    one, other = Session(library, shared), Session(library, shared)
+    one.run()
+    other.open_scenes(["scenes/lake.tif"])
+    other.choose(n_clusters=3)
+    other.run()
+    assert one.config.n_clusters == 8
+    assert one.outcome.water.sizes["time"] == 2
+    assert other.outcome.water.sizes["time"] == 1
+
+
+def test_what_was_found_is_shared_until_a_file_changes(library, scenes):
+    from strandline.export.raster import write_cog
+    from strandline.testing.lakes import round_lake
+
+    shared = Shared()
+    pages = [Session(library, shared) for _ in range(3)]
+    for page in pages:
+        page.open_scenes(["scenes/lake.tif"])
+        page.choose(n_clusters=3)
+    first, second = pages[0].run(), pages[1].run()
+    assert first.segmentation is second.segmentation
+    write_cog(round_lake(shape=(60, 60), radius=300), scenes / "lake.tif")
+    assert float(pages[2].run().by_date["best"].iloc[0]) < float(first.by_date["best"].iloc[0])
+
+
+def test_only_so_many_results_are_kept():
+    shared = Shared(most=2)
+    for number in range(3):
+        assert shared.get("kind", number, lambda n=number: [n]) == [number]
+    made = []
+    shared.get("kind", 2, lambda: made.append(2) or [2])
+    shared.get("kind", 0, lambda: made.append(0) or [0])
+    assert made == [0]
+
+
+def test_work_that_was_given_up_ends_at_its_next_step(session):
+    job = Job()
+    job.cancel()
+    with pytest.raises(Cancelled):
+        session.run(job)
+
+
+def test_a_job_tells_its_stages_and_how_much_is_done(session, monkeypatch):
+    monkeypatch.setattr("strandline.study.IN_MEMORY_BYTES", 0)  # tile by tile
+    session.shared = Shared()
+    told = []
+    job = Job(on_change=lambda: told.append((job.stage, job.fraction)))
+    session.run(job)
+    stages = list(dict.fromkeys(stage for stage, _ in told))
+    assert stages == [
+        "opening the scenes",
+        "reading onto one grid",
+        "thinning out for the pictures",
+        "clustering the spectra",
+        "finding the water",
+        "measuring areas",
+    ]
+    assert ("clustering the spectra", 1.0) in told
+
+
+def test_tile_by_tile_and_in_memory_find_the_same(library, monkeypatch):
+    whole = Session(library, Shared()).run()
+    monkeypatch.setattr("strandline.study.IN_MEMORY_BYTES", 0)
+    tiled = Session(library, Shared()).run()
+    assert (whole.segmentation["labels"].values == tiled.segmentation["labels"].values).all()
+    assert whole.areas.equals(tiled.areas)
+    assert whole.quality.equals(tiled.quality)
+
+
+def test_a_thread_tells_its_outcome_and_its_warnings(session):
+    import threading
+
+    done = threading.Event()
+    came = []
+    job = Job()
+    session.open_scenes(["demo:2017-10-22", "demo:1988-10-22"])
+    with Workshop() as workshop:
+        workshop.do(job, session.work(job), lambda result: (came.append(result), done.set()))
+        assert done.wait(60)
+    session.finish(came[0], job)
+    assert session.problem is None
+    assert any("runs back in time" in note for note in session.notes)

@@ -1,0 +1,241 @@
+"""The report as a person uses it: from a file, without a network, by mouse, finger and keyboard."""
+
+from __future__ import annotations
+
+import io
+import re
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from browser import open_page
+from strandline.change import compare
+from strandline.prepare import stack_scenes
+from strandline.prepare.georeference import grid_of
+from strandline.segmentation import segment
+from strandline.show.report import report
+from strandline.testing.lakes import lonlat_of, round_lake
+from strandline.water import find_water, water_mask
+
+SHAPE = (90, 120)
+LAKE, SHORE = (45, 60), (45, 77)  # in the middle, and where water was lost
+
+
+@pytest.fixture(scope="module")
+def study():
+    before = round_lake(radius=600, shape=SHAPE, time="1988-10-22", platform="landsat-5")
+    after = round_lake(radius=450, shape=SHAPE, time="2017-10-22", platform="landsat-8", seed=1)
+    scenes = stack_scenes([before, after]).copy()
+    scenes[0, :, 80:, :20] = np.nan
+    segmentation = segment(scenes, n_clusters=3)
+    evidence = find_water(segmentation)
+    masks = water_mask(segmentation, evidence)
+    return scenes, segmentation, evidence, masks, compare(masks[0], masks[1])
+
+
+@pytest.fixture(scope="module")
+def path(study, tmp_path_factory):
+    page = tmp_path_factory.mktemp("report") / "report.html"
+    page.write_text(report(*study), encoding="utf-8")
+    return page
+
+
+@contextmanager
+def opened(browser, path, **options):
+    """Open the report; at the end it has asked for nothing and complained of nothing."""
+    options = {"height": 1400} | options  # so that the whole map is in view
+    with open_page(browser, offline=True, **options) as (page, watch):
+        page.goto(path.as_uri())
+        page.wait_for_selector("#explorer[data-ready=yes]")
+        yield page
+        assert watch.elsewhere == []
+        assert watch.errors == []
+
+
+def spot(page, row, column, shape=SHAPE):
+    """Where on the map the middle of a pixel is."""
+    box = page.locator(".map").bounding_box()
+    return (
+        box["x"] + box["width"] * (column + 0.5) / shape[1],
+        box["y"] + box["height"] * (row + 0.5) / shape[0],
+    )
+
+
+def facts(page) -> dict[str, str]:
+    names = page.locator("#facts dt").all_text_contents()
+    told = [text.strip() for text in page.locator("#facts dd").all_text_contents()]
+    return dict(zip(names, told, strict=True))
+
+
+def values(page) -> np.ndarray:
+    rows = page.locator("#values tbody tr").all()
+    cells = [row.locator("td").all_text_contents()[1:] for row in rows]
+    return np.array([[np.nan if cell == "–" else float(cell) for cell in row] for row in cells])
+
+
+def colour(page, row, column) -> np.ndarray:
+    page.evaluate("Promise.all([...document.images].map(image => image.decode().catch(() => 0)))")
+    x, y = spot(page, row, column)
+    image = page.screenshot(clip={"x": x - 1, "y": y - 1, "width": 3, "height": 3})
+    return np.asarray(Image.open(io.BytesIO(image)).convert("RGB")).mean(axis=(0, 1))
+
+
+def test_a_click_shows_the_pixel_as_it_is_in_the_arrays(browser, path, study):
+    scenes, segmentation, _, masks, _ = study
+    with opened(browser, path) as page:
+        for row, column in (LAKE, SHORE, (3, 110), (89, 119), (0, 0)):
+            page.mouse.click(*spot(page, row, column))
+            told = facts(page)
+            assert told["row, column"] == f"{row}, {column}"
+            np.testing.assert_allclose(
+                values(page), scenes.values[:, :, row, column].T, atol=0.00051, rtol=0
+            )
+            for number, date in enumerate(("1988-10-22", "2017-10-22")):
+                cluster = int(segmentation["labels"][number, row, column])
+                wet = bool(masks[number, row, column] == 1)
+                assert told[date].startswith("water" if wet else "not water")
+                assert f"cluster {cluster} " in told[date]
+
+
+def test_the_pixel_is_told_with_its_place_and_its_change(browser, path, study):
+    grid = grid_of(study[0])
+    with opened(browser, path) as page:
+        page.mouse.click(*spot(page, *SHORE))
+        told = facts(page)
+        assert told["change"] == "water lost"
+        north, west = map(float, re.findall(r"([\d.]+)°", told["place"]))
+        longitude, latitude = lonlat_of(grid, *SHORE)
+        assert (-west, north) == pytest.approx((longitude, latitude), abs=1.1e-5)
+        x, y = map(float, told["EPSG:32611"].split(", "))
+        assert (x, y) == pytest.approx(grid.affine * (SHORE[1] + 0.5, SHORE[0] + 0.5), abs=0.06)
+
+
+def test_what_was_not_observed_is_said_to_be(browser, path):
+    with opened(browser, path) as page:
+        page.mouse.click(*spot(page, 85, 5))
+        told = facts(page)
+        assert told["1988-10-22"] == "not observed"
+        assert "not water" in told["2017-10-22"]
+        assert np.isnan(values(page)[:, 0]).all()
+        assert "1988-10-22" in page.locator("#unseen").text_content()
+
+
+def test_a_drag_and_the_slider_reveal_the_other_date(browser, path):
+    with opened(browser, path) as page:
+        page.evaluate("document.querySelector('.cross').style.display = 'none'")
+        cut = page.locator("#swipe")
+        y = spot(page, 20, 60)[1]
+        # The middle of the line, between the dates: to the right of what was lost.
+        page.mouse.move(spot(page, 20, 60)[0], y)
+        page.mouse.down()
+        page.mouse.move(spot(page, 20, 90)[0], y, steps=5)
+        page.mouse.up()
+        assert float(cut.input_value()) == pytest.approx(100 * 90.5 / 120, abs=1)
+        wet = colour(page, *SHORE)
+        assert facts(page)["row, column"] != "20, 90"  # a drag is no click
+        cut.focus()
+        for _ in range(60):
+            page.keyboard.press("ArrowLeft")
+        assert float(cut.input_value()) == pytest.approx(100 * 90.5 / 120 - 30, abs=1)
+        dry = colour(page, *SHORE)
+        assert wet[2] > wet[0] + 20  # bluish: of the water before
+        assert dry[0] > dry[2] + 20  # of the ground after
+        assert cut.get_attribute("aria-valuetext") == "46 % 1988-10-22, 54 % 2017-10-22"
+        assert page.get_by_label("Swipe between the dates").count() == 1
+
+
+def test_a_finger_swipes_and_taps(browser, path):
+    with opened(browser, path, width=420) as page:
+        page.locator(".map").scroll_into_view_if_needed()
+        touch = "(type, x, y) => document.querySelector('.map').dispatchEvent(new PointerEvent("
+        touch += "type, {clientX: x, clientY: y, isPrimary: true, button: 0, pointerType: 'touch',"
+        touch += " bubbles: true}))"
+        # A finger that was not there cannot be captured.
+        page.evaluate("document.querySelector('.map').setPointerCapture = () => {}")
+        for kind, place in (("down", (10, 60)), ("move", (12, 40)), ("move", (12, 30))):
+            x, y = spot(page, *place)
+            page.evaluate(f"([x, y]) => ({touch})('pointer{kind}', x, y)", [x, y])
+        page.evaluate(f"([x, y]) => ({touch})('pointerup', x, y)", [x, y])
+        assert float(page.locator("#swipe").input_value()) == pytest.approx(25.4, abs=1)
+        x, y = spot(page, *LAKE)
+        for kind in ("down", "up"):
+            page.evaluate(f"([x, y]) => ({touch})('pointer{kind}', x, y)", [x, y])
+        assert facts(page)["row, column"] == f"{LAKE[0]}, {LAKE[1]}"
+
+
+def test_layers_are_chosen_by_keyboard_and_show_water_in_its_colour(browser, path):
+    with opened(browser, path) as page:
+        page.evaluate("document.querySelector('.cross').style.display = 'none'")
+        page.locator("input[name=layer]").first.focus()
+        titles = [page.locator(".maptitle").text_content()]
+        assert titles[0] == "True colour, 1988-10-22 and 2017-10-22"
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+            titles.append(page.locator(".maptitle").text_content())
+        assert titles[1].startswith("False colour (swir16, nir08, red), 1988-10-22 and 2017-10-22")
+        assert [title.split(",")[0] for title in titles[2:]] == ["Clusters", "Water"]
+        water = np.array([0x1F, 0x5F, 0xA8])
+        np.testing.assert_allclose(colour(page, 45, 50), water, atol=2)
+        shown = page.locator(".legend:visible li").all_text_contents()
+        assert [text.strip() for text in shown] == ["water", "not water", "not observed"]
+
+
+def test_arrow_keys_move_the_pixel_and_say_so(browser, path):
+    with opened(browser, path) as page:
+        page.mouse.click(*spot(page, *LAKE))
+        page.locator(".map").focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Shift+ArrowRight")
+        assert facts(page)["row, column"] == f"{LAKE[0] + 1}, {LAKE[1] + 10}"
+        assert "1988-10-22" in page.locator("#live").text_content()
+        for _ in range(10):
+            page.keyboard.press("Shift+ArrowUp")
+        assert facts(page)["row, column"].startswith("0, ")
+
+
+def test_the_chart_draws_the_pixel_over_every_cluster(browser, path):
+    with opened(browser, path) as page:
+        page.mouse.click(*spot(page, *SHORE))
+        assert page.locator("#chart path.cluster").count() == 3
+        assert page.locator("#chart path.own").count() == 2  # water before, land after
+        assert page.locator("#chart circle.late").count() == 6
+        # The higher the reflectance, the higher the mark.
+        heights = [float(y) for y in page.locator("#chart circle.late").evaluate_all(
+            "all => all.map(one => one.getAttribute('cy'))"
+        )]  # fmt: skip
+        assert np.corrcoef(heights, values(page)[:, 1])[0, 1] == pytest.approx(-1, abs=1e-3)
+
+
+@pytest.mark.parametrize("width", [320, 420, 768, 1280])
+def test_nothing_reaches_beyond_the_screen(browser, path, width):
+    with opened(browser, path, width=width) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        box = page.locator(".map").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["width"] > 0.4 * min(width, 700)
+
+
+def test_print_has_the_static_pictures_side_by_side_and_no_controls(browser, path):
+    with opened(browser, path, width=794) as page:
+        assert page.locator("#scenes > .pictures").is_hidden()
+        page.emulate_media(media="print")
+        assert page.locator("#explorer").is_hidden()
+        first, second = (
+            page.locator("#scenes > .pictures img").nth(i).bounding_box() for i in (0, 1)
+        )
+        assert first["y"] == second["y"]
+        assert first["x"] + first["width"] <= second["x"]
+
+
+def test_without_scripts_the_pictures_stay(browser, path):
+    context = browser.new_context(java_script_enabled=False)
+    try:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        assert page.locator("#explorer").is_hidden()
+        assert page.locator("#scenes > .pictures img").nth(1).is_visible()
+    finally:
+        context.close()
