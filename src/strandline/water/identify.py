@@ -166,6 +166,8 @@ def _signature_evidence(segmentation: xr.Dataset) -> pd.DataFrame:
 def _at_shore(segmentation: xr.Dataset, evidence: pd.DataFrame) -> NDArray[np.float64]:
     """How much of each subcluster of land lies at the shore, if there are maps to see it on."""
     if "subclusters" not in segmentation:
+        if "subcluster_at_shore" in segmentation:  # as a timeline counted it on its dates
+            return np.asarray(segmentation["subcluster_at_shore"].values, np.float64)
         return np.full(len(evidence), np.nan)
     classes = classes_of(evidence, segmentation.sizes["subcluster"])
     subclusters = stored_classes(segmentation["subclusters"])
