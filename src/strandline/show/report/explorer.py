@@ -12,7 +12,7 @@ import pyproj
 import xarray as xr
 from numpy.typing import NDArray
 
-from strandline.change.compare import LOST
+from strandline.change.compare import LOST, STABLE_LAND
 from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER
 from strandline.show import captions, maps
 from strandline.show.canvas import UNSEEN_FACE
@@ -193,7 +193,13 @@ def _layers(
     layers.append(
         _layer("water", "Water", below=layers[0]["below"], over=over, legend=legend, grey=True)
     )
-    if (points.classes[: 2 * count] == NOT_OBSERVED).any():
+    for change in points.classes[2 * count :]:
+        kinds, below = change_palette(), layers[0]["below"]
+        over = shelve([class_picture(change, kinds, lattice, clear=(STABLE_LAND,))]) * count
+        legend = [{"colour": kind.colour, "name": kind.name} for kind in kinds.categories[1:]]
+        legend.append({"colour": maps.BASE_LAND, "name": kinds[STABLE_LAND].name})
+        layers.append(_layer("change", "Change", below=below, over=over, legend=legend, grey=True))
+    if (points.classes == NOT_OBSERVED).any():
         for layer in layers:
             layer["legend"] = [*layer["legend"], {"colour": None, "name": "not observed"}]
     return pictures, layers
