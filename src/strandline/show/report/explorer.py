@@ -89,7 +89,7 @@ def explorer(
         "pictures": pictures,
         "clusters": clusters,
         "changes": _changes() if change is not None else None,
-        "place": _place(place, lattice),
+        "place": place_told(place, lattice),
         "start": _start(points, len(dated), change is not None),
         "packed": points.packed(),
     }
@@ -239,7 +239,7 @@ def _start(points: Points, count: int, has_change: bool) -> list[int]:
     return [rows // 2, columns // 2]
 
 
-def _place(place: Place, lattice: Lattice) -> dict[str, Any] | None:
+def place_told(place: Place, lattice: Lattice) -> dict[str, Any] | None:
     """Say how columns and rows of the maps become coordinates, and those longitude, latitude."""
     if place.crs is None:
         return None
