@@ -223,6 +223,7 @@ def test_many_dates_are_on_one_sheet_and_can_all_be_chosen():
         options = re.search(f'<select id="date-{side}">(.*?)</select>', page, re.DOTALL)[1]
         assert re.findall(">([^<]+)</option>", options) == dates
     assert page.count('<li class="water">') == 2  # the first and the last
+    assert "8 scenes (Landsat 5 TM; 1990-07-01 to 1997-07-01) on a grid" in words(page)
 
 
 def test_tables_of_many_rows_are_folded(study):

@@ -184,6 +184,11 @@ def test_layers_are_chosen_by_keyboard_and_show_water_in_its_colour(browser, pat
         np.testing.assert_allclose(colour(page, 45, 50), water, atol=2)
         shown = page.locator(".legend:visible li").all_text_contents()
         assert [text.strip() for text in shown] == ["water", "not water", "not observed"]
+        page.keyboard.press("ArrowRight")
+        assert page.locator(".maptitle").text_content().startswith("Change, ")
+        lost = np.array([0xD9, 0x54, 0x1E])
+        np.testing.assert_allclose(colour(page, *SHORE), lost, atol=2)
+        np.testing.assert_allclose(colour(page, SHORE[0], 120 - SHORE[1]), lost, atol=2)
 
 
 def test_arrow_keys_move_the_pixel_and_say_so(browser, path):

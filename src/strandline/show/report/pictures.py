@@ -18,7 +18,7 @@ from strandline.show.display import fit_stretch
 
 _DPI = 120
 _WIDE = 1000  # pixels; on a phone such a picture is scrolled, not shrunk
-_LARGEST = 6_000_000  # pixels; a sheet of very many dates is drawn less finely
+_LARGEST = 5_000_000  # pixels; a sheet of very many dates is drawn less finely
 
 
 def sections_of(
@@ -48,6 +48,7 @@ def sections_of(
     list of dict
         ``name``, ``heading``, ``text`` and ``pictures`` of each section.
     """
+    many = len(dated) > 2  # their sheets would take megabytes without loss
     sections = [
         {
             "name": "scenes",
@@ -67,9 +68,9 @@ def sections_of(
             sensors=(captions.sensor_text(dated[0]), captions.sensor_text(dated[-1])),
         )
         sections.append(_section("change", "Where water was lost and gained", "", figure))
-    if change is None or len(dated) > 2:
+    if change is None or many:
         figure = maps.water_map(_seen_by(_together(masks), dated), over=list(dated))
-        sections.append(_section("water", "Where the water is", "", figure))
+        sections.append(_section("water", "Where the water is", "", figure, lossy=many))
     sections.append(
         _section(
             "labels",
@@ -79,6 +80,7 @@ def sections_of(
             maps.label_map(
                 _seen_by(segmentation["labels"], dated), segmentation=segmentation, water=water
             ),
+            lossy=many,
         )
     )
     sections.append(
@@ -118,8 +120,11 @@ def _together(masks: Sequence[xr.DataArray]) -> xr.DataArray:
     )  # fmt: skip
 
 
-def _section(name: str, heading: str, text: str, figure: Figure) -> dict[str, Any]:
-    return {"name": name, "heading": heading, "text": text, "pictures": [_picture(figure)]}
+def _section(
+    name: str, heading: str, text: str, figure: Figure, *, lossy: bool = False
+) -> dict[str, Any]:
+    pictures = [_picture(figure, lossy=lossy)]
+    return {"name": name, "heading": heading, "text": text, "pictures": pictures}
 
 
 def _picture(figure: Figure, *, lossy: bool = False) -> dict[str, Any]:

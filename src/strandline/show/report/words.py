@@ -38,6 +38,11 @@ def summary(dated: Sequence[xr.DataArray], segmentation: xr.Dataset, evidence: p
         " ".join(filter(None, (captions.sensor_text(d), captions.date_text(d)))) or f"scene {i + 1}"
         for i, d in enumerate(dated)
     ]
+    if len(dated) > _MOST_DATES:
+        dates = [date for date in map(captions.date_text, dated) if date]
+        sensors = dict.fromkeys(filter(None, map(captions.sensor_text, dated)))
+        names = [", ".join(sensors), *([f"{dates[0]} to {dates[-1]}"] if dates else [])]
+        names = [name for name in names if name] or ["undated"]
     count = "One scene" if len(dated) == 1 else f"{len(dated)} scenes"
     # The scenes may have been thinned out for the pictures.
     rows, columns = segmentation.get("labels", dated[0]).shape[-2:]
