@@ -293,7 +293,7 @@ def test_timeline_follows_the_water_over_scenes_in_any_order(products, tmp_path)
     out = tmp_path / "history"
     assert {path.name for path in out.iterdir() if path.suffix != ".xml"} == {
         "timeline.csv", "timeline.png", "occurrence.tif", "recurrence.tif", "seasonality.tif",
-        "transitions.tif", "model.npz",
+        "transitions.tif", "model.npz", "record.json",
     }  # fmt: skip
     with rasterio.open(out / "transitions.tif") as file:
         values = file.read(1)

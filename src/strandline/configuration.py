@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -131,7 +131,7 @@ class StudyConfig(BaseModel):
         return self
 
     @classmethod
-    def parse(cls, values: dict[str, Any]) -> StudyConfig:
+    def parse(cls, values: dict[str, Any]) -> Self:
         """Check a configuration; what is wrong with it is said in one readable error.
 
         Raises
@@ -146,7 +146,7 @@ class StudyConfig(BaseModel):
                 _readable(error), remedy="See the documentation of StudyConfig."
             ) from error
 
-    def anchored(self) -> StudyConfig:
+    def anchored(self) -> Self:
         """Name local files by their whole path: the study then means the same from any folder.
 
         Examples
@@ -166,13 +166,16 @@ class StudyConfig(BaseModel):
         Where scenes are described in ways that the command line has no words for (a list of
         files, options that differ between two scenes), only the record tells all.
         """
-        words = ["strandline", "change" if len(self.scenes) == 2 else "segment"]
+        words = ["strandline", self._verb()]
         words += [
             scene.source if isinstance(scene.source, str) else ",".join(scene.source)
             for scene in self.scenes
         ]
         words += self._scene_words()
-        given = self.model_dump(mode="json", exclude_defaults=True, exclude={"scenes"})
+        words += self._switches()
+        given = self.model_dump(
+            mode="json", exclude_defaults=True, exclude={"scenes", *_SWITCHES_OF_TIMELINES}
+        )
         for name, value in given.items():
             parts = value if isinstance(value, list) else [value]
             if name in ("bands", "mask", "water_labels", "vectors"):
@@ -183,24 +186,83 @@ class StudyConfig(BaseModel):
             words += [option] if value is True else [option, *map(_number, parts)]
         return words
 
-    def _scene_words(self) -> list[str]:
-        """Write how to read the scenes: what both have in common, and the date of each."""
+    def _verb(self) -> str:
+        return "change" if len(self.scenes) == 2 else "segment"
+
+    def _switches(self) -> list[str]:
+        return []
+
+    def _date_words(self) -> list[str]:
         dates = ("--date-before", "--date-after") if len(self.scenes) == 2 else ("--date",)
         words = []
         for option, scene in zip(dates, self.scenes, strict=True):
             words += [] if scene.time is None else [option, scene.time]
-        first, last = self.scenes[0], self.scenes[-1]
+        return words
+
+    def _scene_words(self) -> list[str]:
+        """Write how to read the scenes: what all have in common, and the date of each."""
+        words = self._date_words()
         for name, option in _SCENE_OPTIONS.items():
-            value = getattr(first, name)
-            if value is not None and value == getattr(last, name):
+            value, *others = [getattr(scene, name) for scene in self.scenes]
+            if value is not None and all(other == value for other in others):
                 words += [option, ",".join(value) if isinstance(value, list) else _number(value)]
-        if not first.reflectance and not last.reflectance:
+        if not any(scene.reflectance for scene in self.scenes):
             words.append("--digital-numbers")
-        if first.storage_options.get("anon") and last.storage_options.get("anon"):
+        if all(scene.storage_options.get("anon") for scene in self.scenes):
             words.append("--anonymous")
         return words
 
 
+class TimelineConfig(StudyConfig):
+    """All that the results of a timeline depend on.
+
+    Attributes
+    ----------
+    scenes : list of SceneSource
+        One per date, in any order.
+    center, buffer, bbox, resolution, crs, resampling, n_clusters, seed, mask, conflicts, \
+water_labels
+        As for `StudyConfig`.
+    water_at : (float, float), optional
+        Longitude and latitude of a point in the body of water that is followed. Default: all
+        water of the map.
+    leave_out : bool
+        Whether dates that do not fit are left out of the maps.
+
+    Examples
+    --------
+    >>> config = TimelineConfig.parse({"scenes": [{"source": "a.tar"}], "leave_out": False})
+    >>> " ".join(config.command())
+    'strandline timeline a.tar --keep-all'
+    """
+
+    scenes: list[SceneSource] = Field(min_length=1)
+    leave_out: bool = True
+
+    @model_validator(mode="after")
+    def _knows_its_settings(self) -> TimelineConfig:
+        meaningless = sorted(_NOT_OF_TIMELINES & self.model_fields_set)
+        if meaningless:
+            raise ValueError(f"a timeline has no {', '.join(meaningless)}")
+        return self
+
+    def _verb(self) -> str:
+        return "timeline"
+
+    def _switches(self) -> list[str]:
+        return [] if self.leave_out else ["--keep-all"]
+
+    def _date_words(self) -> list[str]:
+        times = [scene.time for scene in self.scenes]
+        known = [time for time in times if time is not None]
+        return ["--dates", ",".join(known)] if len(known) == len(times) else []
+
+
+_NOT_OF_TIMELINES = {
+    *("bands", "n_subclusters", "standardize", "harmonize", "normalize", "correct_shift"),
+    *("vectors", "min_pixels"),
+}
+_SWITCHES_OF_TIMELINES = {"leave_out"}
 _OPTION_NAMES = {"n_clusters": "--clusters", "n_subclusters": "--subclusters"}
 _SCENE_OPTIONS = {
     "platform": "--platform",

@@ -7,19 +7,24 @@ recurrence.tif          share of the observed years with water, 0 to 1
 seasonality.tif         months with water in the last year observed
 transitions.tif         the ten classes of Pekel et al. 2016
 model.npz               the model, for other scenes
+record.json             what `strandline replay` repeats it from
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from strandline.configuration import StudyConfig
+from strandline.configuration import TimelineConfig
 from strandline.errors import ConfigurationError
 
-__all__ = ["run_timeline"]
+__all__ = ["replay", "run_timeline"]
+
+OnPart = Callable[[int, int], None]
+"""Is called with how many dates or tiles are done, and how many there are."""
 
 MAPS = ("occurrence", "recurrence", "seasonality", "transitions")
 
@@ -32,7 +37,7 @@ def run_timeline(
     leave_out: bool = True,
     cache: bool | str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
-    on_date: Callable[[int, int], None] | None = None,
+    on_date: OnPart | None = None,
 ) -> Path:
     """Follow the water over many scenes and leave the results in a folder.
 
@@ -43,8 +48,9 @@ def run_timeline(
     out : path-like
         Folder for the results. It appears, or changes, only when all of them are complete.
     settings : dict, optional
-        Where and how: ``center``, ``buffer``, ``bbox``, ``resolution``, ``crs``,
-        ``resampling``, ``n_clusters``, ``seed``, ``mask``, ``conflicts`` as in `StudyConfig`.
+        Where and how, as in `TimelineConfig`: ``center``, ``buffer``, ``bbox``, ``resolution``,
+        ``crs``, ``resampling``, ``n_clusters``, ``seed``, ``mask``, ``conflicts``,
+        ``water_labels``, ``water_at``.
     leave_out : bool
         As for `strandline.timeline`.
     cache : bool or path-like, optional
@@ -64,33 +70,87 @@ def run_timeline(
     SceneError, GridError, WaterError, OutputError
         From the stages; nothing is left behind then.
     """
-    from strandline.change.timeline import series_of, timeline
-    from strandline.export.atomic import check_folder, staged_folder
-    from strandline.prepare import stack_scenes
-    from strandline.study import open_source, study_grid
-
     if not scenes:
         raise ConfigurationError("A timeline needs scenes.", got="none")
-    say = progress or (lambda stage: None)
-    configs = [StudyConfig.parse({"scenes": [scene], **(settings or {})}) for scene in scenes]
-    config = configs[0]
-    check_folder(out)
-    say("opening the scenes")
-    opened = [open_source(one.scenes[0], one, cache) for one in configs]
-    grid = study_grid(config, opened[0])
-    dates = stack_scenes(opened, grid, resampling=config.resampling)
-    say("following the water")
-    history = timeline(
-        dates,
-        n_clusters=config.n_clusters,
-        random_state=config.seed,
-        water=config.water_labels,
-        leave_out=leave_out,
-        on_date=on_date,
+    config = TimelineConfig.parse(
+        {"scenes": list(scenes), **(settings or {}), "leave_out": leave_out}
     )
-    say("writing maps, table and chart")
+    return _run(config, out, cache=cache, progress=progress, on_date=on_date)
+
+
+def replay(
+    record: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    scheduler: str | None = None,
+    progress: Callable[[str], None] | None = None,
+    on_tile: OnPart | None = None,
+) -> int:
+    """Repeat a study or a timeline from its record.
+
+    Parameters
+    ----------
+    record, out, scheduler, progress, on_tile
+        As for `strandline.study.replay_study`; a timeline does not use the scheduler, and
+        counts dates instead of tiles.
+
+    Returns
+    -------
+    int
+        How many results were compared, all of which are the same bytes.
+
+    Raises
+    ------
+    RecordError
+        As `strandline.study.replay_study`.
+    """
+    from strandline.export.record import TIMELINE, read_record
+    from strandline.study import repeat, replay_study
+
+    if read_record(record).get("task") != TIMELINE:
+        return replay_study(record, out, scheduler=scheduler, progress=progress, on_tile=on_tile)
+    run = partial(_run, progress=progress, on_date=on_tile)
+    return repeat(record, out, TimelineConfig.parse, run)
+
+
+def _run(
+    config: TimelineConfig,
+    out: str | os.PathLike[str],
+    *,
+    cache: bool | str | os.PathLike[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+    on_date: OnPart | None = None,
+) -> Path:
+    from strandline.change.timeline import series_of, timeline
+    from strandline.export.atomic import check_folder, staged_folder
+    from strandline.export.record import TIMELINE, build_record, write_record
+    from strandline.prepare import stack_scenes
+    from strandline.study import StageClock, open_source, record_of_inputs, study_grid
+
+    config = config.anchored()
+    check_folder(out)
+    clock = StageClock(progress)
+    with clock("opening the scenes"):
+        opened = [open_source(scene, config, cache) for scene in config.scenes]
+        record = record_of_inputs(config)
+        grid = study_grid(config, opened[0])
+        dates = stack_scenes(opened, grid, resampling=config.resampling)
+    with clock("following the water"):
+        history = timeline(
+            dates,
+            n_clusters=config.n_clusters,
+            random_state=config.seed,
+            water=config.water_labels,
+            at=config.water_at,
+            leave_out=config.leave_out,
+            on_date=on_date,
+        )
     with staged_folder(out) as folder:
-        _write(folder, history, series_of(history))
+        with clock("writing maps, table and chart"):
+            _write(folder, history, series_of(history))
+        write_record(
+            build_record(**record, outputs=folder, timings=clock.seconds, task=TIMELINE), folder
+        )
     return Path(out)
 
 
@@ -100,7 +160,8 @@ def summary(out: str | os.PathLike[str]) -> str:
 
     from strandline.results import bounds_in_words
 
-    series = pd.read_csv(Path(out) / "timeline.csv").fillna({"reason": ""})
+    table = Path(out) / "timeline.csv"
+    series = pd.read_csv(table, dtype={"reason": str}).fillna({"reason": ""})
     lines = ["Water, km²:"]
     for row in series.to_dict("records"):
         text = f"  {row['time'][:10]} {row['best']:10.2f}{bounds_in_words(row)}"

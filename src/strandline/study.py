@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from strandline.configuration import SceneSource, StudyConfig
 from strandline.errors import (
@@ -40,6 +40,8 @@ Progress = Callable[[str], None]
 
 TileCount = Callable[[int, int], None]
 """Is called with how many tiles are labelled, and how many there are."""
+
+Config = TypeVar("Config", bound=StudyConfig)
 
 IN_MEMORY_BYTES = 1 << 28
 """Scenes on the common grid up to this size are read once and kept; larger ones are streamed."""
@@ -116,7 +118,7 @@ def run_study(
     config = config.anchored()
     check_folder(out)
     _check_packages(config)
-    clock = _Clock(progress)
+    clock = StageClock(progress)
     with workers(scheduler) as client:
         with clock("opening the scenes"):
             opened = [open_source(source, config, cache) for source in config.scenes]
@@ -186,6 +188,41 @@ def replay_study(
         If the record cannot be read, an input is gone or has changed, or a result came out
         different; each is named.
     """
+    return repeat(
+        record,
+        out,
+        StudyConfig.parse,
+        partial(run_study, scheduler=scheduler, progress=progress, on_tile=on_tile),
+    )
+
+
+def repeat(
+    record: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None,
+    parse: Callable[[dict[str, Any]], Config],
+    run: Callable[[Config, str | os.PathLike[str]], Path],
+) -> int:
+    """Do again what a record says, and check that the results are the same bytes.
+
+    Parameters
+    ----------
+    record, out : path-like
+        As for `replay_study`.
+    parse : callable
+        Checks the record's configuration.
+    run : callable
+        Takes it and a folder, and gives the folder with the results.
+
+    Returns
+    -------
+    int
+        How many results were compared.
+
+    Raises
+    ------
+    RecordError
+        As `replay_study`.
+    """
     from strandline import __version__
     from strandline.export.record import compare_outputs, read_record, verify_inputs
 
@@ -199,20 +236,14 @@ def replay_study(
             remedy="Bring the same files back, or run the study anew.",
         )
     try:
-        config = StudyConfig.parse(earlier["config"])
+        config = parse(earlier["config"])
     except ConfigurationError as error:
         raise RecordError(
             f"The record's configuration is none: {error.problem}",
             remedy="Restore the record as it was written, or run the study anew.",
         ) from error
     with TemporaryDirectory(prefix="strandline-replay-") as scratch:
-        folder = run_study(
-            config,
-            Path(scratch) / "results" if out is None else out,
-            scheduler=scheduler,
-            progress=progress,
-            on_tile=on_tile,
-        )
+        folder = run(config, Path(scratch) / "results" if out is None else out)
         different = compare_outputs(earlier, folder)
     if different:
         other = "" if earlier["strandline"] == __version__ else f" of {earlier['strandline']}"
@@ -262,7 +293,7 @@ def study_grid(config: StudyConfig, first: xr.DataArray) -> GeoBox:
     return make_grid(**place, resolution=resolution, crs=config.crs or own.crs)
 
 
-class _Clock:
+class StageClock:
     """Time the stages, and tell when each begins."""
 
     def __init__(self, progress: Progress | None) -> None:

@@ -14,10 +14,16 @@ import strandline as sl
 from strandline.change.misfits import area_misfits
 from strandline.change.timeline import SERIES, series_of
 from strandline.change.transitions import TRANSITIONS
-from strandline.errors import ConfigurationError, GridMismatchError, SuspiciousSceneWarning
+from strandline.errors import (
+    ConfigurationError,
+    GridError,
+    GridMismatchError,
+    SuspiciousSceneWarning,
+    WaterError,
+)
 from strandline.prepare.georeference import grid_of
 from strandline.testing.checks import check_map
-from strandline.testing.lakes import lake_grid, mask_of, round_lake
+from strandline.testing.lakes import lake_grid, lonlat_of, mask_of, round_lake
 
 RESOLUTION = 240
 YEARS = range(1984, 2021, 4)
@@ -110,6 +116,55 @@ def test_snow_that_a_model_never_saw_is_unlike_all_that_it_knows(walker):
     with pytest.warns(SuspiciousSceneWarning, match="unlike all that the model knows"):
         found = sl.timeline([scenes[2012], scenes[SNOWED]], model=model)
     assert found["fits"].values.tolist() == [False, True]
+
+
+def two_lakes():
+    """A lake that shrinks, and beside it a pond; on the third date a cloud over both."""
+    grid = lake_grid((30, 40))
+    dates = np.zeros((3, 30, 40), np.uint8)
+    dates[0, 5:25, 5:20] = 1
+    dates[1:, 5:25, 5:15] = 1
+    dates[:, 5:9, 30:34] = 1
+    dates[2, :, 12:] = 255
+    dates[2, 10, 12:16] = 255
+    return mask_of(dates, grid)
+
+
+def test_the_body_of_water_at_a_point_is_followed_by_itself():
+    masks = two_lakes()
+    place = lonlat_of(grid_of(masks), 15, 7)
+    history = sl.timeline(masks, at=place)
+    series = series_of(history)
+    pixel = float(sl.areas(masks)["best"].iloc[0]) / (300 + 16)
+    assert (series["best"] / pixel).round(2).tolist() == [300, 200, 140]
+    # The cloud may hide what was ever seen as this lake, but not the pond beside it.
+    assert (series["most"] / pixel).round(2).tolist() == [300, 200, 140 + 8 * 20]
+    assert series["observed_share"].round(3).tolist() == [1, 1, round(140 / 300, 3)]
+    alone = sl.areas(masks.isel(time=slice(2)), at=place, intervals=True)
+    pd.testing.assert_frame_equal(
+        series[alone.columns].iloc[:2], alone, check_freq=False, check_names=False
+    )
+    assert history.attrs["body_at"] == list(place)
+    assert int((history["occurrence"] > 0).sum()) == 300 + 16  # the maps show all
+
+
+def test_a_point_that_was_never_water_is_refused():
+    masks = two_lakes()
+    with pytest.raises(WaterError, match="water"):
+        sl.timeline(masks, at=lonlat_of(grid_of(masks), 29, 39))
+    with pytest.raises(GridError):
+        sl.timeline(masks, at=(0.0, 0.0))
+
+
+def test_every_date_has_its_interval(walker, history):
+    series = series_of(history)
+    inside = 0
+    for (year, true), row in zip(walker[1].items(), series.itertuples(), strict=True):
+        assert row.low_95 < row.low_90 < row.best < row.high_90 < row.high_95
+        if year not in (CLOUDY, SNOWED):
+            inside += row.low_95 <= true <= row.high_95
+    assert inside >= 5  # of eight, which one model gets wrong together if at all
+    assert history["low_95"].attrs["units"] == "km2"
 
 
 def test_ice_and_haze_do_not_fit(walker):

@@ -405,7 +405,7 @@ def _region(dates: list[Any], grid: GeoBox, at: tuple[float, float] | None) -> A
     """Say where the water is looked for: everywhere, or in the body of water at a place."""
     if at is None:
         return None
-    return body_region(np.asarray(elementwise(water_and_unseen, *dates)), grid, at)
+    return body_region(np.asarray(elementwise(_water_and_unseen, *dates)), grid, at)
 
 
 def body_region(
@@ -416,7 +416,7 @@ def body_region(
     Parameters
     ----------
     flags : ndarray of uint8, shape (y, x)
-        From `water_and_unseen`.
+        1 where there was water on any date, 2 where it may have been unseen, 3 both, else 0.
     grid : GeoBox
         The pixels.
     at : (float, float)
@@ -434,7 +434,7 @@ def body_region(
     return region
 
 
-def water_and_unseen(*dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _water_and_unseen(*dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Flag water on any date (1), and a date on which nothing was observed (2)."""
     states = [water_states(date) for date in dates]
     water = np.any([state == 1 for state in states], axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,10 +13,14 @@ from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError
 from strandline.prepare.classes import NOT_OBSERVED
+from strandline.prepare.georeference import attach_grid, grid_of
 from strandline.scenes.conflicts import looks_white
 from strandline.segmentation.model import SegmentationModel
 from strandline.spectral.sampling import is_dask
 from strandline.water import find_water, water_mask
+from strandline.water.decision import classes_of
+from strandline.water.identify import FRACTION
+from strandline.water.shore import share_at_shore
 
 FAR = 4.0
 """Root mean square of the distance to the nearest class, in standard deviations of its cluster,
@@ -23,6 +28,9 @@ beyond which a spectrum is unlike all that the model was fitted to."""
 
 LEAST_DEVIATION = 0.05
 """Of a cluster, in units of the spread of all pixels, so that a uniform one tolerates noise."""
+
+SHORE_DATES = 8
+"""On so many dates, evenly chosen, it is found which classes of land lie at the shore."""
 
 _TO_BYTE = 16.0  # steps of a standard deviation in which distances are stored
 _SLAB = 1 << 16
@@ -47,11 +55,7 @@ class Sight(NamedTuple):
     shares: NDArray[np.float64]
 
 
-def sights_of(
-    dates: xr.DataArray,
-    fitted: xr.Dataset | SegmentationModel | None,
-    water: pd.DataFrame | int | Iterable[int] | None,
-) -> Iterator[Sight]:
+class Sights:
     """Look at one date after the other.
 
     Parameters
@@ -63,33 +67,106 @@ def sights_of(
     water : optional
         The decision, as for `water_mask`.
 
-    Yields
-    ------
-    Sight
-        A lazy date is read here, block by block; the next one when it is asked for.
+    Attributes
+    ----------
+    decision : DataFrame or None
+        What is water, with the part of each class of land that lies at the shore, which is
+        found on up to `SHORE_DATES` dates if a map did not tell it. None for masks.
 
     Raises
     ------
     ConfigurationError
         If a model without signatures comes without a decision.
     """
-    if fitted is None or "band" not in dates.dims:
-        for number in range(dates.sizes["time"]):
-            mask = np.asarray(dates[number].values, np.uint8)
-            yield Sight(mask, _unknown(np.nan), np.empty(0))
-        return
-    decision = _decision(fitted, water)
-    model = fitted if isinstance(fitted, SegmentationModel) else SegmentationModel.of(fitted)
-    classes = _Classes(model, fitted if isinstance(fitted, xr.Dataset) else None)
-    for number in range(dates.sizes["time"]):
-        yield _look(dates[number], model, classes, decision)
+
+    def __init__(
+        self,
+        dates: xr.DataArray,
+        fitted: xr.Dataset | SegmentationModel | None,
+        water: pd.DataFrame | int | Iterable[int] | None,
+    ) -> None:
+        self._dates = dates
+        self._labelled: dict[int, tuple[bytes, bytes]] = {}
+        self.decision: pd.DataFrame | None = None
+        if fitted is None or "band" not in dates.dims:
+            return
+        self.model = (
+            fitted if isinstance(fitted, SegmentationModel) else SegmentationModel.of(fitted)
+        )
+        self._classes = _Classes(self.model, fitted if isinstance(fitted, xr.Dataset) else None)
+        decision = _decision(fitted, water)
+        if decision.attrs.get("shores") == FRACTION and decision["at_shore"].isna().all():
+            decision["at_shore"] = self._at_shore(decision)
+        self.decision = decision
+
+    def __iter__(self) -> Iterator[Sight]:
+        """Yield what was seen on each date.
+
+        A lazy date is read here, block by block; the next one when it is asked for.
+        """
+        for number in range(self._dates.sizes["time"]):
+            if self.decision is None:
+                mask = np.asarray(self._dates[number].values, np.uint8)
+                yield Sight(mask, _unknown(np.nan), np.empty(0))
+            else:
+                yield self._sight(number, self.decision)
+
+    def _at_shore(self, decision: pd.DataFrame) -> NDArray[np.float64]:
+        """Find which part of each class of land lies at the shore: on the median date.
+
+        Not on all dates together: on a few of snow or cloud, what else is a mixture on the shore
+        may cover whole hills.
+        """
+        total = self._dates.sizes["time"]
+        classes = classes_of(decision, len(self._classes.cluster))
+        shares = []
+        for number in np.unique(np.linspace(0, total - 1, min(total, SHORE_DATES)).astype(int)):
+            subclusters, away = self._label(int(number))
+            self._labelled[int(number)] = _packed(subclusters), _packed(away)
+            shares.append(share_at_shore(subclusters, classes).take(decision.index.to_numpy()))
+        ordered = np.sort(shares, axis=0)  # NaN, where a class does not occur, comes last
+        occurs = np.isfinite(ordered).sum(axis=0)
+        middle = np.maximum(occurs - 1, 0) // 2
+        at_shore: NDArray[np.float64] = ordered[middle, np.arange(len(occurs))]
+        return at_shore
+
+    def _label(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Label a date, and say how far its spectra are from their classes; (y, x) both."""
+        if number in self._labelled:
+            shape = self._dates.shape[-2:]
+            first, second = (
+                np.frombuffer(zlib.decompress(data), np.uint8).reshape(shape)
+                for data in self._labelled.pop(number)
+            )
+            return first, second
+        return _labelled(self._dates[number], self.model, self._classes)
+
+    def _sight(self, number: int, decision: pd.DataFrame) -> Sight:
+        subclusters, away = self._label(number)
+        classes, model = self._classes, self.model
+        grid = grid_of(self._dates)
+        layer = attach_grid(xr.DataArray(subclusters, dims=("y", "x")), grid)
+        maps = xr.Dataset({"subclusters": layer}).assign_coords(
+            subcluster=np.arange(len(classes.cluster))
+        )
+        mask = water_mask(maps, decision).values
+        seen = np.bincount(subclusters.ravel(), minlength=256)[: len(classes.cluster)]
+        observed = int(seen.sum())
+        if observed == 0:
+            return Sight(mask, _unknown(classes.white_usual), np.zeros(model.n_clusters))
+        white = np.nan if classes.white is None else seen[classes.white].sum() / observed
+        far = np.count_nonzero(away >= FAR * _TO_BYTE) / observed
+        odd = np.nan if classes.mean is None else far
+        shares = np.bincount(classes.cluster, seen, model.n_clusters) / observed
+        looks = {"white_share": float(white), "odd_share": float(odd)}
+        return Sight(mask, {**looks, "white_usual": classes.white_usual}, shares)
 
 
 def _decision(
     fitted: xr.Dataset | SegmentationModel, water: pd.DataFrame | int | Iterable[int] | None
 ) -> pd.DataFrame:
     if isinstance(water, pd.DataFrame):
-        return water
+        return water.copy()
     if isinstance(fitted, SegmentationModel):
         raise ConfigurationError(
             "A model from a file does not say which of its classes are water.",
@@ -98,6 +175,10 @@ def _decision(
             remedy="Pass that, or the segmentation itself as model=….",
         )
     return find_water(fitted, labels=water)
+
+
+def _packed(values: NDArray[np.uint8]) -> bytes:
+    return zlib.compress(values.tobytes(), 1)
 
 
 class _Classes:
@@ -146,9 +227,9 @@ def _white(mean: NDArray[np.float32], bands: list[str]) -> NDArray[np.bool_] | N
     return white
 
 
-def _look(
-    scene: xr.DataArray, model: SegmentationModel, classes: _Classes, decision: pd.DataFrame
-) -> Sight:
+def _labelled(
+    scene: xr.DataArray, model: SegmentationModel, classes: _Classes
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     maps = model.predict(scene.drop_vars("quality", errors="ignore"))  # checks the bands
     data = scene.sel(band=list(model.bands)).transpose("band", "y", "x").data
     subclusters = maps["subclusters"].data
@@ -169,18 +250,7 @@ def _look(
         subclusters, away = dask.compute(subclusters, away)  # type: ignore[attr-defined,no-untyped-call]
     else:
         away = _distances(data, subclusters[None], classes)
-    maps = maps.assign(subclusters=maps["subclusters"].copy(data=subclusters))
-    mask = water_mask(maps, decision).values
-    seen = np.bincount(subclusters.ravel(), minlength=256)[: len(classes.cluster)]
-    observed = int(seen.sum())
-    if observed == 0:
-        return Sight(mask, _unknown(classes.white_usual), np.zeros(model.n_clusters))
-    white = np.nan if classes.white is None else seen[classes.white].sum() / observed
-    far = np.count_nonzero(away >= FAR * _TO_BYTE) / observed
-    odd = np.nan if classes.mean is None else far
-    shares = np.bincount(classes.cluster, seen, model.n_clusters) / observed
-    looks = {"white_share": float(white), "odd_share": float(odd)}
-    return Sight(mask, {**looks, "white_usual": classes.white_usual}, shares)
+    return np.asarray(subclusters), np.asarray(away)[0]
 
 
 def _unknown(white_usual: float) -> dict[str, float]:

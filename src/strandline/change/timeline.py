@@ -13,11 +13,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from strandline.change.area import water_row
+from strandline.change.area import body_region, water_row
 from strandline.change.interval import INTERVALS
 from strandline.change.misfits import LEAST_EXPECTED, area_misfits, spectral_misfits
 from strandline.change.pixel_area import pixel_areas
-from strandline.change.sights import sights_of
+from strandline.change.sights import Sights
 from strandline.change.transitions import TRANSITIONS, Counts, Years
 from strandline.errors import ConfigurationError, GridMismatchError, SuspiciousSceneWarning
 from strandline.prepare.classes import NOT_OBSERVED, WATER, stored_classes
@@ -43,6 +43,7 @@ def timeline(
     water: pd.DataFrame | int | Iterable[int] | None = None,
     n_clusters: int | str = 8,
     random_state: int = 0,
+    at: tuple[float, float] | None = None,
     leave_out: bool = True,
     on_date: OnDate | None = None,
 ) -> xr.Dataset:
@@ -66,6 +67,11 @@ def timeline(
         `find_water` decide. Needed with a SegmentationModel, which has no signatures.
     n_clusters, random_state : optional
         As for `segment`.
+    at : (float, float), optional
+        Longitude and latitude of a place in the water. The areas of the series are then those
+        of the body of water that contains it: of the pixels that touch, by a side or a corner,
+        and were water on any of the dates that fit; ``most`` counts what was hidden of these,
+        and what was never observed and touches them. Default: all water. The maps show all.
     leave_out : bool
         Whether the dates that do not fit are left out of the maps. They stay in the series.
     on_date : callable, optional
@@ -103,8 +109,10 @@ def timeline(
         If there is no date, one has no time, or two have the same.
     GridMismatchError
         If masks are on different grids.
+    GridError
+        If `at` is no place on the map.
     MissingBandError, InvalidDataError, WaterError
-        As `segment` and `find_water`.
+        As `segment` and `find_water`; or there was never water at `at`.
 
     Warns
     -----
@@ -136,7 +144,8 @@ def timeline(
     rows: list[dict[str, Any]] = []
     shares = []
     total = dates.sizes["time"]
-    for sight in sights_of(dates, fitted, water):
+    sights = Sights(dates, fitted, water)
+    for sight in sights:
         rows.append({**water_row(sight.mask, None, areas_of), **sight.looks})
         shares.append(sight.shares)
         kept.append(zlib.compress(sight.mask.tobytes(), 1))
@@ -149,8 +158,13 @@ def timeline(
     series["fits"] = [not found for found in reasons]
     series["reason"] = ["; ".join(found) for found in reasons]
     _warn(series)
+    if at is not None:
+        _measure_body(series, masks, grid, at)
     used = series["fits"].to_numpy() if leave_out else np.ones(total, dtype=bool)
-    return _dataset(series, _maps(masks, used), grid, fitted)
+    history = _dataset(series, _maps(masks, used), grid, fitted)
+    if "subcluster_mean" in history and sights.decision is not None:
+        history["subcluster_at_shore"] = ("subcluster", sights.decision["at_shore"].to_numpy())
+    return history if at is None else history.assign_attrs(body_at=list(at))
 
 
 def series_of(history: xr.Dataset) -> pd.DataFrame:
@@ -271,6 +285,23 @@ def _counted(masks: _Masks, used: NDArray[np.bool_]) -> Counts:
     for number, mask in masks.read(used):
         counts.add(mask, number, int(masks.times[number].month))
     return counts
+
+
+def _measure_body(
+    series: pd.DataFrame, masks: _Masks, grid: GeoBox, at: tuple[float, float]
+) -> None:
+    """Put the areas of the body of water at a place into the series, instead of all water."""
+    ever, never = np.uint8(1), np.uint8(2)
+    flags = np.full(masks.shape, never)
+    # Snow or shadow taken for water would join lakes that never touched.
+    fits = series["fits"].to_numpy()
+    for _, mask in masks.read(fits if fits.any() else ~fits):
+        flags[mask != NOT_OBSERVED] &= ~never
+        flags[mask == WATER] |= ever
+    region, areas_of = body_region(flags, grid, at), pixel_areas(grid)
+    rows = [water_row(mask, region, areas_of) for _, mask in masks.read(np.full(len(masks), True))]
+    for name in rows[0]:
+        series[name] = [row[name] for row in rows]
 
 
 def _misfits(series: pd.DataFrame, shares: NDArray[np.float64], masks: _Masks) -> list[list[str]]:

@@ -215,6 +215,7 @@ def timeline(
     crs: Crs = None,
     resampling: Resampling = "measured",
     seed: Seed = 0,
+    water_at: WaterAt = None,
     water_labels: WaterLabels = None,
     keep_all: Annotated[
         bool, typer.Option("--keep-all", help="Keep dates that do not fit in the maps.")
@@ -249,7 +250,7 @@ def timeline(
             on_date=progress.get("on_tile"),
         )
     typer.echo(summary(out))
-    typer.echo(f"Chart:  {out / 'timeline.png'}\nAll results are in {out}.")
+    _say_results(out)
 
 
 @app.command("cache")
@@ -325,10 +326,10 @@ def replay(
     scheduler: Scheduler = None,
 ) -> None:
     """Repeat a run from its record and check that every byte is the same."""
-    from strandline.study import replay_study
+    from strandline.series import replay as repeat
 
     with show_progress() as progress:
-        count = replay_study(record, out, scheduler=scheduler, **progress)
+        count = repeat(record, out, scheduler=scheduler, **progress)
     typer.echo(f"All {count} results are the same, byte for byte.")
     if out is not None:
         _say_results(out)
@@ -354,8 +355,16 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
     _say_results(given["out"])
 
 
+_SHOWN = {
+    "Map": ("change.png", "water.png"),
+    "Chart": ("timeline.png",),
+    "Report": ("report.html",),
+}
+
+
 def _say_results(out: Path) -> None:
-    pictures = [out / name for name in ("change.png", "water.png") if (out / name).exists()]
-    typer.echo(f"Map:    {pictures[0]}")
-    typer.echo(f"Report: {out / 'report.html'}")
+    for what, names in _SHOWN.items():
+        found = [out / name for name in names if (out / name).exists()]
+        if found:
+            typer.echo(f"{what + ':':<8}{found[0]}")
     typer.echo(f"All results are in {out}; record.json repeats them (strandline replay).")

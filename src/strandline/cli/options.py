@@ -197,6 +197,7 @@ _IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 _OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}
 _OF_TIMELINES = (
     *("center", "buffer", "bbox", "resolution", "crs", "resampling", "seed", "conflicts"),
+    "water_at",
 )
 
 

@@ -6,6 +6,8 @@
     ``"strandline-record"`` and the version of this layout.
 ``strandline``, ``packages``, ``python``, ``platform``
     What the run was computed with.
+``task``
+    ``"study"`` or ``"timeline"``.
 ``command``, ``config``, ``seed``
     What was asked for. Secrets (keys, tokens, signatures in URLs) are replaced by ``***``.
 ``inputs``
@@ -54,6 +56,8 @@ __all__ = [
 FORMAT = "strandline-record"
 FORMAT_VERSION = 1
 
+STUDY, TIMELINE = "study", "timeline"
+
 _PACKAGES = (
     "numpy",
     "scipy",
@@ -90,6 +94,7 @@ def build_record(
     command: str | Sequence[str] | None = None,
     dates: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    task: str = STUDY,
 ) -> dict[str, Any]:
     """Put together the record of a run.
 
@@ -113,6 +118,8 @@ def build_record(
         How comparable the two dates were found to be.
     notes : sequence of str
         What a reader of the results has to know.
+    task : {"study", "timeline"}
+        What the configuration is for.
 
     Returns
     -------
@@ -146,6 +153,7 @@ def build_record(
         "packages": _package_versions(),
         "python": host.python_version(),
         "platform": host.platform(),
+        "task": task,
         "command": command,
         "config": _plain(config, "config"),
         "seed": seed,

@@ -12,7 +12,7 @@ import pyproj
 import xarray as xr
 from numpy.typing import NDArray
 
-from strandline.change.compare import LOST
+from strandline.change.compare import LOST, STABLE_LAND
 from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER
 from strandline.show import captions, maps
 from strandline.show.canvas import UNSEEN_FACE
@@ -29,6 +29,7 @@ from strandline.show.report.pixels import Lattice, Points, lattice_of, points_of
 
 _NODES = 17  # along a side, where longitude and latitude are given; straight lines between them
 _FOR_THE_SCRIPT = ("key", "name", "below", "over", "grey")
+_NARROWEST, _WIDEST = 0.25, 6.0  # width over height of the map on the screen
 _BAR = 0.25  # of the picture's width, at most
 
 
@@ -88,18 +89,20 @@ def explorer(
         "pictures": pictures,
         "clusters": clusters,
         "changes": _changes() if change is not None else None,
-        "place": _place(place, lattice),
+        "place": place_told(place, lattice),
         "start": _start(points, len(dated), change is not None),
         "packed": points.packed(),
     }
+    aspect, to_scale = _aspect(place)
     return {
         "data": Embedded(_json(data)),
         "dates": [date["name"] for date in dates],
         "layers": layers,
         "bar": _bar(place),
         "north": round(north_angle(place), 1) if place.crs is not None else None,
-        "aspect": _aspect(place),
+        "aspect": aspect,
         "note": _note(lattice, points, place, str(data["unit"])),
+        "to_scale": to_scale,
     }
 
 
@@ -190,7 +193,13 @@ def _layers(
     layers.append(
         _layer("water", "Water", below=layers[0]["below"], over=over, legend=legend, grey=True)
     )
-    if (points.classes[: 2 * count] == NOT_OBSERVED).any():
+    for change in points.classes[2 * count :]:
+        kinds, below = change_palette(), layers[0]["below"]
+        over = shelve([class_picture(change, kinds, lattice, clear=(STABLE_LAND,))]) * count
+        legend = [{"colour": kind.colour, "name": kind.name} for kind in kinds.categories[1:]]
+        legend.append({"colour": maps.BASE_LAND, "name": kinds[STABLE_LAND].name})
+        layers.append(_layer("change", "Change", below=below, over=over, legend=legend, grey=True))
+    if (points.classes == NOT_OBSERVED).any():
         for layer in layers:
             layer["legend"] = [*layer["legend"], {"colour": None, "name": "not observed"}]
     return pictures, layers
@@ -208,6 +217,7 @@ def _layer(
     return {
         "key": key,
         "name": name,
+        "short": name.partition(" (")[0],
         "below": list(below),
         "over": list(over),
         "legend": list(legend),
@@ -229,7 +239,7 @@ def _start(points: Points, count: int, has_change: bool) -> list[int]:
     return [rows // 2, columns // 2]
 
 
-def _place(place: Place, lattice: Lattice) -> dict[str, Any] | None:
+def place_told(place: Place, lattice: Lattice) -> dict[str, Any] | None:
     """Say how columns and rows of the maps become coordinates, and those longitude, latitude."""
     if place.crs is None:
         return None
@@ -258,13 +268,14 @@ def _numbers(values: NDArray[np.floating[Any]]) -> list[float | None]:
     return [round(float(v), 7) if math.isfinite(v) else None for v in values.ravel()]
 
 
-def _aspect(place: Place) -> float:
-    """Width over height on the ground, not so extreme that nothing could be seen."""
+def _aspect(place: Place) -> tuple[float, bool]:
+    """Width over height of the map, within limits, and whether that is as on the ground."""
     across, up = metres_per_unit(place)
     wide = abs(place.extent.right - place.extent.left) * across
     high = abs(place.extent.top - place.extent.bottom) * up
     ratio = wide / high if wide > 0 and high > 0 else 1.0
-    return round(min(max(ratio, 0.25), 6.0), 5)
+    shown = min(max(ratio, _NARROWEST), _WIDEST)
+    return round(shown, 5), shown == ratio
 
 
 def _bar(place: Place) -> dict[str, Any] | None:

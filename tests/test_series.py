@@ -1,0 +1,112 @@
+"""Timelines as folders of results: their record, their replay, the lake at a point."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import strandline as sl
+from strandline.configuration import TimelineConfig
+from strandline.errors import ConfigurationError, RecordError
+from strandline.series import replay, run_timeline, summary
+from strandline.study import replay_study
+
+LAKE = (-118.7081, 38.6942)
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory) -> list[dict[str, str]]:
+    folder = tmp_path_factory.mktemp("scenes")
+    sources = []
+    for date in ("1988-10-22", "2004-10-22", "2017-10-22"):
+        scene, _ = sl.simulate_scene(date, size=(130, 100), resolution=300, path=folder)
+        sources.append({"source": scene.attrs["source"]})
+    return sources
+
+
+@pytest.fixture(scope="module")
+def results(scenes, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("timeline") / "results"
+    return run_timeline(scenes, out, settings={"n_clusters": 4, "water_at": LAKE})
+
+
+def test_the_record_says_what_was_asked_for_and_what_came_out(results, scenes):
+    record = json.loads((results / "record.json").read_text())
+    assert record["task"] == "timeline"
+    assert record["config"]["scenes"] == scenes
+    assert record["seed"] == 0
+    names = {entry["path"] for entry in record["outputs"]}
+    assert names == {path.name for path in results.iterdir()} - {"record.json"}
+    inputs = {Path(entry["path"]).name for entry in record["inputs"]}
+    assert sum(name.endswith("_MTL.txt") for name in inputs) == 3
+    sources = [scene["source"] for scene in scenes]
+    assert record["command"].split() == [
+        *("strandline", "timeline", *sources, "--clusters", "4"),
+        *("--water-at", "-118.7081", "38.6942"),
+    ]
+
+
+def test_a_timeline_is_replayed_to_the_same_bytes(results, tmp_path):
+    dates = []
+    out = tmp_path / "again"
+    count = replay(results, out, on_tile=lambda done, total: dates.append((done, total)))
+    outputs = json.loads((results / "record.json").read_text())["outputs"]
+    assert count == len(outputs)
+    for entry in outputs:
+        again, first = out / entry["path"], results / entry["path"]
+        assert again.read_bytes() == first.read_bytes(), entry["path"]
+    assert dates == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_replay_of_changed_scenes_is_refused(tmp_path):
+    scene, _ = sl.simulate_scene(size=(100, 100), resolution=300, path=tmp_path)
+    folder = Path(scene.attrs["source"])
+    out = run_timeline([{"source": str(folder)}], tmp_path / "out", settings={"n_clusters": 3})
+    next(folder.glob("*_MTL.txt")).write_text("changed")
+    with pytest.raises(RecordError, match="inputs are not those"):
+        replay(out)
+
+
+def test_a_study_does_not_take_the_record_of_a_timeline(results):
+    with pytest.raises(RecordError, match="configuration is none"):
+        replay_study(results)
+
+
+def test_the_table_follows_the_lake_at_the_point(results, scenes):
+    table = pd.read_csv(results / "timeline.csv")
+    whole = [sl.open_scene(scene["source"]) for scene in scenes]
+    history = sl.timeline(whole, n_clusters=4, at=LAKE)
+    assert table["best"].tolist() == pytest.approx(history["best"].values.tolist(), abs=1e-4)
+    assert (table["low_95"] < table["best"]).all()
+    assert (table["best"] < table["high_95"]).all()
+    assert "95 %" in summary(results)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"bands": ["green"]}, "a timeline has no bands"),
+        ({"harmonize": True, "vectors": ["gpkg"]}, "a timeline has no harmonize, vectors"),
+        ({"water_at": LAKE, "water_labels": [0]}, "not both"),
+        ({"center": LAKE}, "center and buffer go together"),
+    ],
+)
+def test_settings_that_a_timeline_does_not_know_are_refused(settings, said, tmp_path):
+    with pytest.raises(ConfigurationError, match=said):
+        run_timeline([{"source": "a.tif"}], tmp_path / "out", settings=settings)
+
+
+def test_the_command_names_dates_and_what_all_scenes_share():
+    scenes = [
+        {"source": f"{year}.tif", "time": f"{year}-07-01", "platform": "landsat-5", "scale": scale}
+        for year, scale in ((1990, 1e-4), (1991, 1e-4), (1992, 2e-4))
+    ]
+    config = TimelineConfig.parse({"scenes": scenes, "leave_out": False, "seed": 3})
+    assert config.command() == [
+        *("strandline", "timeline", "1990.tif", "1991.tif", "1992.tif"),
+        *("--dates", "1990-07-01,1991-07-01,1992-07-01", "--platform", "landsat-5"),
+        *("--keep-all", "--seed", "3"),
+    ]
