@@ -47,6 +47,7 @@ class _View(NamedTuple):
     y_range: tuple[float, float] | None = None
     width: int | None = None
     height: int | None = None
+    scale: float = 1.0
 
 
 class MapPicture:
