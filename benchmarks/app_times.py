@@ -37,7 +37,7 @@ from app_served import Visit, served, visit
 from browser import open_browser
 
 DEMO_SECONDS, FULL_SECONDS, CLUSTER_SECONDS, MOVE_SECONDS = 5.0, 10.0, 1.0, 1.0
-PATIENCE = 900.0
+PATIENCE = 200.0
 PARTS = DEMO, SMALL, FULL = "demo", "small", "full"
 
 # Remember when the image of the first visible figure was drawn anew, after its data changed.

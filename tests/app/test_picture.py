@@ -61,8 +61,7 @@ def test_a_large_map_is_drawn_from_what_is_in_view_by_the_commonest_class(outcom
     seen = {tuple(colour) for colour in colours(shown.picture).reshape(-1, 4).tolist()}
     assert seen <= {tuple(colour) for colour in table[:8].tolist()}, "no colour between classes"
     (left, bottom, right, top) = grid_of(outcome.water).boundingbox
-    part = shown._draw(x_range=(left, (left + right) / 2), y_range=(bottom, top), width=300,
-                       height=300, scale=1.0)  # fmt: skip
+    part = shown._draw(x_range=(left, (left + right) / 2), y_range=(bottom, top))
     assert part.bounds.lbrt()[2] == pytest.approx((left + right) / 2, abs=400)
 
 
