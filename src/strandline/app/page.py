@@ -11,7 +11,7 @@ import panel as pn
 from panel.io.document import hold
 
 from strandline.app import parts
-from strandline.app.analysis import Outcome, Shared, analyse
+from strandline.app.analysis import Shared, analyse
 from strandline.app.controls import Controls
 from strandline.app.job import Job, Workshop
 from strandline.app.library import Library
@@ -208,15 +208,6 @@ class Page:
             self._location.search = self.session.address()
 
 
-def warm_up(library: Library, shared: Shared) -> None:
-    """Make the demo's map and compile what draws large ones, so that the first page waits less."""
-    from strandline.show.interactive import warm_up as compile_drawing
-
-    outcome: Outcome = analyse(demo_config(library), library, shared, Job())
-    compile_drawing()
-    import holoviews as hv
-
-    from strandline.app.picture import MapPicture
-
-    nothing = lambda *_: None  # noqa: E731  it is called by three names
-    hv.render(MapPicture(outcome, nothing, nothing, nothing).picture, backend="bokeh")
+def make_demo(library: Library, shared: Shared) -> None:
+    """Make the demo's map, so that the first page waits less; draws nothing, for any thread."""
+    analyse(demo_config(library), library, shared, Job())

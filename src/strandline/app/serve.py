@@ -102,8 +102,9 @@ def serving(
     from strandline.app.analysis import Shared
     from strandline.app.job import Workshop
     from strandline.app.library import Library
-    from strandline.app.page import Page, warm_up
+    from strandline.app.page import Page, make_demo
     from strandline.app.taking import TakeAway
+    from strandline.show.interactive import warm_up as compile_drawing
 
     with TemporaryDirectory(prefix="strandline-app-") as scratch, Workshop() as workshop:
         library = Library(folders, Path(scratch), remote=remote, max_upload=max_upload)
@@ -126,7 +127,9 @@ def serving(
         _allow_pages_of(server, address)
         library.demo = demo_products(demo_resolution)
         if warm:
-            Thread(target=warm_up, args=(library, shared), daemon=True).start()
+            # HoloViews draws in one thread alone: this is done before there are pages.
+            compile_drawing()
+            Thread(target=make_demo, args=(library, shared), daemon=True).start()
         try:
             yield server
         finally:
