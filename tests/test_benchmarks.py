@@ -415,11 +415,16 @@ def test_coverage_of_intervals_is_counted():
 
 
 def test_errors_are_held_against_stability():
-    ((name, wrong, water, classes),) = stability_errors.measure(None, lakes=1)
-    assert name == "1 simulated lakes"
-    assert wrong > 0
-    assert 0.4 < water <= 1
-    assert 0 <= classes <= 1
+    (lake,) = rows = list(stability_errors.measure(None, lakes=1))
+    assert lake.name == "1 simulated lakes"
+    assert lake.wrong.sum() > 0
+    assert 0.9 < lake.by_confidence <= 1
+    assert 0.4 < lake.by_water <= 1
+    assert 0 <= lake.by_class <= 1
+    assert stability_errors.table(rows).splitlines()[-1].startswith("| 1 simulated lakes |")
+    said = stability_errors.reliability(rows).splitlines()
+    assert len(said) == 2 + 8
+    assert said[2].endswith("| - | - |")
 
 
 # --- change that a shift explains -----------------------------------------------

@@ -11,6 +11,7 @@ The stages, in their order; each takes what the one before returns:
     make_grid, regrid, stack_scenes              several dates on one grid
     segment                                      clusters of spectra, one model for all dates
     find_water, water_mask, water_fraction       which clusters are water, and why
+    water_confidence                             how sure that is, pixel by pixel
     segment_again, stability_map                 what depends on chance
     compare, areas                               what changed, in km²
     assess                                       how well a map agrees with a reference
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from strandline.study import run_study as run_study
     from strandline.water import find_water as find_water
     from strandline.water import stability_map as stability_map
+    from strandline.water import water_confidence as water_confidence
     from strandline.water import water_fraction as water_fraction
     from strandline.water import water_mask as water_mask
 
@@ -112,6 +114,7 @@ _HOMES = {
     "timeline": "strandline.change.timeline",
     "to_image": "strandline.prepare",
     "to_samples": "strandline.prepare",
+    "water_confidence": "strandline.water",
     "water_fraction": "strandline.water",
     "water_mask": "strandline.water",
     "water_polygons": "strandline.change",

@@ -172,13 +172,14 @@ class Results:
         """Describe the folder as a STAC item, if it has a date at all."""
         from strandline.export.stac import write_item
         from strandline.prepare.georeference import grid_of
+        from strandline.water.verdict import verdict_text
 
         times = self.water["time"].values if "time" in self.water.coords else np.array([], "M8[ns]")
         if np.isnat(times).all():
             return ["No STAC item: it would need a date, and the scene has none."]
         how = (
             f"Spectral clustering into {self.config.n_clusters} clusters; water by "
-            f"{self.water.attrs.get('decided_by') or 'its spectra'}."
+            f"{self.water.attrs.get('decided_by') or 'its spectra'}. {verdict_text(self.evidence)}"
         )
         title = "Water" if self.change is None else "Change of water"
         grid = grid_of(self.water)
@@ -209,7 +210,11 @@ class Results:
         if self.change is not None:
             first, last = dates_of(self.scenes)[0], dates_of(self.scenes)[-1]
             over = self.scenes[-1]
-            yield "change", maps.change_map(self.change, over=over, dates=(first, last))
+            sensors = (captions.sensor_text(self.scenes[0]), captions.sensor_text(over))
+            yield (
+                "change",
+                maps.change_map(self.change, over=over, dates=(first, last), sensors=sensors),
+            )
 
 
 def views_of(scenes: xr.DataArray) -> xr.DataArray:
@@ -372,5 +377,9 @@ def summarise(areas: pd.DataFrame) -> str:
 
 
 def read_summary(folder: Path) -> str:
-    """Say what a finished study found: the areas in its ``areas.csv``."""
-    return summarise(pd.read_csv(folder / "areas.csv"))
+    """Say what a finished study found: its areas, or first of all that there is no water."""
+    from strandline.water.verdict import verdict_text
+
+    areas = summarise(pd.read_csv(folder / "areas.csv"))
+    evidence = pd.read_csv(folder / "evidence.csv")
+    return areas if evidence["water"].any() else f"{verdict_text(evidence)}\n{areas}"

@@ -8,7 +8,9 @@ import pytest
 import xarray as xr
 
 from strandline.prepare.samples import to_samples
-from strandline.segmentation.sampling import draw_pixels
+from strandline.segmentation import sampling
+from strandline.segmentation.sampling import RARE_PIXELS, draw_pixels, draw_with_rare
+from strandline.segmentation.sides import sides_of
 from strandline.spectral import draw_sample
 from strandline.testing.lakes import round_lake
 
@@ -45,3 +47,37 @@ def test_dates_with_chunks_of_their_own_count_as_one_table():
     expected = draw_sample(to_samples(scene.compute()).data, 500)
     with dask.config.set(scheduler="synchronous"):
         assert draw_pixels(scene, 500).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("chunks", [{"y": 7, "x": 30}, {"y": 40, "x": 11}])
+def test_the_first_of_every_wet_kind_come_whatever_the_chunks(chunks):
+    scene = round_lake(shape=(40, 50), radius=300)
+    sides = sides_of(tuple(map(str, scene["band"].values)))
+    sample, rare = draw_with_rare(scene, 300, sides)
+    lazily = draw_with_rare(scene.chunk(chunks), 300, sides)
+    for one, other in zip((sample, rare), lazily, strict=True):
+        assert one.numbers.tobytes() == other.numbers.tobytes()
+        assert one.rows.tobytes() == other.rows.tobytes()
+    rows = to_samples(scene).data
+    wet = sides.wet(rows)
+    assert 0 < wet.sum() < RARE_PIXELS
+    assert rare.numbers.tolist() == np.flatnonzero(wet).tolist()
+    assert (rare.rows == rows[wet]).all()
+
+
+def test_of_a_common_wet_kind_only_the_first_come(monkeypatch):
+    monkeypatch.setattr(sampling, "RARE_PIXELS", 5)
+    scene = round_lake(shape=(40, 50), radius=300)
+    sides = sides_of(tuple(map(str, scene["band"].values)))
+    _, rare = draw_with_rare(scene, 300, sides)
+    counts = np.bincount(sides.strata(rare.rows))
+    assert counts.max() == 5
+    _, lazily = draw_with_rare(scene.chunk({"y": 7, "x": 30}), 300, sides)
+    assert lazily.numbers.tolist() == rare.numbers.tolist()
+
+
+def test_nothing_is_drawn_besides_where_everything_is_drawn():
+    scene = round_lake(shape=(40, 50))
+    sides = sides_of(tuple(map(str, scene["band"].values)))
+    assert draw_with_rare(scene, 2000, sides)[1] is None
+    assert draw_with_rare(scene, 1999, None)[1] is None

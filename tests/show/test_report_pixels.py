@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import base64
+import io
 import zlib
 
 import numpy as np
+import pyproj
 import pytest
 import xarray as xr
+from PIL import Image
+from scipy.ndimage import map_coordinates
 
 from strandline.errors import ConfigurationError
+from strandline.show.captions import place_of
 from strandline.show.display import block_means, reduce_scenes, thin_classes
-from strandline.show.report.pixels import Points, lattice_of, points_of
+from strandline.show.palettes import water_palette
+from strandline.show.report.explorer import place_told
+from strandline.show.report.layers import class_picture, composites
+from strandline.show.report.pixels import Lattice, Points, lattice_of, points_of
 from strandline.testing.lakes import lake_grid, mask_of, scene_of
 
 
@@ -100,3 +108,57 @@ def test_scenes_of_another_grid_are_refused():
     scene, mask = scenes((40, 50))
     with pytest.raises(ConfigurationError, match="do not lie on the grid"):
         lattice_of(mask, scene[:, :30], 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("crs", "corner"),
+    [("EPSG:32611", (300_000, 6_700_000)), ("EPSG:32660", (700_000, 1_000_000)),
+     ("EPSG:3857", (-13_000_000, 8_400_000)), ("EPSG:4326", (179.5, 50.0))],
+)  # fmt: skip
+def test_longitude_and_latitude_between_the_nodes_are_true_to_a_fiftieth_of_a_point(crs, corner):
+    resolution = 0.0003 if crs == "EPSG:4326" else 30.0
+    grid = lake_grid((6000, 6000), resolution=resolution, crs=crs, corner=corner)
+    mask = mask_of(np.zeros((6000, 6000)), grid)
+    told = place_told(place_of(mask), Lattice((6000, 6000), 1, 15))
+    nodes = told["nodes"]
+    random = np.random.default_rng(0)
+    u, v = random.uniform(0, 1, (2, 500))
+    east, north = told["left"] + u * 6000 * told["dx"], told["top"] + v * 6000 * told["dy"]
+    to_lonlat = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    known = np.array(to_lonlat.transform(east, north))
+    at = [v * (nodes - 1), u * (nodes - 1)]
+    found = np.array([
+        map_coordinates(np.array(told[name]).reshape(nodes, nodes), at, order=1)
+        for name in ("longitude", "latitude")
+    ])  # fmt: skip
+    turns = (found[0] - known[0] + 180) % 360 - 180  # the antimeridian may lie between
+    metres = np.hypot(turns * np.cos(np.radians(known[1])), found[1] - known[1]) * 111_320
+    assert metres.max() < 15 * 30 / 50
+
+
+def test_without_webp_pictures_are_jpeg(monkeypatch):
+    scene, mask = scenes((40, 50))
+    lattice = lattice_of(mask, scene, 3, 1)
+    kinds = []
+    for known in (True, False):
+        monkeypatch.setattr("PIL.features.check", lambda name, known=known: known)
+        drawn = composites([scene], lattice)
+        assert list(drawn) == ["true"]  # no false colour of these bands but the same
+        source = drawn["true"][1][0]["source"]
+        kinds.append(source.partition(";")[0])
+        image = Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
+        assert image.size == (50, 40)
+    assert kinds == ["data:image/webp", "data:image/jpeg"]
+
+
+def test_class_pictures_hatch_what_was_not_observed_and_are_clear_where_asked():
+    values = np.full((12, 10), 255, np.uint8)
+    values[:6] = 1
+    values[0] = 0
+    drawn = class_picture(values, water_palette(), Lattice((23, 20), 1, 2), clear=(0,))
+    assert (drawn["width"], drawn["height"]) == (1.0, round(24 / 23, 6))
+    content = base64.b64decode(drawn["source"].partition(",")[2])
+    image = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
+    assert (image[0, :, 3] == 0).all()
+    assert (image[1:6] == (*water_palette()[1].rgb, 255)).all()
+    assert len(np.unique(image[6:].reshape(-1, 4), axis=0)) == 2

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import strandline as sl
+from strandline.segmentation.sampling import draw_numbered_pixels
 from strandline.testing.lakes import BANDS, lake_grid, scene_of
+
+segment_module = import_module("strandline.segmentation.segment")
 
 # Means over Landsat 8 pixels near Walker Lake, 2017-10-22, and typical plants.
 GROUND = {
@@ -69,6 +74,33 @@ def test_a_pond_of_twenty_pixels_is_found_in_ninety_thousand(kind, ground):
     assert mask[141:145, 152:157].sum() >= 18
     mask[140:146, 151:158] = False
     assert not mask.any()
+
+
+@pytest.mark.parametrize("kind", list(POND))
+def test_a_pond_of_which_chance_drew_not_one_pixel_is_found(kind, monkeypatch):
+    monkeypatch.setattr(segment_module, "SAMPLE_PIXELS", 2048)  # one pixel in 44
+    values = patchwork(7, "woods", "soil", "snow")
+    drawn = np.zeros((300, 300), bool)
+    drawn.ravel()[draw_numbered_pixels(scene(values), 2048).numbers] = True
+    left = next(n for n in range(300) if not drawn[141:145, n : n + 5].any())
+    there = np.zeros((300, 300), bool)
+    there[141:145, left : left + 5] = True
+    noise = 0.0015 * np.random.default_rng(1).standard_normal((6, 20))
+    values[:, there] = np.array(POND[kind])[:, None] + noise
+    segmentation = sl.segment(scene(values))
+    mask = sl.water_mask(segmentation).values == 1
+    assert mask[there].sum() >= 18
+    assert not (mask & ~there).any()
+    share = segmentation["subcluster_share"].values[sl.find_water(segmentation)["water"]].sum()
+    assert 0 < share < 0.001
+
+
+@pytest.mark.parametrize("kinds", [("snow", "soil"), ("lava", "woods", "soil")])
+def test_dry_land_stays_dry_where_only_a_sample_is_drawn(kinds, monkeypatch):
+    monkeypatch.setattr(segment_module, "SAMPLE_PIXELS", 2048)
+    segmentation = sl.segment(scene(patchwork(2, *kinds)))
+    assert sl.find_water(segmentation).attrs["verdict"] == "no water"
+    assert not (sl.water_mask(segmentation) == 1).any()
 
 
 @pytest.mark.parametrize("seed", range(3))

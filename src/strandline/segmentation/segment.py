@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -15,8 +15,8 @@ from strandline.prepare.stack import stack_scenes
 from strandline.prepare.standardize import Standardizer
 from strandline.scenes.contract import check_spectra, describe
 from strandline.segmentation.model import SegmentationModel
-from strandline.segmentation.sampling import draw_numbered_pixels
-from strandline.segmentation.sides import fit_sides, sides_of
+from strandline.segmentation.sampling import draw_with_rare
+from strandline.segmentation.sides import STRATA, Sides, fit_sides, sides_of
 from strandline.segmentation.signatures import Signatures, signatures
 from strandline.segmentation.subclusters import divide
 from strandline.spectral import SpectralClustering
@@ -146,10 +146,11 @@ def fit_segmentation(
     most = _most_clusters(engine)
     n_subclusters = _checked_count(most, n_subclusters)
     _check_seed(engine.random_state)
-    rows = _sample(scene, 2 if engine.n_clusters == "auto" else most)
-    model, classes = _fit(rows, scene, engine, standardize, n_subclusters)
-    by_cluster = signatures(rows, classes[:, 0], model.n_clusters)
-    by_subcluster = signatures(rows, classes[:, 1], len(model.subclusters.cluster))
+    sample = _sample(scene, 2 if engine.n_clusters == "auto" else most)
+    model, classes = _fit(sample, scene, engine, standardize, n_subclusters)
+    rows, weights = sample.rows, sample.weights
+    by_cluster = signatures(rows, classes[:, 0], model.n_clusters, weights)
+    by_subcluster = signatures(rows, classes[:, 1], len(model.subclusters.cluster), weights)
     units: dict[str, Any] = {"units": str(scene.attrs.get("units", "unknown"))}
     sides = model.subclusters.sides
     # Where the wet side of the index begins is for those to know who decide about water.
@@ -283,9 +284,28 @@ def _checked_count(n_clusters: int, n_subclusters: int | None) -> int:
     return n_subclusters
 
 
-def _sample(scene: xr.DataArray, n_clusters: int) -> NDArray[Any]:
-    """Spectra to fit the model to, in float32: all observed pixels, or 2**20 of them."""
-    drawn = draw_numbered_pixels(scene, SAMPLE_PIXELS)
+class _Sample(NamedTuple):
+    """Spectra that a model is fitted to.
+
+    Attributes
+    ----------
+    rows : ndarray of float32, shape (n, n_bands)
+        Those drawn by chance, then those that are rare.
+    by_chance : int
+        How many of the first.
+    weights : ndarray of float64, shape (n,), optional
+        For how many of those drawn by chance each stands, where there are any others.
+    """
+
+    rows: NDArray[np.float32]
+    by_chance: int
+    weights: NDArray[np.float64] | None
+
+
+def _sample(scene: xr.DataArray, n_clusters: int) -> _Sample:
+    """Draw spectra: all observed pixels, or 2**20 of them and some of every kind of wet ones."""
+    sides = sides_of(tuple(str(name) for name in scene["band"].values))
+    drawn, rare = draw_with_rare(scene, SAMPLE_PIXELS, sides)
     rows = drawn.rows.astype(np.float32, copy=False)
     if len(rows) < n_clusters:
         raise InvalidDataError(
@@ -295,7 +315,31 @@ def _sample(scene: xr.DataArray, n_clusters: int) -> NDArray[Any]:
             remedy="Take another area or date, fewer bands, or a milder cloud mask.",
         )
     _check_dates(scene, drawn.numbers, rows)
-    return rows
+    if rare is None or sides is None:
+        return _Sample(rows, len(rows), None)
+    others = rare.rows[~np.isin(rare.numbers, drawn.numbers)].astype(np.float32, copy=False)
+    if not len(others):
+        return _Sample(rows, len(rows), None)
+    weights = _weights(rows, others, sides)
+    return _Sample(np.concatenate([rows, others]), len(rows), weights)
+
+
+def _weights(
+    rows: NDArray[np.float32], others: NDArray[np.float32], sides: Sides
+) -> NDArray[np.float64]:
+    """Share what was drawn by chance of each wet kind among all that were drawn of it.
+
+    A kind of which chance drew nothing counts as half a pixel.
+    """
+    wet = sides.wet(rows)
+    kinds, of_others = sides.strata(rows[wet]), sides.strata(others)
+    by_chance = np.bincount(kinds, minlength=STRATA)
+    together = by_chance + np.bincount(of_others, minlength=STRATA)
+    each = np.maximum(by_chance, 0.5) / np.maximum(together, 1)
+    weights = np.ones(len(rows) + len(others))
+    weights[: len(rows)][wet] = each[kinds]
+    weights[len(rows) :] = each[of_others]
+    return weights
 
 
 def _check_dates(scene: xr.DataArray, places: NDArray[np.int64], rows: NDArray[np.float32]) -> None:
@@ -314,18 +358,25 @@ def _check_dates(scene: xr.DataArray, places: NDArray[np.int64], rows: NDArray[n
 
 
 def _fit(
-    rows: NDArray[Any],
+    sample: _Sample,
     scene: xr.DataArray,
     engine: SpectralClustering,
     standardize: str,
     n_subclusters: int,
 ) -> tuple[SegmentationModel, NDArray[np.uint8]]:
-    """Fit to sampled spectra; returns the model and the spectra's classes by it."""
+    """Fit to sampled spectra; returns the model and the spectra's classes by it.
+
+    Clusters are of those drawn by chance; the rare ones only tell what subclusters there are.
+    """
+    rows, others = sample.rows[: sample.by_chance], sample.rows[sample.by_chance :]
     standardizer = Standardizer(standardize).fit(rows)
     features = standardizer.transform(rows)
     labels = engine.fit_predict(features)
     # Data with few distinct spectra have fewer clusters than were asked for.
     order = _darkest_first(rows, labels, int(labels.max()) + 1)
+    if len(others):
+        rare = engine.model_.labels(standardizer.transform(others))
+        labels = np.concatenate([labels, rare])
     ranked = order[labels]
     seed = 0 if engine.random_state is None else int(engine.random_state)
     bands = tuple(str(name) for name in scene["band"].values)
@@ -337,9 +388,9 @@ def _fit(
         standardizer=standardizer,
         clusterer=engine,
         order=order,
-        subclusters=divide(rows, ranked, len(order), n_subclusters, seed, sides),
+        subclusters=divide(sample.rows, ranked, len(order), n_subclusters, seed, sides),
     )
-    return model, model.classify(rows)
+    return model, model.classify(sample.rows)
 
 
 def _darkest_first(

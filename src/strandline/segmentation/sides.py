@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BINS = 256
+_RATIOS = (1.5, 3.0, 6.0)  # MNDWI of 0.2, 0.5 and 0.71
+_STEPS = 16  # of brightness, before they repeat
 _FLOOR = 1e-4  # as in the water indices: a ratio never divides by nothing
+
+
+STRATA = (len(_RATIOS) + 1) * _STEPS
+"""How many kinds of wet spectra are told apart when pixels are drawn."""
 
 
 class Sides(NamedTuple):
@@ -42,6 +48,22 @@ class Sides(NamedTuple):
         """Find which spectra, of shape (n, n_bands), lie on the wet side."""
         wet: NDArray[np.bool_] = rows[:, self.high] > np.float32(self.ratio) * rows[:, self.low]
         return wet
+
+    def strata(self, rows: NDArray[Any]) -> NDArray[np.uint8]:
+        """Sort wet spectra, of shape (n, n_bands), by their index and brightness.
+
+        Brightness counts in powers of two, so strata mean the same whatever the scale.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n,)
+            0 … `STRATA` - 1.
+        """
+        high, low = (np.maximum(rows[:, column], _FLOOR) for column in (self.high, self.low))
+        by_ratio = np.searchsorted(_RATIOS, high / low)
+        _, exponent = np.frexp(high)
+        strata: NDArray[np.uint8] = (by_ratio * _STEPS + exponent % _STEPS).astype(np.uint8)
+        return strata
 
 
 def sides_of(bands: tuple[str, ...]) -> Sides | None:

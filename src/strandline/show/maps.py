@@ -246,6 +246,7 @@ def change_map(
     *,
     over: xr.DataArray | None = None,
     dates: tuple[object, object] | None = None,
+    sensors: tuple[str, str] | None = None,
     title: str | None = None,
 ) -> Figure:
     """Draw where water was lost and gained between two dates.
@@ -258,6 +259,8 @@ def change_map(
         A scene, drawn in grey below; without it land is plain.
     dates : pair of date-like, optional
         Before and after, for the headline; by default those the map names.
+    sensors : pair of str, optional
+        What saw them, as people write it, for the line below the headline.
     title : str, optional
         Another headline.
 
@@ -286,7 +289,7 @@ def change_map(
     return draw_sheet(
         [_class_panel(change, palette, background)],
         title=title or f"Water lost and gained{when}",
-        subtitle=grid_text(change),
+        subtitle=" · ".join(filter(None, (_seen_by(sensors), grid_text(change)))),
         legend=Legend(rows, "Area in this picture"),
     )
 
@@ -471,6 +474,10 @@ def _subtitle(dated: Sequence[xr.DataArray]) -> str:
     if len(dated) == 1:
         parts = [sensor_text(dated[0]), *parts]
     return " · ".join(filter(None, parts))
+
+
+def _seen_by(sensors: tuple[str, str] | None) -> str:
+    return " and ".join(dict.fromkeys(filter(None, sensors or ())))
 
 
 def _with_unseen(rows: list[LegendRow], shares: Mapping[int, float]) -> list[LegendRow]:

@@ -1,17 +1,8 @@
 """Decide which classes of a segmentation are water, and say why.
 
-Water is dark in the shortwave infrared where soil, rock and leaves are not: MNDWI above
-zero is the first test, or above the border that the segmentation found between its sides where
-numbers are no reflectance. Three kinds of ground pass it too, and are told by their shape:
-snow, ice and cloud are white, as bright in red and near infrared as in green, while water
-falls off from green to red and on, however turbid; leaves in shallow water are water only as
-long as the near infrared does not outshine green by far; and snow between trees or in shade
-is level from green to red and rises to the near infrared. Shade on slopes is hardly wet by MNDWI
-and dry by NDWI and both AWEI. Leaves in the shadow of a cloud, seen through air that was not
-corrected for, get their green from the air: they are brightest in blue, and rise again to the
-near infrared, where water that blue is black. And a scene without any clearly wet signature has
-no water: what is faintly wet there has no water to be the shore of. All look at the signatures
-of subclusters, so that a lake is found with its margin, whatever else its cluster holds.
+All decisions look at the mean spectra of subclusters (`strandline.water.signs`), so that a lake
+is found with its margin, whatever else its cluster holds. Subclusters keep to one side of the
+water index, so what is true of their means is true of their pixels.
 """
 
 from __future__ import annotations
@@ -27,35 +18,10 @@ from numpy.typing import NDArray
 from strandline.errors import WaterError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import grid_of, pixel_at
-from strandline.scenes.conflicts import BRIGHT_NIR, looks_white
 from strandline.water.decision import classes_of
 from strandline.water.indices import awei_nsh, awei_sh, mndwi, ndwi
 from strandline.water.shore import share_at_shore
-
-LEAFY_NIR_TO_GREEN = 1.5
-"""Where the near infrared outshines green by more, there are more leaves than water."""
-
-RISING_NIR = 0.08
-RISING_NIR_TO_RED = 1.2
-RISING_RED_TO_GREEN = 0.95
-"""Snow among trees: dimmer than snow, level from green to red, then rising."""
-
-MUDDY_RED_TO_GREEN = 1.2
-MUDDY_NIR_TO_RED = 1.5
-"""Water full of silt reflects more red than green; leaves absorb red, and snow is level."""
-
-AIRY_BLUE_TO_GREEN = 1.2
-"""Air scatters blue light above all: where blue outshines green by more, the rest is dark."""
-
-SNOW_GREEN = 0.10
-"""Snow and cloud are brighter than this in green (Hall et al. 2002); dim shores are not."""
-
-FAINT_MNDWI = 0.10
-"""Shade on slopes is hardly bluer than it is dark: its MNDWI lies between 0 and this."""
-
-OPEN_WETNESS = 0.2
-"""A scene whose wettest spectra stay below, with AWEI below 0 too, has no open water in it:
-what is faintly wet is then shade or damp ground, and no shore."""
+from strandline.water.signs import Resemblance, signs_of
 
 FRACTION, CLASSES = "fraction", "classes"
 """What decides about pixels on the shore: the share of water in them, or their class."""
@@ -95,7 +61,8 @@ def find_water(
         says), ``water`` (the decision), ``reason``, and ``at_shore``: which part of the
         land of this subcluster lies within two pixels of water. Its ``attrs`` hold ``verdict``
         (``"water"`` or ``"no water"``), ``decided_by``, the water ``clusters``, the names of
-        the ``bands``, and ``shores``: whether pixels there are judged by their ``"fraction"``
+        the ``bands``, whether they are ``reflectance``, the index that is ``wet_above``, and
+        ``shores``: whether pixels there are judged by their ``"fraction"``
         of water (see `water_fraction`) or by their ``"classes"`` alone, as are those of
         clusters that the user named, and numbers that are not reflectance.
 
@@ -126,7 +93,8 @@ def find_water(
         raise WaterError("Water was pointed at in two ways.", expected="at=… or labels=…, not both")
     evidence = _signature_evidence(segmentation)
     # Numbers stretched for display are no mixtures, nor is a class that the user names.
-    can_unmix = segmentation["subcluster_mean"].attrs.get("units") == "1"
+    spectra = segmentation["subcluster_mean"]
+    can_unmix = _is_reflectance(spectra)
     looks = evidence["looks_like_water"].to_numpy()
     if at is not None:
         place = f"({at[0]:g}, {at[1]:g})"
@@ -161,6 +129,8 @@ def find_water(
         "decided_by": decided_by,
         "clusters": sorted(set(water.to_list())),
         "bands": [str(band) for band in segmentation["band"].values],
+        "reflectance": _is_reflectance(spectra),
+        "wet_above": _wet_above(spectra),
         "shores": FRACTION if can_unmix else CLASSES,
     }
     return evidence
@@ -189,11 +159,7 @@ def _signature_evidence(segmentation: xr.Dataset) -> pd.DataFrame:
         values = index(spectra)
         if values is not None:
             table[index.__name__] = values.values
-    looks, reasons = _judge(
-        table,
-        is_reflectance=spectra.attrs.get("units") == "1",
-        wet_above=float(spectra.attrs.get("wet_above", 0.0)),
-    )
+    looks, reasons = _judge(spectra)
     return table.assign(looks_like_water=looks, water=False, reason=reasons)
 
 
@@ -209,65 +175,30 @@ def _at_shore(segmentation: xr.Dataset, evidence: pd.DataFrame) -> NDArray[np.fl
     return share.take(evidence.index.to_numpy())
 
 
-def _judge(
-    table: pd.DataFrame, *, is_reflectance: bool, wet_above: float
-) -> tuple[NDArray[np.bool_], list[str]]:
+def _judge(spectra: xr.DataArray) -> tuple[NDArray[np.bool_], list[str]]:
     """Whether each signature looks like water, and why in a few words."""
-    name = next((index for index in ("mndwi", "ndwi") if index in table), None)
-    if name is None:
-        return np.zeros(len(table), bool), ["no band that tells water from land"] * len(table)
-    wetness = table[name].to_numpy()
-    wet = wetness > wet_above
-    resembles = [""] * len(table)
-    if is_reflectance:
-        resembles = _what_it_resembles(table)
-        open_water = wetness >= OPEN_WETNESS
-        if "awei_nsh" in table:
-            open_water |= table["awei_nsh"].to_numpy() > 0
-        if not (open_water & wet & (np.array(resembles) == "")).any():
-            resembles = [other or "no open water anywhere" for other in resembles]
-    reasons = [
-        f"{name.upper()} {value:+.2f}: "
-        + ("wet" if is_wet else "dry" if value <= 0 else f"dry, as not above {wet_above:.2f}")
-        + (f", but {other}" if is_wet and other else "")
-        for value, is_wet, other in zip(wetness, wet, resembles, strict=True)
-    ]
-    return wet & np.array([other == "" for other in resembles]), reasons
+    above = _wet_above(spectra)
+    signs = signs_of(spectra, reflectance=_is_reflectance(spectra), wet_above=above)
+    if signs is None:
+        count = spectra.sizes["subcluster"]
+        return np.zeros(count, bool), ["no band that tells water from land"] * count
+    nir = spectra.sel(band="nir08").values if "nir08" in spectra["band"].values else signs.wetness
+    reasons = []
+    for number, value in enumerate(signs.wetness):
+        other = Resemblance(signs.resembles[number]).told(nir[number])
+        said = "wet" + (other and f", but {other}") if signs.wet[number] else "dry"
+        if not signs.wet[number] and value > 0.0:
+            said = f"dry, as not above {above:.2f}"
+        reasons.append(f"{signs.name.upper()} {value:+.2f}: {said}")
+    return signs.water, reasons
 
 
-def _what_it_resembles(table: pd.DataFrame) -> list[str]:
-    """Name what else than water a wet-looking signature may be; empty where nothing speaks."""
-    if not {"green", "red", "nir08"} <= set(table.columns):
-        return [""] * len(table)
-    green, red, nir = (table[band].to_numpy() for band in ("green", "red", "nir08"))
-    bright = nir > BRIGHT_NIR
-    white = looks_white(green, red, nir) & (green > SNOW_GREEN)
-    muddy = (red > MUDDY_RED_TO_GREEN * green) & (nir < MUDDY_NIR_TO_RED * red)
-    leafy = bright & (nir > LEAFY_NIR_TO_GREEN * green) & ~muddy
-    steps_up = (nir > RISING_NIR) & (nir > RISING_NIR_TO_RED * red)
-    rising = steps_up & (red > RISING_RED_TO_GREEN * green) & ~muddy
-    airy = np.zeros(len(table), bool)
-    if "blue" in table:
-        blue = table["blue"].to_numpy()
-        airy = steps_up & (blue > AIRY_BLUE_TO_GREEN * green) & (green > red)
-    shaded = np.zeros(len(table), bool)
-    if {"mndwi", "ndwi", "awei_sh", "awei_nsh"} <= set(table.columns):
-        dull = (table[["ndwi", "awei_sh", "awei_nsh"]] < 0.0).all(axis=1)
-        shaded = (dull & (table["mndwi"] < FAINT_MNDWI)).to_numpy() & ~muddy
-    return [
-        f"white, NIR {nir[number]:.2f}: like snow, ice or cloud"
-        if white[number]
-        else f"rising to NIR {nir[number]:.2f}: like snow among trees or in shade"
-        if rising[number]
-        else f"NIR {nir[number]:.2f} outshines green: like leaves"
-        if leafy[number]
-        else f"blue of the air, then rising to NIR {nir[number]:.2f}: like leaves in shadow"
-        if airy[number]
-        else "dark alike in all bands, NIR above green: like shade"
-        if shaded[number]
-        else ""
-        for number in range(len(table))
-    ]
+def _is_reflectance(spectra: xr.DataArray) -> bool:
+    return bool(spectra.attrs.get("units") == "1")
+
+
+def _wet_above(spectra: xr.DataArray) -> float:
+    return float(spectra.attrs.get("wet_above", 0.0))
 
 
 def _subcluster_at(segmentation: xr.Dataset, point: tuple[float, float]) -> int:

@@ -12,7 +12,7 @@ import pyproj
 import xarray as xr
 from numpy.typing import NDArray
 
-from strandline.change.compare import LOST
+from strandline.change.compare import LOST, STABLE_LAND
 from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER
 from strandline.show import captions, maps
 from strandline.show.canvas import UNSEEN_FACE
@@ -89,7 +89,7 @@ def explorer(
         "pictures": pictures,
         "clusters": clusters,
         "changes": _changes() if change is not None else None,
-        "place": _place(place, lattice),
+        "place": place_told(place, lattice),
         "start": _start(points, len(dated), change is not None),
         "packed": points.packed(),
     }
@@ -193,7 +193,13 @@ def _layers(
     layers.append(
         _layer("water", "Water", below=layers[0]["below"], over=over, legend=legend, grey=True)
     )
-    if (points.classes[: 2 * count] == NOT_OBSERVED).any():
+    for change in points.classes[2 * count :]:
+        kinds, below = change_palette(), layers[0]["below"]
+        over = shelve([class_picture(change, kinds, lattice, clear=(STABLE_LAND,))]) * count
+        legend = [{"colour": kind.colour, "name": kind.name} for kind in kinds.categories[1:]]
+        legend.append({"colour": maps.BASE_LAND, "name": kinds[STABLE_LAND].name})
+        layers.append(_layer("change", "Change", below=below, over=over, legend=legend, grey=True))
+    if (points.classes == NOT_OBSERVED).any():
         for layer in layers:
             layer["legend"] = [*layer["legend"], {"colour": None, "name": "not observed"}]
     return pictures, layers
@@ -233,7 +239,7 @@ def _start(points: Points, count: int, has_change: bool) -> list[int]:
     return [rows // 2, columns // 2]
 
 
-def _place(place: Place, lattice: Lattice) -> dict[str, Any] | None:
+def place_told(place: Place, lattice: Lattice) -> dict[str, Any] | None:
     """Say how columns and rows of the maps become coordinates, and those longitude, latitude."""
     if place.crs is None:
         return None

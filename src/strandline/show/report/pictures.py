@@ -18,7 +18,7 @@ from strandline.show.display import fit_stretch
 
 _DPI = 120
 _WIDE = 1000  # pixels; on a phone such a picture is scrolled, not shrunk
-_LARGEST = 6_000_000  # pixels; a sheet of very many dates is drawn less finely
+_LARGEST = 5_000_000  # pixels; a sheet of very many dates is drawn less finely
 
 
 def sections_of(
@@ -48,6 +48,7 @@ def sections_of(
     list of dict
         ``name``, ``heading``, ``text`` and ``pictures`` of each section.
     """
+    many = len(dated) > 2  # their sheets would take megabytes without loss
     sections = [
         {
             "name": "scenes",
@@ -61,19 +62,25 @@ def sections_of(
     if change is not None:
         dates = [captions.date_text(d) for d in dated]
         figure = maps.change_map(
-            change, over=dated[-1], dates=(dates[0], dates[-1]) if all(dates) else None
+            change,
+            over=dated[-1],
+            dates=(dates[0], dates[-1]) if all(dates) else None,
+            sensors=(captions.sensor_text(dated[0]), captions.sensor_text(dated[-1])),
         )
         sections.append(_section("change", "Where water was lost and gained", "", figure))
-    if change is None or len(dated) > 2:
-        figure = maps.water_map(_together(masks), over=list(dated))
-        sections.append(_section("water", "Where the water is", "", figure))
+    if change is None or many:
+        figure = maps.water_map(_seen_by(_together(masks), dated), over=list(dated))
+        sections.append(_section("water", "Where the water is", "", figure, lossy=many))
     sections.append(
         _section(
             "labels",
             "The clusters",
             "Pixels with like spectra, numbered from the darkest; what they are is said by the "
             "evidence below, the words in the legend are hints.",
-            maps.label_map(segmentation["labels"], segmentation=segmentation, water=water),
+            maps.label_map(
+                _seen_by(segmentation["labels"], dated), segmentation=segmentation, water=water
+            ),
+            lossy=many,
         )
     )
     sections.append(
@@ -90,6 +97,20 @@ def _scenes(dated: Sequence[xr.DataArray]) -> list[dict[str, Any]]:
     return [_picture(maps.true_colour(sheet, stretch=stretch), lossy=True) for sheet in sheets]
 
 
+def _seen_by(classes: xr.DataArray, dated: Sequence[xr.DataArray]) -> xr.DataArray:
+    """Tell maps of classes what saw each date, for their titles."""
+    names = [_platform(date) for date in dated]
+    if "time" in classes.dims:
+        return classes.assign_coords(platform=("time", names))
+    return classes.assign_attrs(platform=names[0])
+
+
+def _platform(date: xr.DataArray) -> str:
+    if "platform" in date.coords and date["platform"].ndim == 0:
+        return str(date["platform"].values)
+    return str(date.attrs.get("platform") or "")
+
+
 def _together(masks: Sequence[xr.DataArray]) -> xr.DataArray:
     if len(masks) == 1:
         return masks[0]
@@ -99,8 +120,11 @@ def _together(masks: Sequence[xr.DataArray]) -> xr.DataArray:
     )  # fmt: skip
 
 
-def _section(name: str, heading: str, text: str, figure: Figure) -> dict[str, Any]:
-    return {"name": name, "heading": heading, "text": text, "pictures": [_picture(figure)]}
+def _section(
+    name: str, heading: str, text: str, figure: Figure, *, lossy: bool = False
+) -> dict[str, Any]:
+    pictures = [_picture(figure, lossy=lossy)]
+    return {"name": name, "heading": heading, "text": text, "pictures": pictures}
 
 
 def _picture(figure: Figure, *, lossy: bool = False) -> dict[str, Any]:
@@ -113,8 +137,15 @@ def _picture(figure: Figure, *, lossy: bool = False) -> dict[str, Any]:
     data = base64.b64encode(content).decode("ascii")
     return {
         "source": f"data:{media_type};base64,{data}",
-        "alt": figure.texts[0].get_text() if figure.texts else "",
+        "alt": _told(figure),
         "width": width,
         "height": height,
         "wide": width > _WIDE,
     }
+
+
+def _told(figure: Figure) -> str:
+    """Say in words what a picture says in words: headline, dates, legend."""
+    panels = [axes.get_title(loc="left") for axes in figure.axes]
+    said = [text.get_text() for text in figure.texts]
+    return " · ".join(dict.fromkeys(filter(None, [*said[:2], *panels, *said[2:]])))

@@ -12,6 +12,7 @@ import xarray as xr
 
 from strandline.prepare.classes import NOT_OBSERVED, WATER
 from strandline.show import captions
+from strandline.water.verdict import verdict_text
 
 _KINDS = {"lost": "lost", "gained": "gained", "not observed": "unseen"}
 _MOST_DATES = 6  # whose water stands at the top of the page
@@ -26,22 +27,9 @@ def title_of(dated: Sequence[xr.DataArray]) -> str:
 
 
 def verdict_of(evidence: pd.DataFrame) -> dict[str, str]:
-    """Say in a few words whether there is water.
-
-    Examples
-    --------
-    >>> verdict_of(pd.DataFrame({"water": [False, False]}))["text"]
-    'No water here: none of the 2 classes of spectra is water.'
-    """
-    count = len(evidence)
-    wet = int(evidence["water"].astype(bool).sum()) if "water" in evidence else 0
-    said = str(evidence.attrs.get("verdict") or ("water" if wet else "no water"))
-    if said == "no water":
-        text = f"No water here: none of the {count} classes of spectra is water."
-        return {"kind": "dry", "text": text}
-    classes = "class of spectra is" if wet == 1 else "classes of spectra are"
-    found = "Water found" if said == "water" else said.capitalize()
-    return {"kind": "wet", "text": f"{found}: {wet} of {count} {classes} water."}
+    """Say in a few words whether there is water."""
+    wet = "water" in evidence and bool(evidence["water"].astype(bool).any())
+    return {"kind": "wet" if wet else "dry", "text": verdict_text(evidence)}
 
 
 def summary(dated: Sequence[xr.DataArray], segmentation: xr.Dataset, evidence: pd.DataFrame) -> str:
@@ -50,6 +38,11 @@ def summary(dated: Sequence[xr.DataArray], segmentation: xr.Dataset, evidence: p
         " ".join(filter(None, (captions.sensor_text(d), captions.date_text(d)))) or f"scene {i + 1}"
         for i, d in enumerate(dated)
     ]
+    if len(dated) > _MOST_DATES:
+        dates = [date for date in map(captions.date_text, dated) if date]
+        sensors = dict.fromkeys(filter(None, map(captions.sensor_text, dated)))
+        names = [", ".join(sensors), *([f"{dates[0]} to {dates[-1]}"] if dates else [])]
+        names = [name for name in names if name] or ["undated"]
     count = "One scene" if len(dated) == 1 else f"{len(dated)} scenes"
     # The scenes may have been thinned out for the pictures.
     rows, columns = segmentation.get("labels", dated[0]).shape[-2:]
@@ -64,7 +57,7 @@ def summary(dated: Sequence[xr.DataArray], segmentation: xr.Dataset, evidence: p
     water = evidence["water"].astype(bool) if "water" in evidence else pd.Series(dtype=bool)
     decided = evidence.attrs.get("decided_by", "the evidence below")
     if not water.any():
-        return f"{first} None of them was found to be water, by {decided}."
+        return f"{first} None of them is water, decided by {decided}."
     whole, partly = captions.water_clusters(evidence)
     found = [_clusters_text("cluster", whole), _clusters_text("part of cluster", partly)]
     which = " and ".join(filter(None, found))
@@ -133,7 +126,8 @@ def _number(name: str, kind: str, row: Mapping[Any, Any]) -> dict[str, str]:
     within = [float(row.get(column, math.nan)) for column in ("low_95", "high_95")]
     also = ""
     if all(map(math.isfinite, within)):
-        also = "95 %: " + " to ".join(f"{bound:,.{decimals}f}" for bound in within)
+        first, last = (f"{bound:,.{decimals}f}" for bound in within)
+        also = "" if first == last else f"95 %: {first} to {last}"
     value = f"{best:,.{decimals}f}"
     return {"name": name, "kind": kind, "value": value, "unit": "km²", "range": span, "also": also}
 
@@ -144,5 +138,8 @@ def ranges_note(numbers: Sequence[Mapping[str, str]]) -> str:
     if any(number["range"] for number in numbers):
         notes.append("“a to b”: least and most, whatever was hidden where nothing was observed.")
     if any(number["also"].startswith("95") for number in numbers):
-        notes.append("“95 %”: for what was observed, how far the shore is in doubt.")
+        notes.append(
+            "“95 %”: between these the area of what was observed lies in 95 of 100 cases, where "
+            "only the shore is in doubt."
+        )
     return " ".join(notes)

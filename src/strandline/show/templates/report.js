@@ -157,13 +157,17 @@
       value.append(text);
       facts.append(term, value);
     };
-    const dates = data.dates.length;
-    for (let date = 0; date < dates; date++) {
-      const cluster = data.clusters[classOf(date)];
-      const water = waterNames[classOf(dates + date)] || "not observed";
-      add(data.dates[date].name, cluster ? `${water}, cluster ${cluster.name}` : "not observed",
-        cluster && cluster.colour);
-    }
+    const dates = data.dates.length, heard = [];
+    const addDates = () => {
+      for (let date = 0; date < dates; date++) {
+        const cluster = data.clusters[classOf(date)];
+        const water = waterNames[classOf(dates + date)] || "not observed";
+        const words = cluster ? `${water}, cluster ${cluster.name}` : "not observed";
+        add(data.dates[date].name, words, cluster && cluster.colour);
+        if (sides().includes(date)) heard.push(data.dates[date].name, words);
+      }
+    };
+    if (dates <= 6) addDates();
     if (data.changes) {
       const change = data.changes[classOf(2 * dates)];
       add("change", change.name, change.colour);
@@ -182,9 +186,10 @@
     }
     const range = (first, end) => per === 1 ? `${first}` : `${first * per}–${Math.min((first + 1) * per, end) - 1}`;
     add("row, column", `${range(row, data.pixels[0])}, ${range(column, data.pixels[1])}`);
+    if (dates > 6) addDates(); // a long list goes last
     drawChart();
     fillTable();
-    live.textContent = [...facts.children].slice(0, 2 * dates).map((part) => part.textContent).join(" ");
+    live.textContent = heard.join(" ");
   }
 
   const sides = () => shown.left === shown.right ? [shown.right] : [shown.left, shown.right];
