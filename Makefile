@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types clean
+.PHONY: help demo test check lint types docs clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,8 +24,11 @@ lint: $(VENV)/installed-dev  ## Style
 types: $(VENV)/installed-dev  ## Static types
 	$(BIN)/mypy
 
+docs: $(VENV)/installed-dev  ## Build the documentation as a site: build/docs/index.html
+	$(BIN)/python -m sphinx -q -W -b html -c docs -d build/doctrees . build/docs
+
 clean:  ## Remove the environment and everything that was made
-	rm -rf $(VENV) strandline-demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build strandline-demo .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

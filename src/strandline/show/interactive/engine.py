@@ -38,7 +38,8 @@ def holoviews(task: str) -> Any:
             "nothing more: see strandline.show.",
         ) from error
     if "bokeh" not in hv.Store.loaded_backends():
-        hv.extension("bokeh", logo=False)
+        # In a notebook this loads the scripts, from the packages and not from a server.
+        hv.extension("bokeh", inline=True, logo=False)
     return hv
 
 
