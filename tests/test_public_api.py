@@ -104,11 +104,19 @@ def test_a_name_that_does_not_exist_is_an_attribute_error():
         strandline.segmentise  # noqa: B018  the access itself is tested
 
 
-def test_plot_leads_to_the_pictures():
-    assert strandline.plot is import_module("strandline.show")
-    assert "plot" in dir(strandline)
-    for name in strandline.plot.__all__:
-        assert inspect.getdoc(getattr(strandline.plot, name)), f"plot.{name} is not documented"
+@pytest.mark.parametrize(
+    ("name", "home"), [("plot", "strandline.show.interactive"), ("show", "strandline.show")]
+)
+def test_plot_and_show_lead_to_the_pictures(name, home):
+    module = getattr(strandline, name)
+    assert module is import_module(home)
+    assert name in dir(strandline)
+    for picture in module.__all__:
+        thing = getattr(module, picture)
+        assert inspect.getdoc(thing), f"{name}.{picture} is not documented"
+        found = sections(thing)
+        described = documented(found.get("Parameters") or found.get("Attributes", ""))
+        assert described == accepted(thing), f"{name}.{picture}"
 
 
 def test_star_import_brings_every_name():

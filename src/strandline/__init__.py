@@ -17,7 +17,7 @@ The stages, in their order; each takes what the one before returns:
     assess                                       how well a map agrees with a reference
     timeline                                     many dates: how much, how often, since when
     shorelines, water_polygons                   the outline of water, as geometries
-    plot, report, run_study                      pictures, and results to read and replay
+    plot, show, report, run_study                pictures, and results to read and replay
 
 >>> import strandline as sl
 >>> scene, truth = sl.simulate_scene("2017-10-22", size=(200, 200), resolution=150)
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
 
 __version__ = version("strandline")
 
-_PICTURES = "strandline.show"  # what `strandline.plot` is
+_PICTURES = {"plot": "strandline.show.interactive", "show": "strandline.show"}
 
 # Where each public name lives; imported when first used, so that `import strandline` is light.
 _HOMES = {
@@ -124,12 +124,12 @@ __all__ = [*sorted(_HOMES), "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "plot":
-        return import_module(_PICTURES)
+    if name in _PICTURES:
+        return import_module(_PICTURES[name])
     if name not in _HOMES:
         raise AttributeError(f"module 'strandline' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, "plot"})
+    return sorted({*globals(), *_HOMES, *_PICTURES})

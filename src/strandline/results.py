@@ -210,7 +210,11 @@ class Results:
         if self.change is not None:
             first, last = dates_of(self.scenes)[0], dates_of(self.scenes)[-1]
             over = self.scenes[-1]
-            yield "change", maps.change_map(self.change, over=over, dates=(first, last))
+            sensors = (captions.sensor_text(self.scenes[0]), captions.sensor_text(over))
+            yield (
+                "change",
+                maps.change_map(self.change, over=over, dates=(first, last), sensors=sensors),
+            )
 
 
 def views_of(scenes: xr.DataArray) -> xr.DataArray:

@@ -17,6 +17,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import wrap_xr
 from PIL import Image
 
+from strandline.change import compare
 from strandline.errors import ConfigurationError, MissingBandError
 from strandline.show.canvas import picture_bytes
 from strandline.show.captions import percent_text, sensor_text, signature_hints
@@ -29,6 +30,7 @@ from strandline.show.maps import (
     true_colour,
     water_map,
 )
+from strandline.testing.lakes import lake_grid, mask_of
 
 BANDS = ["blue", "green", "red", "nir08", "swir16", "swir22"]
 
@@ -273,3 +275,12 @@ def test_what_is_no_scene_and_no_map_is_refused():
         true_colour(mask())
     with pytest.raises(ConfigurationError, match="not a map of classes"):
         water_map(scene())
+
+
+def test_the_change_map_says_what_saw_the_dates():
+    grid = lake_grid((30, 40))
+    change = compare(mask_of(np.ones((30, 40)), grid), mask_of(np.zeros((30, 40)), grid))
+    figure = change_map(change, sensors=("Landsat 5 TM", "Landsat 8 OLI"))
+    assert any(t.get_text().startswith("Landsat 5 TM and Landsat 8 OLI · ") for t in figure.texts)
+    same = change_map(change, sensors=("Landsat 5 TM", "Landsat 5 TM"))
+    assert any(t.get_text().startswith("Landsat 5 TM · ") for t in same.texts)

@@ -21,6 +21,7 @@ from strandline.prepare import stack_scenes
 from strandline.segmentation import segment
 from strandline.show.charts import signature_chart
 from strandline.show.report import report
+from strandline.show.report.tables import MOST_CLUSTERS, MOST_ROWS, transition_tables
 from strandline.testing.lakes import round_lake
 from strandline.water import find_water, water_mask
 
@@ -122,10 +123,127 @@ def test_one_scene_without_areas_or_record_has_a_report_too(study):
     assert "Where the water is" in text
 
 
-def test_no_water_is_said_in_words(study):
-    scenes, segmentation, evidence, masks, change = study
-    dry = evidence.assign(water=False)
-    assert "No water was found." in report(scenes, segmentation, dry, masks, change)
+def words(page: str) -> str:
+    return " ".join(" ".join(read(page).text).split())
+
+
+def test_no_water_is_said_in_words():
+    scenes = stack_scenes([round_lake(radius=0.1), round_lake(radius=0.1, time="2017-10-22")])
+    segmentation = segment(scenes, n_clusters=3)
+    evidence = find_water(segmentation)
+    masks = water_mask(segmentation, evidence)
+    assert evidence.attrs["verdict"] == "no water"
+    text = words(report(scenes, segmentation, evidence, masks, compare(masks[0], masks[1])))
+    assert f"No water here: none of the {len(evidence)} classes of spectra is water." in text
+    assert "None of them was found to be water" in text
+    assert "Why this is no water" in text
+    assert "water 2017-10-22 0 km²" in text
+
+
+def test_the_verdict_names_how_many_classes_are_water(study):
+    evidence = study[2]
+    wet = int(evidence["water"].sum())
+    assert f"Water found: {wet} of {len(evidence)} classes of spectra are water." in words(
+        report(*study)
+    )
+
+
+def test_intervals_are_shown_at_the_top_and_in_the_table(study):
+    table = areas(study[-1]).assign(low_90=1.0, high_90=1.0, low_95=0.123, high_95=np.nan)
+    table.loc["water after", "high_95"] = 0.789
+    text = words(report(*study, table))
+    assert "95 %: 0.12 to 0.79" in text
+    assert text.count("95 %: ") == 1
+    assert "95 % from 95 % to" in text
+    assert "low 90" not in text
+
+
+def test_every_map_says_date_and_sensor_also_to_who_cannot_see_it(study):
+    scenes = study[0]
+    alone = segment(scenes[0], n_clusters=3)
+    evidence = find_water(alone)
+    pages = [report(*study), report(scenes[0], alone, evidence, water_mask(alone, evidence))]
+    for page, dates, sensors in zip(
+        pages,
+        (("1988-10-22", "2017-10-22"), ("1988-10-22",)),
+        (("Landsat 5 TM", "Landsat 8 OLI"), ("Landsat 5 TM",)),
+        strict=True,
+    ):
+        said = read(page).alts
+        count = len(dates)
+        for alt, date, sensor in zip(said[:count], dates, sensors, strict=True):
+            assert date in alt
+            assert sensor in alt
+        for alt in said[count:-1]:  # the last is the chart of the spectra
+            assert all(word in alt for word in (*dates, *sensors)), alt
+
+
+def test_what_became_what_is_told_in_km2(study):
+    scenes, _, evidence, _, change = study
+    text = words(report(*study))
+    table = areas(change)["best"]
+    section = text[text.index("What became what, in km²") :]
+    land, lost, stable = (table[name] for name in ("stable land", "lost", "stable water"))
+    assert f"not water {land:.2f} ·" in section
+    assert f"water {lost:.2f} {stable:.2f} {table['water before']:.2f}" in section
+    alone = water_mask(segment(scenes[0], n_clusters=3))
+    assert "What became what" not in words(
+        report(scenes[0], segment(scenes[0], n_clusters=3), evidence, alone)
+    )
+
+
+def test_of_many_clusters_the_smaller_ones_are_summed_up(study):
+    scenes = study[0]
+    segmentation = segment(scenes, n_clusters=20)
+    masks = water_mask(segmentation)
+    found = transition_tables(list(scenes), segmentation, list(masks), [0])
+    assert len(found["clusters"]["columns"]) == MOST_CLUSTERS + 1
+    assert found["clusters"]["columns"][-1] == "the others"
+    assert found["clusters"]["sum"] == found["states"]["sum"]
+
+
+def test_a_scene_without_coordinates_is_told_in_shares_and_columns():
+    scene = round_lake(radius=600).drop_vars(["spatial_ref", "x", "y"])
+    segmentation = segment(scene, n_clusters=3)
+    evidence = find_water(segmentation)
+    mask = water_mask(segmentation, evidence)
+    page = report(scene, segmentation, evidence, mask)
+    assert f"{100 * float((mask == 1).mean()):.1f} % of the pixels" in words(page)
+    data = json.loads(read_scripts(page)[0])
+    assert data["place"] is None
+    assert 'class="bar"' not in page
+
+
+def test_many_dates_are_on_one_sheet_and_can_all_be_chosen():
+    dates = [f"{year}-07-01" for year in range(1990, 1998)]
+    lakes = [round_lake(radius=700 - 60 * i, time=when, seed=i) for i, when in enumerate(dates)]
+    scenes = stack_scenes(lakes)
+    segmentation = segment(scenes, n_clusters=3)
+    evidence = find_water(segmentation)
+    page = report(scenes, segmentation, evidence, water_mask(segmentation, evidence))
+    assert len(read(page).links) == 4  # scenes, water, labels, spectra
+    for side in ("left", "right"):
+        options = re.search(f'<select id="date-{side}">(.*?)</select>', page, re.DOTALL)[1]
+        assert re.findall(">([^<]+)</option>", options) == dates
+    assert page.count('<li class="water">') == 2  # the first and the last
+
+
+def test_tables_of_many_rows_are_folded(study):
+    many = pd.DataFrame({"quantity": [f"part {n}" for n in range(500)], "best": 1.0})
+    page = report(*study, many)
+    assert f"{500 - MOST_ROWS} rows more" in page
+    assert "part 499" in page
+
+
+def test_the_evidence_of_many_classes_is_summed_up_by_cluster(study):
+    evidence = study[2]
+    first = evidence[evidence["cluster"] == 0]
+    weighted = np.average(first["mndwi"], weights=first["share"])
+    wet = first.loc[first["water"], "share"].sum() / first["share"].sum()
+    text = words(report(*study))
+    row = f"0 like water {first['share'].sum():.1%} yes {wet:.1%}"
+    assert row in text
+    assert f"{weighted:.3f}" in text[text.index(row) :][:200]
 
 
 def test_text_from_outside_is_escaped(study):
@@ -183,19 +301,21 @@ def test_the_record_is_told_without_what_differs_between_equal_runs(study):
         assert said in text
 
 
-def test_a_long_evidence_table_shows_the_water_first(study):
+def test_long_evidence_is_folded_into_what_looks_like_water_and_the_rest(study):
     scenes, segmentation, evidence, masks, change = study
     long = pd.concat([evidence] * 12, ignore_index=True).rename_axis("subcluster")
     long.attrs = evidence.attrs
     page = report(scenes, segmentation, long, masks, change)
+    wet = int((long["water"] | long["looks_like_water"]).sum())
+    assert f"The {wet} finer classes that are, or look like, water" in page
     dry = int((~(long["water"] | long["looks_like_water"])).sum())
     assert f"The other {dry} classes" in page
 
 
 def test_water_is_shaded_in_the_evidence_and_wide_pictures_scroll_on_a_phone(study):
     page = report(*study)
-    water = int(study[2]["water"].sum())
-    assert page.count('<tr class="water">') == water > 0
+    finer = int(study[2]["water"].sum())
+    assert page.count('<tr class="water">') == finer + 1 > 1  # and the one cluster of water
     assert '<figure class="wide">' in page
     assert "class=&" not in page
 

@@ -7,11 +7,15 @@ import re
 from contextlib import contextmanager
 
 import numpy as np
+import pyproj
 import pytest
+import rasterio
 from PIL import Image
 
+import strandline as sl
 from browser import open_page
 from strandline.change import compare
+from strandline.demo import run_demo
 from strandline.prepare import stack_scenes
 from strandline.prepare.georeference import grid_of
 from strandline.segmentation import segment
@@ -148,20 +152,20 @@ def test_a_drag_and_the_slider_reveal_the_other_date(browser, path):
 
 def test_a_finger_swipes_and_taps(browser, path):
     with opened(browser, path, width=420) as page:
-        page.locator(".map").scroll_into_view_if_needed()
-        touch = "(type, x, y) => document.querySelector('.map').dispatchEvent(new PointerEvent("
-        touch += "type, {clientX: x, clientY: y, isPrimary: true, button: 0, pointerType: 'touch',"
-        touch += " bubbles: true}))"
-        # A finger that was not there cannot be captured.
-        page.evaluate("document.querySelector('.map').setPointerCapture = () => {}")
-        for kind, place in (("down", (10, 60)), ("move", (12, 40)), ("move", (12, 30))):
-            x, y = spot(page, *place)
-            page.evaluate(f"([x, y]) => ({touch})('pointer{kind}', x, y)", [x, y])
-        page.evaluate(f"([x, y]) => ({touch})('pointerup', x, y)", [x, y])
+        devices = page.context.new_cdp_session(page)
+        devices.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+        def touch(kind, *points):
+            there = [{"x": x, "y": y} for x, y in points]
+            devices.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": there})
+
+        touch("Start", spot(page, 10, 60))
+        for column in (50, 40, 30):
+            touch("Move", spot(page, 10, column))
+        touch("End")
         assert float(page.locator("#swipe").input_value()) == pytest.approx(25.4, abs=1)
-        x, y = spot(page, *LAKE)
-        for kind in ("down", "up"):
-            page.evaluate(f"([x, y]) => ({touch})('pointer{kind}', x, y)", [x, y])
+        touch("Start", spot(page, *LAKE))
+        touch("End")
         assert facts(page)["row, column"] == f"{LAKE[0]}, {LAKE[1]}"
 
 
@@ -216,6 +220,62 @@ def test_nothing_reaches_beyond_the_screen(browser, path, width):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
         assert box["width"] > 0.4 * min(width, 700)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    run_demo(folder)
+    return folder
+
+
+def test_the_report_of_the_demo_is_at_most_5_mb_and_knows_the_lake(browser, demo):
+    path = demo / "report.html"
+    assert path.stat().st_size <= 5_000_000
+    with rasterio.open(demo / "water_2017-10-22.tif") as file:
+        shape, transform = file.shape, file.transform
+        to_map = pyproj.Transformer.from_crs("EPSG:4326", file.crs, always_xy=True)
+        water = file.read(1)
+    column, row = ~transform * to_map.transform(-118.7081, 38.6942)
+    opened_scenes = (sl.open_scene(scene) for scene in (demo / "scenes").iterdir())
+    scenes = sorted(opened_scenes, key=lambda scene: scene["time"].values)
+    with opened(browser, path) as page:
+        note = page.locator("#explorer .note").text_content()
+        per_point = int(re.search(r"(\d+) × \1 pixels", note)[1])
+        page.mouse.click(*spot(page, row - 0.5, column - 0.5, shape))
+        told = facts(page)
+        assert told["1988-10-22"].startswith("water")
+        assert told["2017-10-22"].startswith("water")
+        assert told["change"] == "water on both"
+        rows, columns = (
+            slice(int(first), int(last) + 1)
+            for first, last in re.findall(r"(\d+)–(\d+)", told["row, column"])
+        )
+        assert rows.stop - rows.start == columns.stop - columns.start == per_point
+        assert (water[rows, columns] == 1).all()
+        x, y = transform * (columns.start + 0.1, rows.stop - 0.1)
+        near = transform * (columns.stop - 0.1, rows.start + 0.1)
+        for number, scene in enumerate(scenes):
+            block = scene.sel(x=slice(x, near[0]), y=slice(near[1], y))
+            names = page.locator("#values tbody td:first-child").all_text_contents()
+            means = block.sel(band=names).mean(("y", "x")).values
+            assert block.shape[-2:] == (per_point, per_point)
+            np.testing.assert_allclose(values(page)[:, number], means, atol=0.00051, rtol=0)
+
+
+def test_names_from_files_stay_words(browser, study, tmp_path):
+    scenes, segmentation, evidence, masks, change = study
+    hostile = "</script><img src=x onerror=window.harm=1><svg onload=window.harm=1>"
+    bands = [f"{hostile}{number}" for number in range(scenes.sizes["band"])]
+    scenes = scenes.assign_coords(platform=("time", [hostile] * 2), band=bands)
+    path = tmp_path / "hostile.html"
+    page_text = report(scenes, segmentation.assign_coords(band=bands), evidence, masks, change)
+    path.write_text(page_text, encoding="utf-8")
+    with opened(browser, path) as page:
+        page.mouse.click(*spot(page, *LAKE))
+        assert page.evaluate("window.harm") is None
+        assert page.locator("#values tbody td").first.text_content() == bands[0]
+        assert "img src" in page.locator(".tag.right").text_content().lower()
 
 
 def test_print_has_the_static_pictures_side_by_side_and_no_controls(browser, path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from strandline.errors import ConfigurationError
 from strandline.export.atomic import replacing
@@ -13,17 +13,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def write_picture(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 150) -> Path:
-    """Write a figure as PNG; the same figure gives the same bytes.
+def write_picture(picture: Figure | Any, path: str | os.PathLike[str], *, dpi: int = 150) -> Path:
+    """Write a figure as PNG, or an interactive picture as a page of its own.
+
+    The same figure gives the same bytes. The page holds all that it needs: it opens without a
+    network and without a server.
 
     Parameters
     ----------
-    figure : Figure
-        From `strandline.show`.
+    picture : Figure or HoloViews object
+        From `strandline.show`, or from `strandline.plot`.
     path : path-like
-        The file, ``.png``.
+        The file: ``.png`` for a figure, ``.html`` for an interactive picture.
     dpi : int
-        Pixels per inch; 150 suits a screen, 300 a printed page.
+        Pixels per inch of a PNG; 150 suits a screen, 300 a printed page.
 
     Returns
     -------
@@ -33,7 +36,7 @@ def write_picture(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 15
     Raises
     ------
     ConfigurationError
-        If the name does not end in ``.png``.
+        If the name does not end as it should.
     OutputError
         If the file cannot be written.
 
@@ -45,14 +48,21 @@ def write_picture(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 15
     ...     write_picture(Figure(figsize=(1, 1)), Path(folder) / "empty.png").read_bytes()[1:4]
     b'PNG'
     """
+    target = Path(path)
+    moves = not hasattr(picture, "savefig")
+    suffix = ".html" if moves else ".png"
+    if target.suffix.lower() != suffix:
+        kind = "interactive picture" if moves else "picture"
+        raise ConfigurationError(
+            f"Cannot write the {kind} '{target}'.", expected=f"a name that ends in {suffix}"
+        )
+    if moves:
+        from strandline.show.interactive import page_of
+
+        return write_page(page_of(picture), target)
     from strandline.show.canvas import picture_bytes
 
-    target = Path(path)
-    if target.suffix.lower() != ".png":
-        raise ConfigurationError(
-            f"Cannot write the picture '{target}'.", expected="a name that ends in .png"
-        )
-    content, _ = picture_bytes(figure, dpi=dpi)
+    content, _ = picture_bytes(picture, dpi=dpi)
     with replacing(target) as partial:
         partial.write_bytes(content)
     return target

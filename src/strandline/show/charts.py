@@ -101,7 +101,10 @@ def _name(cluster: int, hint: str, is_water: bool, share: float) -> str:
 
 
 def band_positions(bands: Sequence[str]) -> tuple[np.ndarray, str]:
-    """Wavelengths in micrometres, or places in a row if one of them is unknown or thermal."""
+    """Find where bands lie along the axis of a chart of spectra, and name that axis.
+
+    Wavelengths in micrometres, or places in a row if one of them is unknown or thermal.
+    """
     from strandline.scenes.sensors import SENSORS
 
     # Landsat's where both have a band: their centres differ by less than a line's width.

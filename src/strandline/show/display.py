@@ -42,6 +42,13 @@ class Stretch:
     """How reflectance becomes brightness, the same for every scene of a comparison.
 
     Each channel is ``((value - low) / (high - low)) ** (1 / gamma)``, clipped to 0..1.
+
+    Attributes
+    ----------
+    low, high : tuple of float
+        Reflectance that is black and that is white, per channel.
+    gamma : float
+        More than 1 brightens what is dark.
     """
 
     low: tuple[float, ...]

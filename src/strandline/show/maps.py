@@ -126,18 +126,7 @@ def false_colour(
         If a band that was asked for is not there.
     """
     dated = list(each_scene(scenes))
-    if bands is not None:
-        for scene in dated:
-            missing = [b for b in bands if b not in scene["band"].values]
-            if missing or len(bands) != 3:
-                raise MissingBandError(
-                    "Cannot draw this false-colour picture.",
-                    expected="three bands of " + ", ".join(map(str, scene["band"].values)),
-                    got=", ".join(bands),
-                )
-        chosen, name = tuple(bands), f"False colour ({', '.join(bands)})"
-    else:
-        chosen, name = display_bands(dated, (*FALSE_COLOURS, _TRUE))
+    chosen, name = composite_bands(dated, bands, natural=False)
     return _composite(dated, chosen, stretch, title or _with_date(name, dated))
 
 
@@ -257,6 +246,7 @@ def change_map(
     *,
     over: xr.DataArray | None = None,
     dates: tuple[object, object] | None = None,
+    sensors: tuple[str, str] | None = None,
     title: str | None = None,
 ) -> Figure:
     """Draw where water was lost and gained between two dates.
@@ -269,6 +259,8 @@ def change_map(
         A scene, drawn in grey below; without it land is plain.
     dates : pair of date-like, optional
         Before and after, for the headline; by default those the map names.
+    sensors : pair of str, optional
+        What saw them, as people write it, for the line below the headline.
     title : str, optional
         Another headline.
 
@@ -297,7 +289,7 @@ def change_map(
     return draw_sheet(
         [_class_panel(change, palette, background)],
         title=title or f"Water lost and gained{when}",
-        subtitle=grid_text(change),
+        subtitle=" · ".join(filter(None, (_seen_by(sensors), grid_text(change)))),
         legend=Legend(rows, "Area in this picture"),
     )
 
@@ -373,10 +365,39 @@ def is_true_colour(bands: Sequence[str]) -> bool:
     return tuple(bands) == _TRUE
 
 
-def display_bands(
-    scenes: Sequence[xr.DataArray], wishes: Sequence[tuple[str, str, str]] = (_TRUE, *FALSE_COLOURS)
+def composite_bands(
+    scenes: Sequence[xr.DataArray], bands: Sequence[str] | None, *, natural: bool
 ) -> tuple[tuple[str, ...], str]:
-    """Choose the first wish that all scenes can fulfil, and name it honestly."""
+    """Give the bands that are shown as red, green, blue, and their name: those asked for, or best.
+
+    Raises
+    ------
+    MissingBandError
+        If a band that was asked for is not there, or there are not three of them.
+    """
+    if bands is None:
+        return display_bands(
+            scenes, (_TRUE, *FALSE_COLOURS) if natural else (*FALSE_COLOURS, _TRUE)
+        )
+    for scene in scenes:
+        missing = [b for b in bands if b not in scene["band"].values]
+        if missing or len(bands) != 3:
+            raise MissingBandError(
+                "Cannot draw this false-colour picture.",
+                expected="three bands of " + ", ".join(map(str, scene["band"].values)),
+                got=", ".join(bands),
+            )
+    return tuple(bands), f"False colour ({', '.join(bands)})"
+
+
+def shared_bands(scenes: Sequence[xr.DataArray]) -> list[str]:
+    """List the bands that all scenes have, in the order of the first.
+
+    Raises
+    ------
+    MissingBandError
+        If there are none.
+    """
     shared = [
         str(band)
         for band in scenes[0]["band"].values
@@ -384,6 +405,14 @@ def display_bands(
     ]
     if not shared:
         raise MissingBandError("The scenes have no band in common, so nothing can be drawn.")
+    return shared
+
+
+def display_bands(
+    scenes: Sequence[xr.DataArray], wishes: Sequence[tuple[str, str, str]] = (_TRUE, *FALSE_COLOURS)
+) -> tuple[tuple[str, ...], str]:
+    """Choose the first wish that all scenes can fulfil, and name it honestly."""
+    shared = shared_bands(scenes)
     for wish in wishes:
         if set(wish) <= set(shared):
             kind = "True colour" if wish == _TRUE else f"False colour ({', '.join(wish)})"
@@ -445,6 +474,10 @@ def _subtitle(dated: Sequence[xr.DataArray]) -> str:
     if len(dated) == 1:
         parts = [sensor_text(dated[0]), *parts]
     return " · ".join(filter(None, parts))
+
+
+def _seen_by(sensors: tuple[str, str] | None) -> str:
+    return " and ".join(dict.fromkeys(filter(None, sensors or ())))
 
 
 def _with_unseen(rows: list[LegendRow], shares: Mapping[int, float]) -> list[LegendRow]:

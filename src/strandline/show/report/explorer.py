@@ -29,6 +29,7 @@ from strandline.show.report.pixels import Lattice, Points, lattice_of, points_of
 
 _NODES = 17  # along a side, where longitude and latitude are given; straight lines between them
 _FOR_THE_SCRIPT = ("key", "name", "below", "over", "grey")
+_NARROWEST, _WIDEST = 0.25, 6.0  # width over height of the map on the screen
 _BAR = 0.25  # of the picture's width, at most
 
 
@@ -92,14 +93,16 @@ def explorer(
         "start": _start(points, len(dated), change is not None),
         "packed": points.packed(),
     }
+    aspect, to_scale = _aspect(place)
     return {
         "data": Embedded(_json(data)),
         "dates": [date["name"] for date in dates],
         "layers": layers,
         "bar": _bar(place),
         "north": round(north_angle(place), 1) if place.crs is not None else None,
-        "aspect": _aspect(place),
+        "aspect": aspect,
         "note": _note(lattice, points, place, str(data["unit"])),
+        "to_scale": to_scale,
     }
 
 
@@ -208,6 +211,7 @@ def _layer(
     return {
         "key": key,
         "name": name,
+        "short": name.partition(" (")[0],
         "below": list(below),
         "over": list(over),
         "legend": list(legend),
@@ -258,13 +262,14 @@ def _numbers(values: NDArray[np.floating[Any]]) -> list[float | None]:
     return [round(float(v), 7) if math.isfinite(v) else None for v in values.ravel()]
 
 
-def _aspect(place: Place) -> float:
-    """Width over height on the ground, not so extreme that nothing could be seen."""
+def _aspect(place: Place) -> tuple[float, bool]:
+    """Width over height of the map, within limits, and whether that is as on the ground."""
     across, up = metres_per_unit(place)
     wide = abs(place.extent.right - place.extent.left) * across
     high = abs(place.extent.top - place.extent.bottom) * up
     ratio = wide / high if wide > 0 and high > 0 else 1.0
-    return round(min(max(ratio, 0.25), 6.0), 5)
+    shown = min(max(ratio, _NARROWEST), _WIDEST)
+    return round(shown, 5), shown == ratio
 
 
 def _bar(place: Place) -> dict[str, Any] | None:

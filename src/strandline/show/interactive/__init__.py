@@ -1,0 +1,33 @@
+"""Pictures to move in, as HoloViews objects: hover, zoom, all dates at once.
+
+This is `strandline.plot`. It needs the extra ``viz``; `strandline.show` draws pictures that do
+not move without it. In a notebook an object shows itself, Panel serves it, and
+`strandline.export.write_picture` writes it as a page that needs neither server nor network. No
+page asks another server for anything unless ``tiles=`` says so.
+"""
+
+from strandline.show.interactive.charts import signatures
+from strandline.show.interactive.engine import warm_up
+from strandline.show.interactive.maps import (
+    bands,
+    change_map,
+    false_colour,
+    label_map,
+    true_colour,
+    water_map,
+)
+from strandline.show.interactive.page import page_of
+from strandline.show.interactive.swipe import swipe
+
+__all__ = [
+    "bands",
+    "change_map",
+    "false_colour",
+    "label_map",
+    "page_of",
+    "signatures",
+    "swipe",
+    "true_colour",
+    "warm_up",
+    "water_map",
+]

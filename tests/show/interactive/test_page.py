@@ -1,0 +1,207 @@
+"""A saved picture in a real browser: what it shows under the pointer, and whom it asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyproj
+import pytest
+import xarray as xr
+
+import strandline as sl
+from browser import open_page
+from strandline.errors import ConfigurationError
+from strandline.export import write_picture
+from strandline.testing.lakes import round_lake
+
+# Where the frame of the n-th figure lies on the page, and what its ranges are.
+FRAME = """(n) => {
+  const found = []
+  const walk = view => {
+    if (view == null) return
+    if (view.frame != null) found.push(view)
+    for (const child of view.child_views ?? []) walk(child)
+  }
+  for (const root of Object.values(Bokeh.index)) walk(root)
+  if (found.length <= n) return null
+  const view = found[n], box = view.el.getBoundingClientRect(), frame = view.frame.bbox
+  return {left: box.x + frame.left, top: box.y + frame.top, width: frame.width,
+          height: frame.height, x: [view.model.x_range.start, view.model.x_range.end],
+          y: [view.model.y_range.start, view.model.y_range.end]}
+}"""
+TOOLTIP = """() => {
+  const text = root => {
+    for (const element of root.querySelectorAll('*')) {
+      if (element.classList.contains('bk-Tooltip') && element.getBoundingClientRect().width > 0) {
+        const rows = (element.shadowRoot ?? element).querySelectorAll('.bk-tooltip-row-value')
+        const names = (element.shadowRoot ?? element).querySelectorAll('.bk-tooltip-row-label')
+        if (rows.length) return Object.fromEntries([...rows].map(
+          (row, i) => [names[i].textContent.replace(':', '').trim(), row.textContent.trim()]))
+      }
+      if (element.shadowRoot) { const below = text(element.shadowRoot); if (below) return below }
+    }
+    return null
+  }
+  return text(document)
+}"""
+
+
+@pytest.fixture(scope="module")
+def scene() -> xr.DataArray:
+    scene = round_lake(radius=600).compute()
+    scene = scene.assign_coords(time=np.datetime64("1988-10-22", "ns"))
+    scene[:, 3:9, 5:15] = np.nan
+    return scene.assign_attrs(platform="landsat-5")
+
+
+@pytest.fixture(scope="module")
+def segmentation(scene: xr.DataArray) -> xr.Dataset:
+    return sl.segment(scene, n_clusters=3)
+
+
+def frame_of(page: Any, number: int = 0) -> dict[str, Any]:
+    handle = page.wait_for_function(FRAME, arg=number, timeout=20_000)
+    page.wait_for_timeout(300)  # the first layout is followed by another
+    del handle
+    return page.evaluate(FRAME, number)
+
+
+def position(frame: dict[str, Any], x: float, y: float) -> tuple[float, float]:
+    """Where on the screen a place of the map lies."""
+    (left, right), (bottom, top) = frame["x"], frame["y"]
+    return (
+        frame["left"] + frame["width"] * (x - left) / (right - left),
+        frame["top"] + frame["height"] * (top - y) / (top - bottom),
+    )
+
+
+def pointed(page: Any, frame: dict[str, Any], x: float, y: float) -> dict[str, str]:
+    """What the pointer tells at a place of the map."""
+    across, down = position(frame, x, y)
+    page.mouse.move(across - 2, down - 1)
+    page.mouse.move(across, down)
+    page.wait_for_timeout(200)  # what was told before is gone
+    page.wait_for_function(TOOLTIP, timeout=5_000)
+    return page.evaluate(TOOLTIP)
+
+
+def test_the_pointer_shows_the_values_of_the_pixel_below_it(browser, tmp_path, scene, segmentation):
+    labels = segmentation["labels"]
+    path = write_picture(
+        sl.plot.label_map(labels, segmentation, scenes=scene), tmp_path / "labels.html"
+    )
+    to = pyproj.Transformer.from_crs("EPSG:32611", "EPSG:4326", always_xy=True)
+    with open_page(browser, offline=True) as (page, watch):
+        page.goto(path.as_uri())
+        frame = frame_of(page)
+        for row, column in ((30, 40), (12, 60), (50, 3)):
+            x, y = float(labels["x"][column]), float(labels["y"][row])
+            told = pointed(page, frame, x, y)
+            label = int(labels[row, column])
+            assert told["cluster"].split()[0] == str(label)
+            for band in scene["band"].values:
+                value = float(scene.sel(band=band)[row, column])
+                assert told[str(band)] == f"{value:.4f}"
+            east, north = (float(number) for number in told["x, y"].split(","))
+            assert (east, north) == pytest.approx((x, y), abs=15)
+            lon, lat = (float(number.strip("° ")) for number in told["lon, lat"].split(","))
+            assert (lon, lat) == pytest.approx(to.transform(east, north), abs=1e-5)
+        told = pointed(page, frame, float(labels["x"][10]), float(labels["y"][6]))
+        assert told["cluster"] == "not observed"
+        assert told["red"] == "NaN"
+        assert not watch.elsewhere
+        assert not watch.errors
+
+
+def test_labels_are_drawn_in_their_colours_and_nothing_where_nothing_was_seen(
+    browser, tmp_path, segmentation
+):
+    labels = segmentation["labels"]
+    path = write_picture(sl.plot.label_map(labels, segmentation), tmp_path / "labels.html")
+    with open_page(browser, offline=True) as (page, watch):
+        page.goto(path.as_uri())
+        frame = frame_of(page)
+        shot = picture_of(page, tmp_path)
+        for row, column in ((30, 40), (12, 60), (6, 10)):
+            x, y = float(labels["x"][column]), float(labels["y"][row])
+            across, down = position(frame, x, y)
+            found = "#" + bytes(shot[round(down), round(across)]).hex()
+            label = int(labels[row, column])
+            assert found == ("#ffffff" if label == 255 else sl.show.palettes.label_colour(label))
+        assert not watch.errors
+
+
+def picture_of(page: Any, folder: Path) -> np.ndarray:
+    from matplotlib.image import imread
+
+    page.screenshot(path=folder / "page.png")
+    return np.round(255 * imread(folder / "page.png")[..., :3]).astype(np.uint8)
+
+
+def test_without_a_network_tiles_stay_away_and_the_labels_are_there(
+    browser, tmp_path, segmentation
+):
+    labels = segmentation["labels"]
+    picture = sl.plot.label_map(
+        labels, segmentation, tiles="https://tiles.example.org/{Z}/{X}/{Y}.png"
+    )
+    path = write_picture(picture, tmp_path / "tiles.html")
+    with open_page(browser) as (page, watch):
+        page.goto(path.as_uri())
+        frame = frame_of(page)
+        middle = [sum(frame[axis]) / 2 for axis in "xy"]
+        assert pointed(page, frame, *middle)["cluster"].startswith("0 ")
+        assert {url.split("/")[2] for url in watch.elsewhere} == {"tiles.example.org"}
+
+
+def test_dragging_the_line_uncovers_the_other_date(browser, tmp_path, scene):
+    after = scene.assign_coords(time=np.datetime64("2017-10-22", "ns")) * 0 + 0.2
+    path = write_picture(sl.plot.swipe(scene, after), tmp_path / "swipe.html")
+    with open_page(browser, offline=True) as (page, watch):
+        page.goto(path.as_uri())
+        frame = frame_of(page)
+        e = sl.show.display.data_extent(scene)
+        right = e.left + 0.8 * (e.right - e.left), e.top - 0.2 * (e.top - e.bottom)
+        middle = (e.left + e.right) / 2, (e.bottom + e.top) / 2
+
+        def colour(place):
+            across, down = position(frame, *place)
+            return picture_of(page, tmp_path)[round(down), round(across)].tolist()
+
+        flat = colour(right)
+        assert colour((middle[0] + 60, middle[1])) == flat  # the later date is one grey
+        across, down = position(frame, *middle)
+        page.mouse.move(across, down)
+        page.mouse.down()
+        page.mouse.move(across + 120, down, steps=6)
+        page.mouse.up()
+        page.wait_for_timeout(300)
+        assert colour((middle[0] + 60, middle[1])) != flat
+        assert colour(right) == flat
+        assert not watch.errors
+        assert not watch.elsewhere
+
+
+def test_axes_of_two_dates_move_together(browser, tmp_path, scene):
+    path = write_picture(sl.plot.true_colour([scene, scene]), tmp_path / "two.html")
+    with open_page(browser, offline=True) as (page, watch):
+        page.goto(path.as_uri())
+        frame = frame_of(page)
+        before = frame_of(page, 1)["x"]
+        page.mouse.move(frame["left"] + 100, frame["top"] + 100)
+        page.mouse.wheel(0, -400)
+        page.wait_for_timeout(500)
+        after = [frame_of(page, n)["x"] for n in (0, 1)]
+        assert after[0] == after[1]
+        assert after[0][1] - after[0][0] < 0.9 * (before[1] - before[0])
+        assert not watch.errors
+
+
+def test_a_page_has_a_name_that_says_so(tmp_path, segmentation):
+    picture = sl.plot.signatures(segmentation)
+    with pytest.raises(ConfigurationError, match=r"ends in \.html"):
+        write_picture(picture, tmp_path / "signatures.png")
+    with pytest.raises(ConfigurationError, match=r"ends in \.png"):
+        write_picture(sl.show.signature_chart(segmentation), tmp_path / "signatures.html")
