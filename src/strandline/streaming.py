@@ -204,6 +204,23 @@ def _say_nothing(finished: int, total: int) -> None:
 # --- the finished maps ----------------------------------------------------------
 
 
+def hold(classes: xr.DataArray) -> xr.DataArray:
+    """Compute a map of classes once for all that follow, if it fits into memory.
+
+    Parameters
+    ----------
+    classes : DataArray of uint8
+
+    Returns
+    -------
+    DataArray
+        The same; still in chunks, so that what follows needs no large copies of it.
+    """
+    if classes.chunks is None or classes.nbytes > MAPS_IN_MEMORY:
+        return classes
+    return classes.copy(data=_in_tiles(classes.compute().values))
+
+
 def _maps(work: WorkFolder, dates: Sequence[Sequence[_Place]], plane: tuple[int, int]) -> Any:
     """Give all classes as a Dask array of shape (time, 2, y, x)."""
     import dask.array as da
@@ -216,8 +233,15 @@ def _maps(work: WorkFolder, dates: Sequence[Sequence[_Place]], plane: tuple[int,
             rows = slice(place.top, place.top + place.height)
             columns = slice(place.left, place.left + place.width)
             whole[number, :, rows, columns] = _read(work, place)
-    # In chunks all the same, so that what follows needs no large copies of it.
-    return da.from_array(whole, chunks=(1, 1, TILE_SIDE, TILE_SIDE), name=False)  # type: ignore[no-untyped-call]  # Dask is untyped
+    return _in_tiles(whole)
+
+
+def _in_tiles(whole: NDArray[np.uint8]) -> Any:
+    """Make a Dask array of an array in memory, without another copy of it."""
+    import dask.array as da
+
+    chunks = (1,) * (whole.ndim - 2) + (TILE_SIDE, TILE_SIDE)
+    return da.from_array(whole, chunks=chunks, name=False)  # type: ignore[no-untyped-call]  # Dask is untyped
 
 
 def _on_disk(work: WorkFolder, places: Sequence[_Place]) -> Any:
