@@ -202,12 +202,15 @@ def refresh_tables(data: Path) -> None:
     """
     accuracy, sizes = benchmark("water_accuracy"), benchmark("area_by_pixel_size")
     shifts = benchmark("shift_accuracy")
+    intervals, dates = benchmark("interval_coverage"), benchmark("timeline")
     tables = {
         "accuracy": accuracy.table(list(accuracy.measure(data))),
         "called water": accuracy.called_water(data),
         "pixel size": sizes.table(),
         "sensor bias": benchmark("sensor_bias").table(),
         "shift accuracy": shifts.table(shifts.SIZE, data),
+        "interval coverage": intervals.table(intervals.measure(range(intervals.LAKES))),
+        "timeline": dates.table([dates.measure(count, dates.SIDE) for count in dates.COUNTS]),
     }
     for page in PAGES:
         text = page.read_text(encoding="utf-8")

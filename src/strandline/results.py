@@ -135,6 +135,7 @@ class Results:
         """Write bodies of water and shorelines; say so if what that needs is not installed."""
         from strandline.change import shorelines, water_polygons
         from strandline.export.vector import GEOPACKAGE, missing_packages, write_vectors
+        from strandline.water import water_confidence
 
         if missing_packages() and self.config.vectors is None:
             return [
@@ -144,7 +145,11 @@ class Results:
         suffixes = ["gpkg"] if self.config.vectors is None else self.config.vectors
         for number, when in enumerate(dates_of(self.scenes) if suffixes else []):
             mask = self.water[number]
-            bodies = water_polygons(mask, min_pixels=self.config.min_pixels)
+            bodies = water_polygons(
+                mask,
+                min_pixels=self.config.min_pixels,
+                confidence=water_confidence(self.segmentation.isel(time=number), self.evidence),
+            )
             layers = {"water": bodies, "shoreline": shorelines(self._shore(number))}
             ending = f"_{when}" if when else ""
             for suffix in sorted({f".{suffix}" for suffix in suffixes}):

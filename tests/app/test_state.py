@@ -297,18 +297,22 @@ def test_a_damaged_file_is_told_in_the_parts_of_our_errors(session, library):
         session.run()
     session.finish(caught.value)
     assert session.problem.kind == "UnreadableSourceError"
-    assert session.problem.text
+    assert "'broken.tif'" in session.problem.text
+    assert str(library.kept) not in session.problem.text, "paths of the server stay its own"
     assert session.problem.remedy
 
 
-def test_a_missing_file_is_told(session):
+def test_a_missing_file_is_told(session, library):
     session.open_scenes(["scenes/none.tif"])
-    with pytest.raises(SourceNotFoundError):
+    with pytest.raises(SourceNotFoundError) as caught:
         session.run()
+    session.finish(caught.value)
+    assert "scenes/none.tif" in session.problem.text
+    assert str(library.folders["scenes"]) not in session.problem.text
 
 
-def test_what_is_no_error_of_ours_is_called_a_fault():
-    problem = Problem.of(ZeroDivisionError("division by zero"))
+def test_what_is_no_error_of_ours_is_called_a_fault(library):
+    problem = Problem.of(ZeroDivisionError("division by zero"), library)
     assert "ZeroDivisionError" in problem.text
     assert "fault of Strandline" in problem.remedy
 

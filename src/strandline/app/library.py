@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from strandline.configuration import SceneSource
@@ -47,7 +47,7 @@ class Library:
         Below which files may be opened. None: no files but the demo and uploads.
     kept : Path
         Folder for uploads and saved searches, of this server alone.
-    demo : mapping of str to Path
+    demo : mapping of str to Path, optional
         Where the demo's two products are, by date.
     remote : bool
         Whether URLs may be opened.
@@ -64,14 +64,14 @@ class Library:
         self,
         folders: Iterable[str | os.PathLike[str]],
         kept: Path,
-        demo: dict[str, Path],
+        demo: Mapping[str, Path] | None = None,
         *,
         remote: bool = True,
         max_upload: int = 512_000_000,
     ) -> None:
         self.folders = _named_folders(folders)
         self.kept = kept.resolve()
-        self.demo = {date: path.resolve() for date, path in demo.items()}
+        self.demo = {date: path.resolve() for date, path in (demo or {}).items()}
         self.remote = remote
         self.max_upload = max_upload
 
@@ -126,6 +126,15 @@ class Library:
         if path.is_relative_to(self.kept):
             return KEPT + path.relative_to(self.kept).as_posix()
         raise _outside(path.name)
+
+    def plainly(self, text: str) -> str:
+        """Write the names that pages know in place of this machine's paths."""
+        text = re.sub(re.escape(str(self.kept)) + r"/[\w-]{20,}/", "", text)
+        for folder, root in self.folders.items():
+            text = text.replace(f"{root}/", f"{folder}/")
+        for date, product in self.demo.items():
+            text = text.replace(str(product), f"{DEMO}{date}")
+        return text
 
     def check(self, scene: SceneSource) -> list[str]:
         """Make sure that all files of a source lie where they may be opened.

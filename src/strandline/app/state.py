@@ -21,9 +21,10 @@ from strandline.app.job import Job
 from strandline.app.library import DEMO, Library
 from strandline.configuration import StudyConfig
 from strandline.demo import BUFFER, CENTER
-from strandline.errors import ConfigurationError, StrandlineError
+from strandline.errors import ConfigurationError, SearchError, StrandlineError
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import grid_of
+from strandline.scenes.storage import is_url
 
 _DEGREES = 6  # decimals of a box drawn on the map: a tenth of a metre
 _OTHER_SCENES = {"center", "buffer", "bbox", "water_at", "water_labels", "bands"}
@@ -49,12 +50,17 @@ class Problem:
     kind: str = "StrandlineError"
 
     @classmethod
-    def of(cls, error: BaseException) -> Problem:
+    def of(cls, error: BaseException, library: Library) -> Problem:
         """Take an error apart; one that is none of ours is called a fault of this program."""
         if isinstance(error, StrandlineError):
-            return cls(error.problem, error.expected, error.got, error.remedy, type(error).__name__)
+            details = {
+                name: library.plainly(text)
+                for name in ("expected", "got", "remedy")
+                if (text := getattr(error, name)) is not None
+            }
+            return cls(library.plainly(error.problem), kind=type(error).__name__, **details)
         return cls(
-            f"Unexpected {type(error).__name__}: {error}",
+            library.plainly(f"Unexpected {type(error).__name__}: {error}"),
             remedy="This is a fault of Strandline; the server's log has the details.",
             kind=type(error).__name__,
         )
@@ -218,6 +224,67 @@ class Session:
         """Drop all marks."""
         return self.choose(water_labels=None, water_at=None)
 
+    # --- searching --------------------------------------------------------------
+
+    def search(
+        self, archive: str, place: str, period: str, max_cloud: float, job: Job | None = None
+    ) -> dict[str, str]:
+        """Search a STAC archive for scenes of a place.
+
+        Parameters
+        ----------
+        archive : str
+            ``planetary-computer``, ``earth-search``, the URL of a STAC API, or the name of a
+            file of items that the library knows.
+        place : str
+            Longitude and latitude, degrees, with a comma.
+        period : str
+            As for `strandline.search_scenes`.
+        max_cloud : float
+            Percent.
+        job : Job, optional
+            Is told what is being done.
+
+        Returns
+        -------
+        dict of str to str
+            Descriptions of passes, and the names by which they open.
+
+        Raises
+        ------
+        SearchError
+            If nothing is found, or the archive does not answer.
+        AccessDeniedError, ConfigurationError
+            If it may not be asked, or the place is none.
+        """
+        from strandline.scenes import search_scenes
+        from strandline.scenes.stac.service import service_url
+
+        (job or Job()).begin("searching")
+        address = archive.strip()
+        if not is_url(service_url(address)):
+            address = self.library.locate(address)
+        else:
+            self.library.locate(service_url(address))
+        found = search_scenes(
+            address,
+            center=_lon_lat(place),
+            buffer=BUFFER,
+            datetime=period.strip() or None,
+            max_cloud=max_cloud,
+        )
+        if not found:
+            raise SearchError(
+                "Nothing was found there.", remedy="Try other dates, or allow more cloud."
+            )
+        name, path = self.library.new_place("found.json")
+        found.save(path)
+        rows = found.table().to_dict("records")
+        return {
+            f"{row['date']}  {row['platform']}  cloud {row['cloud']:.0f} %": f"{name}:{row['id']}"
+            for row in rows
+        }
+
     # --- working ----------------------------------------------------------------
 
     def work(self, job: Job) -> Callable[[], Outcome]:
@@ -229,9 +296,9 @@ class Session:
         """Take what came out of the work: an outcome, or what went wrong."""
         if isinstance(result, Outcome):
             self.outcome, self.problem = result, None
-            self.notes = [] if job is None else list(job.notes)
+            self.notes = [] if job is None else [self.library.plainly(note) for note in job.notes]
         else:
-            self.problem = Problem.of(result)
+            self.problem = Problem.of(result, self.library)
 
     def run(self, job: Job | None = None) -> Outcome:
         """Do the work at once; what goes wrong is raised."""
@@ -379,6 +446,18 @@ def demo_config(library: Library) -> StudyConfig:
 
 def _clusters_otherwise(one: StudyConfig, other: StudyConfig) -> bool:
     return one.model_dump(exclude=_OF_WATER) != other.model_dump(exclude=_OF_WATER)
+
+
+def _lon_lat(text: str) -> tuple[float, float]:
+    try:
+        lon, lat = (float(word) for word in text.split(","))
+    except ValueError:
+        raise ConfigurationError(
+            "The place cannot be understood.",
+            expected="longitude and latitude in degrees, with a comma",
+            got=repr(text[:60]),
+        ) from None
+    return lon, lat
 
 
 def _class_at(classes: xr.DataArray, place: dict[str, int]) -> int | None:

@@ -316,6 +316,22 @@ def search(
     typer.echo(search_listing(api, without_none(conditions), out))
 
 
+@app.command("app")
+def serve_app(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Below these, the page may open files.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="0 for any that is free.")] = 5006,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Do not open a browser on it.")
+    ] = False,
+) -> None:
+    """Look at maps and try choices in a browser, on this machine alone."""
+    from strandline.app.serve import serve
+
+    serve(folders or (), port, open_browser=not no_browser, say=typer.echo)
+
+
 @app.command()
 def replay(
     record: Annotated[Path, typer.Argument(help="The record.json of an earlier run.")],

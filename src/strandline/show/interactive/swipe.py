@@ -121,7 +121,7 @@ def _scenes(before: xr.DataArray, after: xr.DataArray, title: str, view: View) -
         pointer = Pointer(ground, {}, rows)
         return (
             below
-            * above.opts(hooks=[_cut_hook(extent, 0)])
+            * above.opts(hooks=[cut_hook(extent, 0)])
             * plane(layers, extent).opts(alpha=0, **pointed(pointer, read))
         )
 
@@ -143,12 +143,12 @@ def _masks(before: xr.DataArray, after: xr.DataArray, title: str, view: View) ->
             **options, **class_legend(palette, {}), **pointed(pointer, "before")
         )
         above = plane({"after": arrays["after"]}, extent)
-        return below * above.opts(**options, hooks=[_cut_hook(extent, NOT_OBSERVED)])
+        return below * above.opts(**options, hooks=[cut_hook(extent, NOT_OBSERVED)])
 
     return drawn({"": Raster(layers)}, lambda _: picture, view.max_pixels)
 
 
-def _cut_hook(extent: Extent, empty: int) -> Callable[[Any, Any], None]:
+def cut_hook(extent: Extent, empty: int) -> Callable[[Any, Any], None]:
     """Make the hook that lays the line over a plot, and cuts the plot's image off at it."""
 
     def hook(plot: Any, _element: Any) -> None:

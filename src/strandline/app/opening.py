@@ -1,0 +1,261 @@
+"""The first step: which scenes, from where, and how to read them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+
+from strandline.app import parts
+from strandline.app.job import Job
+from strandline.app.library import DEMO, KEPT, UPLOAD_TYPES
+from strandline.app.looks import CONTROL, FOLDED
+
+if TYPE_CHECKING:
+    from strandline.app.page import Page
+
+_WORDS = {
+    "platform": ("Platform", "such as landsat-5"),
+    "scale": ("Reflectance per number", "such as 0.0001"),
+    "offset": ("Reflectance of number 0", "such as 0"),
+    "nodata": ("Number of missing pixels", "such as -9999"),
+    "band_names": ("Names of the bands, in order", "green, red, nir08, …"),
+    "crs": ("CRS", "such as EPSG:32611"),
+}
+
+
+def folded(title: str, *content: Any) -> Any:
+    """Fold widgets away under a title."""
+    header = pn.pane.HTML(parts.folded_title(title), stylesheets=[parts.STYLE], margin=(2, 0))
+    return pn.Card(
+        *content, header=header, collapsed=True, width=258, margin=(3, 5),
+        stylesheets=[FOLDED],
+    )  # fmt: skip
+
+
+class Opening:
+    """Choose one scene or two, upload files, search archives."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._session = page.session
+        self.before = self._chooser("Scene, or the earlier of two")
+        self.after = self._chooser("Later scene")
+        self.typed = [
+            pn.widgets.TextInput(
+                stylesheets=[CONTROL], name=f"{which} scene", width=240,
+                placeholder="folder/scene.tif, https://…, s3://…",
+            )
+            for which in ("First", "Later")
+        ]  # fmt: skip
+        for widget, chooser in zip(self.typed, (self.before, self.after), strict=True):
+            widget.param.watch(
+                lambda event, chooser=chooser: self._add(chooser, event.new), "value"
+            )
+        self.dates = [
+            pn.widgets.TextInput(
+            stylesheets=[CONTROL], name=f"Date of the {which} scene", placeholder="2017-10-22",
+                                 width=240)
+            for which in ("first", "later")
+        ]  # fmt: skip
+        self.how = {
+            name: pn.widgets.TextInput(
+                stylesheets=[CONTROL], name=label, placeholder=hint, width=240
+            )
+            for name, (label, hint) in _WORDS.items()
+        }
+        self.open = pn.widgets.Button(
+            stylesheets=[CONTROL],
+            name="Open",
+            button_type="primary",
+            width=258,
+            on_click=self._on_open,
+        )
+        self.upload = self._uploader()
+        self._make_search()
+        self.layout = pn.Column(
+            self.before,
+            self.after,
+            self.open,
+            folded("Upload a file", self.upload),
+            folded("Open by path or address", *self.typed),
+            folded("Search an archive", *self._search_widgets),
+            folded("What a file does not say", *self.dates, *self.how.values()),
+            margin=0,
+        )
+
+    def refresh(self) -> None:
+        """Show what is chosen."""
+        library, scenes = self._session.library, self._session.config.scenes
+        names = [
+            library.name_of(s.source if isinstance(s.source, str) else s.source[0]) for s in scenes
+        ]
+        offered = list(dict.fromkeys([*library.names(), *self._found_names, *names]))
+        for widget, name in zip((self.before, self.after), [*names, ""], strict=False):
+            none = {"none": ""} if widget is self.after else {}
+            widget.options = {**none, **{_label(name): name for name in offered}}
+            widget.value = name
+        for widget, scene in zip(self.dates, scenes, strict=False):
+            widget.value = scene.time or ""
+        first = scenes[0]
+        for name, widget in self.how.items():
+            value = getattr(first, name)
+            text = ", ".join(value) if isinstance(value, list) else value
+            widget.value = "" if text is None else f"{text}"
+
+    # --- making -------------------------------------------------------------------
+
+    def _chooser(self, name: str) -> Any:
+        return pn.widgets.Select(stylesheets=[CONTROL], name=name, options={"…": ""}, width=258)
+
+    def _uploader(self) -> Any:
+        library = self._session.library
+
+        class Uploader(pn.widgets.FileDropper):
+            """Refuses what is too large while it comes, whatever the page promised."""
+
+            def _process_event(self, event: Any) -> None:
+                data = event.data
+                held = sum(map(len, self._file_buffer.get(data.get("name"), [])))
+                if held + len(data.get("data") or b"") > library.max_upload:
+                    self._file_buffer.pop(data["name"], None)
+                    return
+                super()._process_event(event)
+
+        dropper = Uploader(
+            max_file_size=f"{library.max_upload // 1_000_000 or 1}MB", width=240, height=90,
+            previews=[], layout="compact", chunk_size=5_000_000,
+        )  # fmt: skip
+        dropper.param.watch(self._on_upload, "value")
+        self.uploaded = pn.pane.HTML(
+            f"<p class='small muted'>{', '.join(UPLOAD_TYPES)}; at most "
+            f"{library.max_upload / 1e6:,.0f} MB</p>",
+            stylesheets=[parts.STYLE], width=240,
+        )  # fmt: skip
+        return pn.Column(dropper, self.uploaded, margin=0)
+
+    def _make_search(self) -> None:
+        self._found_names: list[str] = []
+        self.archive = pn.widgets.TextInput(
+            stylesheets=[CONTROL], name="Archive", value="planetary-computer", width=240,
+            description="planetary-computer, earth-search, or the address of a STAC API",
+        )  # fmt: skip
+        self.place = pn.widgets.TextInput(
+            stylesheets=[CONTROL],
+            name="Place: longitude, latitude",
+            value="-118.7081, 38.6942",
+            width=240,
+        )
+        self.period = pn.widgets.TextInput(
+            stylesheets=[CONTROL],
+            name="When",
+            value="2017-10",
+            placeholder="2017, 2017-10, FROM/TO",
+            width=240,
+        )
+        self.cloud = pn.widgets.IntSlider(
+            stylesheets=[CONTROL],
+            name="At most so much cloud, %",
+            value=20,
+            start=0,
+            end=100,
+            width=230,
+        )
+        self.search = pn.widgets.Button(
+            stylesheets=[CONTROL], name="Search", width=240, on_click=self._on_search
+        )
+        self.found = pn.widgets.Select(
+            stylesheets=[CONTROL], name="Found", options={}, width=240, size=6, visible=False
+        )
+        self.as_before = pn.widgets.Button(
+            stylesheets=[CONTROL],
+            name="As first",
+            width=115,
+            visible=False,
+            on_click=lambda _: self._use(self.before),
+        )
+        self.as_after = pn.widgets.Button(
+            stylesheets=[CONTROL],
+            name="As later",
+            width=115,
+            visible=False,
+            on_click=lambda _: self._use(self.after),
+        )
+        self._search_widgets = [
+            self.archive, self.place, self.period, self.cloud, self.search, self.found,
+            pn.Row(self.as_before, self.as_after, margin=0),
+        ]  # fmt: skip
+
+    # --- using --------------------------------------------------------------------
+
+    def _add(self, chooser: Any, name: str) -> None:
+        """Put a name among the choices, and choose it."""
+        if name.strip():
+            chooser.options = {**chooser.options, _label(name.strip()): name.strip()}
+            chooser.value = name.strip()
+
+    def _on_open(self, _: Any) -> None:
+        chosen = [
+            (chooser.value, (date.value or "").strip())
+            for chooser, date in zip((self.before, self.after), self.dates, strict=True)
+            if chooser.value
+        ]
+        how = self._how()
+        self._page.choose(
+            lambda: self._session.open_scenes(
+                [name for name, _ in chosen], [{"time": date or None, **how} for _, date in chosen]
+            )
+        )
+
+    def _how(self) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        for name, widget in self.how.items():
+            text = (widget.value or "").strip()
+            if text and name == "band_names":
+                given[name] = [word.strip() for word in text.split(",") if word.strip()]
+            elif text:
+                given[name] = text
+        return given
+
+    def _on_upload(self, event: Any) -> None:
+        for filename, content in dict(event.new).items():
+            data = content.encode() if isinstance(content, str) else content
+            self._page.choose(partial(self._keep, filename, data))
+
+    def _keep(self, filename: str, data: bytes) -> bool:
+        name = self._session.library.keep(filename, data)
+        self._found_names.append(name)
+        return self._session.open_scenes([name])
+
+    def _on_search(self, _: Any) -> None:
+        archive, place, period = (
+            widget.value or "" for widget in (self.archive, self.place, self.period)
+        )
+        cloud = float(self.cloud.value or 0)
+
+        def work(job: Job) -> Any:
+            return lambda: self._session.search(archive, place, period, cloud, job)
+
+        self._page.start(work, self._on_found)
+
+    def _on_found(self, result: Any, job: Any) -> None:
+        if not self._page.done(result, job):
+            return
+        self.found.options = result
+        self._found_names += list(result.values())
+        for widget in (self.found, self.as_before, self.as_after):
+            widget.visible = bool(result)
+
+    def _use(self, chooser: Any) -> None:
+        if self.found.value:
+            self._add(chooser, self.found.value)
+
+
+def _label(name: str) -> str:
+    """Write a name for a list of choices."""
+    if name.startswith(DEMO):
+        return f"Walker Lake {name.removeprefix(DEMO)} (demo)"
+    if name.startswith(KEPT):
+        return name.partition("/")[2]
+    return name

@@ -1,0 +1,219 @@
+"""One page: the views of a session, and what happens when somebody uses them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+from panel.io.document import hold
+
+from strandline.app import parts
+from strandline.app.analysis import Outcome, Shared, analyse
+from strandline.app.controls import Controls
+from strandline.app.job import Job, Workshop
+from strandline.app.library import Library
+from strandline.app.looks import CONTROL, text_of
+from strandline.app.state import Problem, Session, demo_config
+from strandline.app.views import Views
+from strandline.errors import StrandlineError
+
+_log = logging.getLogger(__name__)
+
+
+class Page:
+    """What one visitor sees.
+
+    All methods run in the thread of the server; only what `_start` is given does not.
+
+    Parameters
+    ----------
+    library : Library
+    shared : Shared
+    workshop : Workshop
+        Where work is done.
+    """
+
+    def __init__(self, library: Library, shared: Shared, workshop: Workshop) -> None:
+        pn.extension("tabulator", "filedropper", notifications=False)
+        self.session = Session(library, shared)
+        self.job: Job | None = None
+        self._workshop = workshop
+        self._document: Any = pn.state.curdoc
+        self._location = pn.state.location
+        self._telling = False
+        self._of_address: Problem | None = None
+        self.study = pn.pane.HTML("", stylesheets=[parts.STYLE], sizing_mode="stretch_width")
+        self.working = pn.pane.HTML("", stylesheets=[parts.STYLE])
+        self.cancel = pn.widgets.Button(
+            stylesheets=[CONTROL],
+            name="Cancel",
+            visible=False,
+            height=30,
+            on_click=lambda _: self.give_up(),
+        )
+        self.messages = pn.Column(sizing_mode="stretch_width")
+        self.views = Views(self)
+        self.controls = Controls(self)
+
+    def template(self) -> Any:
+        """Lay the page out, and begin."""
+        template: Any = pn.Template(text_of("page.html"), location=True)
+        template.add_variable("style", text_of("page.css"))
+        template.title = "Strandline"
+        template.add_panel("study", self.study)
+        template.add_panel("status", pn.Row(self.working, self.cancel))
+        template.add_panel("controls", self.controls.layout)
+        template.add_panel("messages", self.messages)
+        template.add_panel("main", self.views.layout)
+        template.add_panel("hidden", pn.Row(self.controls.download, width=0, height=0))
+        self._begin()
+        return template
+
+    # --- working ----------------------------------------------------------------
+
+    def run(self) -> None:
+        """Do what the choices ask for; what was being done for earlier ones is given up."""
+        self.controls.refresh()
+        self._keep_address()
+        self.start(self.session.work, self._came)
+
+    def start(
+        self, work: Callable[[Job], Callable[[], Any]], then: Callable[[Any, Job], None]
+    ) -> None:
+        """Do some work in another thread, and show how far it is.
+
+        Parameters
+        ----------
+        work : callable
+            Takes the job; returns what is to be done.
+        then : callable
+            Called, in the thread of the server, with what came out, or the exception.
+        """
+        self.give_up()
+        job = Job(on_change=self._tell)
+        job.stage = "waiting for its turn"
+        self.job = job
+        self._show_work()
+        self._workshop.do(job, work(job), lambda result: self._later(then, result, job))
+
+    def give_up(self) -> None:
+        """Stop what is being done; what is shown stays."""
+        if self.job is not None:
+            self.job.cancel()
+            self.job = None
+            self._show_work()
+
+    def attempt(self, change: Callable[[], Any]) -> bool:
+        """Make a change to the choices; one that cannot be made is told on the page.
+
+        Returns
+        -------
+        bool
+            Whether anything is different now.
+        """
+        try:
+            return bool(change())
+        except StrandlineError as error:
+            self.complain(error)
+            self.controls.refresh()
+            return False
+
+    def choose(self, change: Callable[[], Any]) -> None:
+        """Make a change to the choices, and do what follows from it."""
+        if self.attempt(change):
+            self.run()
+
+    def complain(self, error: BaseException) -> None:
+        """Tell what went wrong."""
+        if not isinstance(error, StrandlineError):
+            _log.error("The app failed", exc_info=error)
+        self.session.problem = Problem.of(error, self.session.library)
+        self._show_messages()
+
+    def done(self, result: Any, job: Job) -> bool:
+        """Say that some work came to its end; False if it failed, which is told."""
+        if job is not self.job:
+            return False
+        self.job = None
+        self._show_work()
+        if isinstance(result, BaseException):
+            self.complain(result)
+            return False
+        return True
+
+    def _came(self, result: Any, job: Job) -> None:
+        if not self.done(result, job):
+            return
+        self.session.finish(result, job)
+        self.session.problem, self._of_address = self._of_address, None
+        # Everything that the page shows changes at once.
+        with hold(self._document):
+            self.views.show(result)
+            self.study.object = parts.study_title(result)
+            self.controls.refresh()
+            self._show_messages()
+            self._show_work()
+
+    def _later(self, call: Callable[..., None], *arguments: Any) -> None:
+        """Call something in the thread of the server; a page that was left hears nothing."""
+        with contextlib.suppress(Exception):
+            self._document.add_next_tick_callback(lambda: call(*arguments))
+
+    # --- telling ----------------------------------------------------------------
+
+    def _tell(self) -> None:
+        """Show progress soon; called in the thread of the work, perhaps often."""
+        if not self._telling:
+            self._telling = True
+            self._later(self._show_work)
+
+    def _show_work(self) -> None:
+        self._telling = False
+        self.working.object = parts.working(self.job, self.session.outcome)
+        self.cancel.visible = self.job is not None
+
+    def _show_messages(self) -> None:
+        told = []
+        if self.session.problem is not None:
+            told.append(parts.problem_message(self.session.problem))
+        if self.session.notes:
+            told.append(parts.notes_message(self.session.notes))
+        self.messages[:] = [
+            pn.pane.HTML(html, stylesheets=[parts.STYLE], sizing_mode="stretch_width",
+                         margin=(0, 5, 12, 5))
+            for html in told
+        ]  # fmt: skip
+
+    # --- the address --------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self.study.object = parts.study_title(None)
+        query = "" if self._location is None else self._location.search
+        self.attempt(lambda: self.session.follow(query))
+        # What is wrong with the address shall be seen beside the map that comes instead.
+        self._of_address = self.session.problem
+        self.controls.refresh()
+        self.start(self.session.work, self._came)
+        if self._document is not None:
+            self._document.on_session_destroyed(lambda _: self.give_up())
+
+    def _keep_address(self) -> None:
+        if self._location is not None:
+            self._location.search = self.session.address()
+
+
+def warm_up(library: Library, shared: Shared) -> None:
+    """Make the demo's map and compile what draws large ones, so that the first page waits less."""
+    from strandline.show.interactive import warm_up as compile_drawing
+
+    outcome: Outcome = analyse(demo_config(library), library, shared, Job())
+    compile_drawing()
+    import holoviews as hv
+
+    from strandline.app.picture import MapPicture
+
+    nothing = lambda *_: None  # noqa: E731  it is called by three names
+    hv.render(MapPicture(outcome, nothing, nothing, nothing).picture, backend="bokeh")

@@ -1,0 +1,245 @@
+"""Pieces of the page written as HTML: titles, messages, areas, tables. Everything is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from strandline.app.analysis import Outcome
+from strandline.app.job import Job
+from strandline.app.looks import text_of
+from strandline.app.state import Problem
+from strandline.prepare.georeference import grid_of
+from strandline.results import dates_of
+from strandline.show import captions
+from strandline.show.palettes import GAINED, LOST, WATER
+
+STYLE = text_of("parts.css")
+"""Looks of these pieces; each is a world of its own, so each needs them."""
+
+
+def study_title(outcome: Outcome | None) -> str:
+    """Say which scenes the page is about, and on which grid."""
+    if outcome is None:
+        return "<div class='study muted'>Opening …</div>"
+    scenes = outcome.prepared.scenes
+    platforms = [captions.sensor_text(scenes[i]) for i in range(scenes.sizes["time"])]
+    dates = dates_of(scenes)
+    named = [" ".join(filter(None, pair)) for pair in zip(dates, platforms, strict=True)]
+    rows, columns = outcome.water.shape[-2:]
+    grid = f"{columns:,} × {rows:,} pixels · {captions.grid_text(outcome.water)}"
+    title = " → ".join(escape(name) for name in named if name) or "One scene"
+    return f"<div class='study'><b>{title}</b><span>{escape(grid)}</span></div>"
+
+
+def working(job: Job | None, outcome: Outcome | None) -> str:
+    """Say what is being done, and how far it is."""
+    if job is None:
+        return (
+            f"<div class='working {'ready' if outcome else ''}'>{'Ready' if outcome else ''}</div>"
+        )
+    bar = "<div class='bar unknown'><i></i></div>"
+    if job.fraction is not None:
+        bar = f"<div class='bar'><i style='width:{100 * job.fraction:.0f}%'></i></div>"
+    return f"<div class='working'>{escape(job.stage or 'waiting').capitalize()} … {bar}</div>"
+
+
+def problem_message(problem: Problem) -> str:
+    """Write an error in its parts."""
+    parts = [("Expected", problem.expected), ("Got", problem.got), ("What to do", problem.remedy)]
+    rows = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in parts if text)
+    return f"<div class='message' role='alert'><b>{escape(problem.text)}</b><dl>{rows}</dl></div>"
+
+
+def notes_message(notes: Sequence[str]) -> str:
+    """Write warnings."""
+    lines = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    return f"<div class='message note' role='status'><b>Please note</b>{lines}</div>"
+
+
+def heading(number: int, text: str) -> str:
+    """Write the heading of a step."""
+    return f"<h2><i>{number}</i>{escape(text)}</h2>"
+
+
+def area_cards(outcome: Outcome) -> str:
+    """Write the areas of water, with the interval of 95 %, and the change."""
+    table = outcome.by_date
+    dates = dates_of(outcome.water)
+    cards = []
+    for date, row in zip(dates, table.to_dict("records"), strict=True):
+        span = f"95 %: {_km2(row['low_95'])} – {_km2(row['high_95'])}"
+        cards.append(_card(f"Water {date}".strip(), _km2(row["best"]), span, WATER))
+    if len(cards) == 2:
+        whole = outcome.areas.drop_duplicates("quantity").set_index("quantity")
+        row = whole.loc["net change"].to_dict()
+        net, low, high = (float(row[name]) for name in ("best", "low_95", "high_95"))
+        share = net / float(table["best"].iloc[0]) if table["best"].iloc[0] else np.nan
+        percent = "" if np.isnan(share) else _signed(f"{100 * share:+.1f} %")
+        if not np.isnan([low, high]).any():
+            percent += f" · 95 %: {_span(low, high)}"
+        tone = LOST if net < 0 else GAINED
+        digits = min(_digits(best) for best in table["best"])
+        cards.append(_card("Change", _signed(f"{net:+,.{digits}f}"), percent, tone))
+    return f"<div class='cards'>{''.join(cards)}</div>"
+
+
+def _card(what: str, much: str, span: str, tone: str) -> str:
+    return (
+        f"<div class='card' style='--tone:{tone}'><div class='what'>{escape(what)}</div>"
+        f"<div class='much'>{much} <small>km²</small></div><div class='range'>{span}</div></div>"
+    )
+
+
+def area_tables(outcome: Outcome) -> str:
+    """Write the table of areas: of water and of its change, with intervals and bounds."""
+    table = outcome.areas
+    rows: dict[str, Any] = {"": table["quantity"], "km²": table["best"]}
+    if table["area"].nunique() > 1:
+        rows = {"of": table["area"], **rows}
+    for percent in (95, 90):
+        spans = zip(table[f"low_{percent}"], table[f"high_{percent}"], strict=True)
+        rows[f"{percent} %, km²"] = [_span(*pair) for pair in spans]
+    bounds = zip(table["least"], table["most"], strict=True)
+    rows["possible, km²"] = [_span(*pair) for pair in bounds]
+    if "shift_explainable" in table and (table["shift_explainable"] > 0).any():
+        rows["a shift explains, km²"] = table["shift_explainable"]
+    return html_table(pd.DataFrame(rows), "Areas") + (
+        "<p></p><p class='small muted'>95 % and 90 %: between these the area of what was observed "
+        "lies in so many of 100 cases. Possible: whatever was hidden where nothing was observed."
+        "</p>"
+    )
+
+
+def _span(low: float, high: float) -> str:
+    if np.isnan(low) or np.isnan(high):
+        return "–"
+    digits = min(_digits(abs(low)), _digits(abs(high)), 3)
+    low_text, high_text = (_signed(f"{value + 0.0:,.{digits}f}") for value in (low, high))
+    return low_text if low_text == high_text else f"{low_text} … {high_text}"
+
+
+def html_table(frame: pd.DataFrame, caption: str, marked: Iterable[bool] = ()) -> str:
+    """Write a table; numbers to three decimals."""
+    texts = [not pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
+    head = "".join(
+        f"<th class='{'text' if text else ''}'>{escape(str(name)).replace('_', ' ')}</th>"
+        for name, text in zip(frame.columns, texts, strict=True)
+    )
+    flags = list(marked) or [False] * len(frame)
+    rows = "".join(
+        f"<tr class='{'wet' if flag else ''}'>"
+        + "".join(
+            f"<td class='{'text' if text else ''}'>{_cell(value)}</td>"
+            for value, text in zip(row, texts, strict=True)
+        )
+        + "</tr>"
+        for row, flag in zip(frame.itertuples(index=False, name=None), flags, strict=True)
+    )
+    return (
+        f"<div class='wide'><table><caption>{escape(caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def evidence_table(outcome: Outcome) -> str:
+    """Write why classes are water: first those that are, or look like it."""
+    evidence = outcome.evidence
+    wet = (evidence["water"] | evidence["looks_like_water"]).to_numpy()
+    first = ["cluster", "share", "water", "reason"]
+    ordered = evidence[[*first, *(c for c in evidence.columns if c not in first)]]
+    ordered = ordered.assign(share=ordered["share"].map(lambda share: f"{share:.2%}"))
+    shown = ordered[wet] if wet.any() else ordered
+    text = (
+        f"Water is decided by {evidence.attrs['decided_by']}: classes that are, or look like, water"
+    )
+    return html_table(shown, text, shown["water"])
+
+
+def quality_table(outcome: Outcome) -> str:
+    """Write what was not observed, and why."""
+    table = outcome.quality
+    shown = table[(table["pixels"] > 0) | table["what"].isin(["observed", "not_observed"])]
+    shown = shown.assign(
+        what=shown["what"].str.replace("_", " "), share=shown["share"].map(lambda s: f"{s:.2%}")
+    )
+    return html_table(shown, "What was observed, and what was not")
+
+
+def legend(entries: Iterable[tuple[str, str]]) -> str:
+    """Write the names of colours."""
+    items = "".join(
+        f"<span><i style='background:{colour}'></i>{escape(name)}</span>"
+        for name, colour in entries
+    )
+    return f"<div class='legend'>{items}</div>"
+
+
+def area_text(outcome: Outcome) -> str:
+    """Say how large the mapped area is."""
+    grid = grid_of(outcome.water)
+    rows, columns = grid.shape
+    if grid.crs is not None and grid.crs.projected:
+        width = abs(grid.resolution.x) * columns / 1000
+        height = abs(grid.resolution.y) * rows / 1000
+        size = f"{width:,.1f} × {height:,.1f} km"
+    else:
+        size = f"{columns:,} × {rows:,} pixels"
+    whole = outcome.config.bbox is None and outcome.config.center is None
+    where = "The whole first scene" if whole else "A part of the scene"
+    return f"<p class='small'>{where}: <b>{size}</b></p>"
+
+
+def readout(pixel: Mapping[str, Any] | None, names: Mapping[int, str]) -> str:
+    """Say what is under the pointer."""
+    if pixel is None:
+        return "<div class='readout'>Point at the map to read a pixel.</div>"
+    cluster = pixel["cluster"]
+    what = "not observed" if cluster is None else names.get(cluster, f"cluster {cluster}")
+    water = {None: "", 0: " · not water", 1: " · water"}[pixel["water"]]
+    lat = f"{abs(pixel['lat']):.5f}° {'N' if pixel['lat'] >= 0 else 'S'}"
+    lon = f"{abs(pixel['lon']):.5f}° {'E' if pixel['lon'] >= 0 else 'W'}"
+    spectrum = " · ".join(
+        f"{escape(band)} {value:.3f}" for band, value in pixel["spectrum"].items()
+        if np.isfinite(value)
+    )  # fmt: skip
+    return (
+        f"<div class='readout'><b>{escape(what)}</b>{water} · {lat}, {lon}<br>"
+        f"{spectrum and 'Reflectance: ' + spectrum}</div>"
+    )
+
+
+def folded_title(text: str) -> str:
+    """Write the title of what is folded away."""
+    return f"<span style='font-size: 13px; font-weight: 500'>{escape(text)}</span>"
+
+
+def code_block(text: str) -> str:
+    """Show code as it is."""
+    return f"<pre>{escape(text)}</pre>"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "–"
+    if isinstance(value, int | np.integer):
+        return _signed(f"{int(value):,}")
+    if isinstance(value, float | np.floating):
+        return "–" if np.isnan(value) else _signed(f"{float(value) + 0.0:,.3f}")
+    return escape(str(value))
+
+
+def _km2(value: float) -> str:
+    return f"{value:,.{_digits(value)}f}"
+
+
+def _digits(value: float) -> int:
+    return captions.area_decimals(value)
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")

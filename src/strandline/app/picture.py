@@ -1,0 +1,319 @@
+"""The map of the page: any layer of any date in one frame, changed in place.
+
+Colours are given to classes here, not in the browser, so that another clustering, a marked
+cluster or another layer is a new image in the same figure: the view stays where it is. A large
+scene is drawn from what is in view (`strandline.show.interactive.zoom`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import holoviews as hv
+import numpy as np
+from holoviews.streams import BoundsXY, Counter, PlotSize, PointerXY, RangeXY, Tap
+from numpy.typing import NDArray
+
+from strandline.app.analysis import Outcome
+from strandline.prepare.classes import NOT_OBSERVED
+from strandline.prepare.georeference import grid_of
+from strandline.results import dates_of
+from strandline.show.captions import signature_hints
+from strandline.show.display import Extent, Stretch, fit_stretch
+from strandline.show.interactive.dress import Pointer, frame_hook
+from strandline.show.interactive.ground import Ground
+from strandline.show.interactive.maps import composite, pointed
+from strandline.show.interactive.swipe import cut_hook
+from strandline.show.interactive.zoom import DIRECT_PIXELS, Layers, Raster, Window, plane
+from strandline.show.maps import composite_bands, is_true_colour
+from strandline.show.palettes import change_palette, label_palette, water_palette
+
+CLUSTERS, WATER, TRUE, FALSE = "Clusters", "Water", "True colour", "False colour"
+CHANGE = "Change"
+LAYERS = (CLUSTERS, WATER, TRUE, FALSE)
+
+TALLEST = 640
+"""Height of the map on the screen, in pixels."""
+
+_OUTLINE = np.array([255, 255, 255, 255], np.uint8)
+_LIT = np.array([255, 214, 10, 255], np.uint8)
+
+
+class _View(NamedTuple):
+    """What part of the map is in view, and on how many pixels of the screen."""
+
+    x_range: tuple[float, float] | None = None
+    y_range: tuple[float, float] | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class MapPicture:
+    """One frame that shows a layer of a date.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        What is shown first; later ones on the same grid take its place by `show`.
+    on_tap, on_point : callable
+        Called with x and y where the map was clicked, or pointed at.
+    on_box : callable
+        Called with left, bottom, right, top of a box that was drawn.
+    layer : str
+        One of `LAYERS`, or the change between two dates.
+    swipe : bool
+        Lay the first and the last date over each other, with a line to drag between them.
+    """
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        on_tap: Callable[[float, float], None],
+        on_point: Callable[[float, float], None],
+        on_box: Callable[[tuple[float, float, float, float]], None],
+        *,
+        layer: str = CLUSTERS,
+        swipe: bool = False,
+    ) -> None:
+        self.grid = grid_of(outcome.water)
+        self.layer, self.date = layer, 0
+        self.outline = True
+        self.lit: NDArray[np.bool_] | None = None
+        self._outcome = outcome
+        self._rasters: dict[Any, Raster] = {}
+        self._stretches: dict[str, tuple[tuple[str, ...], Stretch]] = {}
+        self._ground = Ground.of(outcome.water)
+        self._changed = Counter()
+        large = outcome.water[0].size > DIRECT_PIXELS
+        streams = [self._changed, *([RangeXY(), PlotSize()] if large else [])]
+        below = hv.DynamicMap(self._draw, streams=streams)
+        if swipe:
+            self.picture = below * hv.DynamicMap(self._draw_last, streams=streams)
+            return
+        # The pointer reads the classes, whatever is shown. What listens belongs to one layer.
+        read = hv.DynamicMap(self._draw_read, streams=streams)
+        self.picture = below * read
+        Tap(source=read).add_subscriber(_placed(on_tap))
+        PointerXY(source=read).add_subscriber(_placed(on_point))
+        BoundsXY(source=read).add_subscriber(
+            lambda bounds: on_box(box_of(bounds)) if bounds else None
+        )
+
+    @property
+    def aspect(self) -> float:
+        """Width by height."""
+        return float(self._ground.aspect)
+
+    def fits(self, outcome: Outcome) -> bool:
+        """Whether an outcome lies on the grid of this map."""
+        return bool(grid_of(outcome.water) == self.grid)
+
+    def show(
+        self,
+        outcome: Outcome | None = None,
+        *,
+        layer: str | None = None,
+        date: int | None = None,
+        lit: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Show something else in the same frame; what is not named stays."""
+        if outcome is not None and outcome is not self._outcome:
+            same = outcome.prepared is self._outcome.prepared
+            kept = (TRUE, FALSE) if same else ()
+            self._rasters = {k: v for k, v in self._rasters.items() if k[0] in kept}
+            self._stretches = self._stretches if same else {}
+            self._outcome = outcome
+        self.layer = layer or self.layer
+        self.date = min(self.date if date is None else date, self._dates - 1)
+        if lit is not None or self.lit is not None:
+            self.lit = lit
+            self._rasters = {k: v for k, v in self._rasters.items() if k[0] != CLUSTERS}
+        self._changed.event(counter=self._changed.counter + 1)
+
+    @property
+    def _dates(self) -> int:
+        return int(self._outcome.water.sizes["time"])
+
+    # --- drawing ----------------------------------------------------------------
+
+    def _draw(self, counter: int = 0, **view: Any) -> Any:
+        del counter  # says only that something has changed
+        return self._image(self.date, _View(**view)).opts(**self._frame())
+
+    def _draw_last(self, counter: int = 0, **view: Any) -> Any:
+        del counter
+        image = self._image(self._dates - 1, _View(**view))
+        left, bottom, right, top = image.bounds.lbrt()
+        hook = cut_hook(Extent(left, right, bottom, top), 0)
+        return image.opts(**self._frame(hook))
+
+    def _draw_read(self, counter: int = 0, **view: Any) -> Any:
+        del counter
+        classes, extent = self._seen(CLUSTERS, self.date, _View(**view))
+        return plane(classes, extent).opts(**self._pointed())
+
+    def _image(self, date: int, view: _View) -> Any:
+        if self.layer in (TRUE, FALSE):
+            values, extent = self._seen(self.layer, date, view)
+            return composite(list(values.values()), self._stretch(self.layer)[1], extent)
+        classes, extent = self._seen(CLUSTERS, date, view)
+        return _coloured(self._colours(classes), extent)
+
+    def _colours(self, classes: Layers) -> NDArray[np.uint8]:
+        if self.layer == WATER:
+            return _bytes(water_palette().rgba_table())[classes["water"]]
+        if self.layer == CHANGE:
+            return _bytes(change_palette().rgba_table())[classes["change"]]
+        count = self._outcome.segmentation.sizes["cluster"]
+        colours = _bytes(label_palette(count).rgba_table())[classes["cluster"]]
+        if self.outline:
+            colours[_edges(classes["water"])] = _OUTLINE
+        if "lit" in classes:
+            lit = classes["lit"] == 1
+            colours[~lit] = colours[~lit] // 3 + 150
+            colours[lit] = _LIT
+            colours[classes["cluster"] == NOT_OBSERVED] = 0
+        return colours
+
+    def _seen(self, layer: str, date: int, view: _View) -> tuple[Layers, Extent]:
+        raster = self._raster(layer, date)
+        rows, columns = raster.shape
+        if rows * columns <= DIRECT_PIXELS:
+            return raster.read()
+        e = raster.extent
+        part = raster.window(view.x_range or (e.left, e.right), view.y_range or (e.bottom, e.top))
+        # Beside the map there is nothing to see; one pixel of it stands for that.
+        part = part or Window(0, 1, 0, 1)
+        return raster.seen(part, (view.width or 900, view.height or TALLEST), DIRECT_PIXELS)
+
+    def _raster(self, layer: str, date: int) -> Raster:
+        key = (layer, date)
+        if key not in self._rasters:
+            made = self._of_classes(date) if layer == CLUSTERS else self._of_bands(layer, date)
+            self._rasters[key] = made
+        return self._rasters[key]
+
+    def _of_classes(self, date: int) -> Raster:
+        layers = {
+            "cluster": self._outcome.segmentation["labels"].isel(time=date),
+            "water": self._outcome.water.isel(time=date),
+        }
+        if self._outcome.change is not None:
+            layers["change"] = self._outcome.change
+        if self.lit is not None:
+            labels = layers["cluster"]
+            layers["lit"] = labels.copy(data=_stretched(self.lit, labels.shape).astype(np.uint8))
+        return Raster(layers)
+
+    def _of_bands(self, layer: str, date: int) -> Raster:
+        bands, _ = self._stretch(layer)
+        scene = self._outcome.prepared.scenes.isel(time=date)
+        raster = Raster({band: scene.sel(band=band, drop=True) for band in bands})
+        view = self._outcome.prepared.views.isel(time=date)
+        if view.shape[-2:] != scene.shape[-2:]:
+            # It was thinned out already, when the scene was read.
+            arrays = {band: np.asarray(view.sel(band=band)) for band in bands}
+            step = -(-max(scene.shape[-2:]) // max(view.shape[-2:]))
+            vars(raster)["overview"] = arrays, step
+        return raster
+
+    def _stretch(self, layer: str) -> tuple[tuple[str, ...], Stretch]:
+        if layer not in self._stretches:
+            views = list(self._outcome.prepared.views)
+            bands, _ = composite_bands(views, None, natural=layer == TRUE)
+            natural = is_true_colour(bands)
+            self._stretches[layer] = bands, fit_stretch(views, bands, natural=natural)
+        return self._stretches[layer]
+
+    # --- dressing ---------------------------------------------------------------
+
+    def _frame(self, *more: Any) -> dict[str, Any]:
+        return {
+            "responsive": True,
+            "aspect": self.aspect,
+            "xaxis": None,
+            "yaxis": None,
+            "toolbar": "above",
+            "default_tools": ["pan", "wheel_zoom", "reset"],
+            "active_tools": ["pan", "wheel_zoom"],
+            "hooks": [frame_hook(self._ground), self._sized, *more],
+            "backend_opts": {"plot.toolbar.logo": None},
+        }
+
+    def _pointed(self) -> dict[str, Any]:
+        names = {
+            "cluster": {number: str(number) for number in range(NOT_OBSERVED)},
+            "water": {0: "no", 1: "yes"},
+        }
+        if self._outcome.change is not None:
+            names["change"] = {c.value: c.name for c in change_palette().categories}
+        pointer = Pointer(self._ground, names, {})
+        return {**pointed(pointer, "cluster"), "alpha": 0.0, "tools": ["hover", "box_select"]}
+
+    def _sized(self, plot: Any, _element: Any) -> None:
+        figure = plot.state
+        figure.sizing_mode = "scale_width"
+        figure.aspect_ratio = self.aspect
+        figure.max_width = round(TALLEST * self.aspect)
+        figure.min_border = 0
+        figure.outline_line_color = "#c7d0d8"
+        figure.border_fill_color = None
+        figure.background_fill_color = "#eef1f4"
+
+
+def cluster_names(outcome: Outcome) -> dict[int, str]:
+    """Name each cluster by its number and what its mean spectrum looks like."""
+    hints = signature_hints(outcome.segmentation["signature_mean"])
+    return {cluster: f"Cluster {cluster}, {hint}" for cluster, hint in hints.items()}
+
+
+def date_names(outcome: Outcome) -> list[str]:
+    """Name the dates for a selector."""
+    return [name or f"scene {i + 1}" for i, name in enumerate(dates_of(outcome.water))]
+
+
+def box_of(bounds: Any) -> tuple[float, float, float, float]:
+    """Give left, bottom, right, top as plain numbers."""
+    left, bottom, right, top = map(float, bounds)
+    return left, bottom, right, top
+
+
+def _placed(call: Callable[[float, float], None]) -> Callable[..., None]:
+    def told(x: float | None = None, y: float | None = None) -> None:
+        if x is not None and y is not None:
+            call(float(x), float(y))
+
+    return told
+
+
+def _bytes(table: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.round(255 * table).astype(np.uint8)
+
+
+def _coloured(colours: NDArray[np.uint8], extent: Extent) -> Any:
+    return hv.RGB(
+        colours,
+        bounds=(extent.left, extent.bottom, extent.right, extent.top),
+        vdims=[*hv.RGB.vdims, hv.RGB.alpha_dimension],
+    )
+
+
+def _edges(water: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Find the pixels of water that have land beside them."""
+    wet = water == 1
+    land = water == 0
+    beside = np.zeros(wet.shape, bool)
+    beside[1:] |= land[:-1]
+    beside[:-1] |= land[1:]
+    beside[:, 1:] |= land[:, :-1]
+    beside[:, :-1] |= land[:, 1:]
+    beside &= wet
+    return beside
+
+
+def _stretched(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Bring a mask of the thinned out view to the pixels of the map."""
+    rows, columns = (np.arange(n) * m // n for n, m in zip(shape, mask.shape, strict=True))
+    wide: NDArray[np.bool_] = mask[np.ix_(rows, columns)]
+    return wide

@@ -1,0 +1,165 @@
+"""Serve the app on this machine."""
+
+from __future__ import annotations
+
+import os
+import webbrowser
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import Any
+
+from strandline.errors import ConfigurationError, MissingDependencyError
+
+LOOPBACK = "127.0.0.1"
+UPLOAD_BYTES = 512_000_000
+UPLOAD_CHUNK = 32 << 20  # bytes that a page may send at once
+
+
+def serve(
+    folders: Iterable[str | os.PathLike[str]] = (),
+    port: int = 5006,
+    *,
+    address: str = LOOPBACK,
+    open_browser: bool = True,
+    remote: bool = True,
+    max_upload: int = UPLOAD_BYTES,
+    demo_resolution: float = 30.0,
+    say: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the app until it is interrupted.
+
+    Parameters
+    ----------
+    folders : iterable of path-like
+        Below these, pages may open files; nowhere else.
+    port : int
+        0 for any that is free.
+    address : str
+        Of this machine. By default nobody else reaches it; there is no login.
+    open_browser : bool
+        Whether to open a browser on it.
+    remote : bool
+        Whether pages may open URLs.
+    max_upload : int
+        Bytes that an uploaded file may have.
+    demo_resolution : float
+        Pixel size of the demo, metres.
+    say : callable, optional
+        Told the address of the page, in a sentence.
+
+    Raises
+    ------
+    MissingDependencyError
+        If the packages of the extra ``viz`` are not installed.
+    ConfigurationError
+        If a folder is none, or the port is taken.
+    """
+    with serving(
+        folders, port, address=address, remote=remote, max_upload=max_upload,
+        demo_resolution=demo_resolution,
+    ) as server:  # fmt: skip
+        url = f"http://{address}:{server.port}/"
+        if say is not None:
+            say(f"Strandline is at {url} (Ctrl-C ends it).")
+        if open_browser:
+            server.io_loop.call_later(0.5, webbrowser.open, url)
+        server.start()
+        server.io_loop.start()
+
+
+@contextmanager
+def serving(
+    folders: Iterable[str | os.PathLike[str]] = (),
+    port: int = 0,
+    *,
+    address: str = LOOPBACK,
+    remote: bool = True,
+    max_upload: int = UPLOAD_BYTES,
+    demo_resolution: float = 30.0,
+    warm: bool = True,
+) -> Iterator[Any]:
+    """Give a server that is bound but not started, and clear up after it.
+
+    Parameters
+    ----------
+    folders, port, address, remote, max_upload, demo_resolution
+        As for `serve`.
+    warm : bool
+        Whether to make the demo, and compile what draws, before anybody asks.
+
+    Yields
+    ------
+    bokeh.server.server.Server
+        Start it, and its ``io_loop``.
+    """
+    _check_packages()
+    from panel.io.server import get_server
+
+    from strandline.app.analysis import Shared
+    from strandline.app.job import Workshop
+    from strandline.app.library import Library
+    from strandline.app.page import Page, warm_up
+    from strandline.app.taking import TakeAway
+
+    with TemporaryDirectory(prefix="strandline-app-") as scratch, Workshop() as workshop:
+        library = Library(folders, Path(scratch), remote=remote, max_upload=max_upload)
+        shared = Shared()
+        try:
+            server = get_server(
+                {"/": lambda: Page(library, shared, workshop).template()},
+                port=port,
+                address=address,
+                title="Strandline",
+                websocket_max_message_size=UPLOAD_CHUNK,
+                extra_patterns=[(r"/take/(.*)", TakeAway, {"path": scratch})],
+            )
+        except OSError as error:
+            raise ConfigurationError(
+                f"The app cannot be served at {address}:{port}.",
+                got=str(error),
+                remedy="Choose another --port, or 0 for any that is free.",
+            ) from error
+        _allow_pages_of(server, address)
+        library.demo = demo_products(demo_resolution)
+        if warm:
+            Thread(target=warm_up, args=(library, shared), daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def demo_products(resolution: float) -> dict[str, Path]:
+    """Give the demo's two products by date, simulated the first time."""
+    from strandline import __version__
+    from strandline.demo import DATES, simulate_pair
+    from strandline.scenes.cache import cache_folder
+
+    folder = cache_folder() / f"demo-{__version__}-{resolution:g}m"
+    found = {date: sorted(folder.glob(f"L*_{date.replace('-', '')}_*")) for date in DATES}
+    if all(found.values()):
+        return {date: products[0] for date, products in found.items()}
+    made = simulate_pair(folder, resolution=resolution)
+    return {date: Path(source) for date, (source, _) in zip(DATES, made, strict=True)}
+
+
+def _check_packages() -> None:
+    try:
+        import datashader  # noqa: F401  HoloViews would say less
+        import holoviews  # noqa: F401
+        import panel  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"The app needs '{error.name}', which is not installed.",
+            remedy="Install it: pip install 'strandline[viz]'.",
+        ) from error
+
+
+def _allow_pages_of(server: Any, address: str) -> None:
+    """Let pages of this server alone speak to it, not those of other sites in the same browser."""
+    hosts = {address, "localhost"} if address == LOOPBACK else {address}
+    # Bokeh takes them before the port is known, if it is to be a free one.
+    server._tornado._websocket_origins = {f"{host}:{server.port}" for host in hosts}

@@ -1,0 +1,138 @@
+"""The spectral space beside the image: what is selected in one is seen in the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+import panel as pn
+from holoviews.streams import BoundsXY, Counter
+from numpy.typing import NDArray
+
+from strandline.app import parts
+from strandline.app.analysis import Outcome
+from strandline.app.looks import CONTROL
+from strandline.app.picture import MapPicture, box_of, date_names
+from strandline.app.state import Session
+from strandline.prepare.classes import NOT_OBSERVED
+from strandline.show.palettes import label_colour
+
+MOST_POINTS = 6000
+"""Pixels in the scatter, drawn by position so that the same scene gives the same points."""
+
+_USUAL = ("green", "swir16"), ("red", "nir08")
+
+
+class SpectralSpace:
+    """A scatter of pixels by two of their bands, and the map in which a selection lights up.
+
+    Parameters
+    ----------
+    session : Session
+    outcome : Outcome
+        That is shown.
+    """
+
+    def __init__(self, session: Session, outcome: Outcome) -> None:
+        self._session, self._outcome = session, outcome
+        scenes = outcome.prepared.scenes
+        bands = [str(band) for band in scenes["band"].values]
+        across, up = next(
+            (pair for pair in _USUAL if set(pair) <= set(bands)), (bands[0], bands[-1])
+        )
+        dates = {name: number for number, name in enumerate(date_names(outcome))}
+        self.across = pn.widgets.Select(
+            stylesheets=[CONTROL], name="Across", options=bands, value=across, width=110
+        )
+        self.up = pn.widgets.Select(
+            stylesheets=[CONTROL], name="Up", options=bands, value=up, width=110
+        )
+        self.date = pn.widgets.Select(stylesheets=[CONTROL], name="Date", options=dates, width=130)
+        self.told = pn.pane.HTML(
+            "<p class='small muted'>Draw a box around points: their pixels light up in the map. "
+            "Draw a box in the map: its pixels stand out among the points.</p>",
+            stylesheets=[parts.STYLE], sizing_mode="stretch_width",
+        )  # fmt: skip
+        self._in_map: NDArray[np.bool_] | None = None
+        self._changed = Counter()
+        points = hv.DynamicMap(self._points, streams=[self._changed]).opts(
+            responsive=True, height=460, legend_position="top_left", framewise=True
+        )
+        BoundsXY(source=points).add_subscriber(self._on_points)
+        ignore = lambda *_: None  # noqa: E731  the map is only looked at
+        self.map = MapPicture(outcome, ignore, ignore, self._on_map)
+        for widget in (self.across, self.up, self.date):
+            widget.param.watch(self._on_choice, "value")
+        half = {"flex": "1 1 400px", "min-width": "0"}
+        self.layout = pn.Column(
+            pn.FlexBox(self.across, self.up, self.date),
+            self.told,
+            pn.FlexBox(
+                pn.Column(pn.pane.HoloViews(points, backend="bokeh", linked_axes=False,
+                                            sizing_mode="stretch_width"), styles=half),
+                pn.Column(pn.pane.HoloViews(self.map.picture, backend="bokeh", linked_axes=False,
+                                            sizing_mode="stretch_width"), styles=half),
+                sizing_mode="stretch_width", gap="12px",
+            ),
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+
+    def _points(self, counter: int = 0) -> Any:
+        del counter  # says only that something has changed
+        view = self._outcome.prepared.views.isel(time=self.date.value)
+        rows, columns = view.shape[-2:]
+        labels = self._outcome.segmentation["labels"].isel(time=self.date.value)
+        # Where pictures are thinned out, a pixel of theirs has the class in its middle.
+        step = labels.shape[0] / rows, labels.shape[1] / columns
+        row, column = np.divmod(
+            np.linspace(0, rows * columns - 1, MOST_POINTS).astype(int), columns
+        )
+        there = np.asarray(labels)[
+            np.minimum(((row + 0.5) * step[0]).astype(int), labels.shape[0] - 1),
+            np.minimum(((column + 0.5) * step[1]).astype(int), labels.shape[1] - 1),
+        ]
+        across, up = (
+            np.asarray(view.sel(band=widget.value))[row, column]
+            for widget in (self.across, self.up)
+        )
+        seen = there != NOT_OBSERVED
+        colours = np.array([label_colour(c) for c in range(NOT_OBSERVED)])[there[seen]]
+        chosen = np.ones(seen.sum(), bool)
+        if self._in_map is not None:
+            chosen = self._in_map[row, column][seen]
+        table = {
+            "across": across[seen], "up": up[seen], "cluster": there[seen], "colour": colours,
+            "opacity": np.where(chosen, 0.75, 0.05),
+        }  # fmt: skip
+        return hv.Points(table, ["across", "up"], ["cluster", "colour", "opacity"]).opts(
+            color="colour", alpha="opacity", size=4, line_width=0,
+            xlabel=f"reflectance in {self.across.value}",
+            ylabel=f"reflectance in {self.up.value}",
+            tools=["box_select", "hover"], active_tools=["box_select"], show_grid=True,
+            hover_tooltips=[("cluster", "@cluster"), ("across", "@across{0.000}"),
+                            ("up", "@up{0.000}")],
+        )  # fmt: skip
+
+    def _on_choice(self, _: Any) -> None:
+        self._in_map = None
+        self._changed.event(counter=self._changed.counter + 1)
+        self.map.show(date=self.date.value)
+
+    def _on_points(self, bounds: Any) -> None:
+        if not bounds:
+            return
+        bands = (self.across.value, self.up.value)
+        lit = self._session.lit_up(self.date.value, bands, box_of(bounds))
+        self.map.show(lit=lit)
+        self.told.object = f"<p class='small'><b>{lit.mean():.1%}</b> of the pixels light up.</p>"
+
+    def _on_map(self, box: tuple[float, float, float, float]) -> None:
+        view = self._outcome.prepared.views
+        left, bottom, right, top = box
+        x, y = view["x"].values, view["y"].values
+        self._in_map = ((y >= bottom) & (y <= top))[:, None] & ((x >= left) & (x <= right))[None]
+        self._changed.event(counter=self._changed.counter + 1)
+        self.told.object = (
+            f"<p class='small'><b>{self._in_map.mean():.1%}</b> of the pixels are in the box.</p>"
+        )

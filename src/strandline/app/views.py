@@ -1,0 +1,245 @@
+"""What the page shows: the map with its clusters, and a tab for each further way to look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import panel as pn
+
+from strandline.app import parts
+from strandline.app.analysis import Outcome
+from strandline.app.elements import ClusterList
+from strandline.app.looks import CONTROL, text_of
+from strandline.app.picture import (
+    CHANGE,
+    CLUSTERS,
+    FALSE,
+    LAYERS,
+    TRUE,
+    WATER,
+    MapPicture,
+    cluster_names,
+    date_names,
+)
+from strandline.app.spectra import SpectralSpace
+from strandline.show.captions import percent_text, signature_hints, water_clusters
+from strandline.show.palettes import change_palette, label_colour
+
+if TYPE_CHECKING:
+    from strandline.app.page import Page
+
+MAP, SWIPE, SIGNATURES, SCATTER, EVIDENCE = "Map", "Swipe", "Signatures", "Scatter", "Evidence"
+
+
+def _ignore(*_: Any) -> None:
+    """Do nothing: this map is only looked at."""
+
+
+_UNHEARD = (_ignore, _ignore, _ignore)
+
+
+class Views:
+    """The tabs. Each is drawn when it is first looked at."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._session = page.session
+        self._map: MapPicture | None = None
+        self._stale: set[str] = set()
+        self._names: dict[int, str] = {}
+        self._make_map()
+        self._others = {
+            name: pn.Column(sizing_mode="stretch_width", min_height=480, margin=(12, 0))
+            for name in (SWIPE, CHANGE, SIGNATURES, SCATTER, EVIDENCE)
+        }
+        self.layout = pn.Tabs(
+            (MAP, self._of_map),
+            *self._others.items(),
+            sizing_mode="stretch_width",
+            stylesheets=[text_of("tabs.css")],
+        )
+        self.layout.param.watch(lambda _: self._draw_tab(), "active")
+
+    @property
+    def map(self) -> MapPicture | None:
+        """What the map shows, once there is one."""
+        return self._map
+
+    def show(self, outcome: Outcome) -> None:
+        """Show what was found."""
+        if self._map is not None and self._map.fits(outcome):
+            self._map.show(outcome)
+        else:
+            self._new_map(outcome)
+        self.cards.object = parts.area_cards(outcome)
+        self.clusters.rows = self._rows(outcome)
+        self._names = cluster_names(outcome)
+        self._stale = set(self._others)
+        self._draw_tab()
+
+    # --- the map ------------------------------------------------------------------
+
+    def _make_map(self) -> None:
+        self.layer = pn.widgets.RadioButtonGroup(
+            stylesheets=[CONTROL],
+            options=list(LAYERS),
+            value=CLUSTERS,
+            button_type="default",
+            margin=(5, 12, 5, 5),
+        )
+        self.date = pn.widgets.RadioButtonGroup(
+            stylesheets=[CONTROL], options={"…": 0}, button_type="default"
+        )
+        self.layer.param.watch(lambda event: self._look(layer=event.new), "value")
+        self.date.param.watch(lambda event: self._look(date=event.new), "value")
+        self.frame = pn.Column(
+            pn.pane.HTML("<div class='muted'>The first map is being made …</div>",
+                         stylesheets=[parts.STYLE]),
+            sizing_mode="stretch_width", min_height=420,
+        )  # fmt: skip
+        self.readout = pn.pane.HTML(
+            parts.readout(None, {}), stylesheets=[parts.STYLE], sizing_mode="stretch_width"
+        )
+        self.cards: Any = pn.pane.HTML("", stylesheets=[parts.STYLE], sizing_mode="stretch_width")
+        self.clusters: Any = ClusterList(
+            on_click=self._mark, sizing_mode="stretch_width", min_height=60, margin=(8, 5)
+        )
+        hint = pn.pane.HTML(
+            "<p class='small muted'>Click a cluster, here or on the map, to count it as water or "
+            "no longer. A white line on the map runs around the water.</p>",
+            stylesheets=[parts.STYLE], sizing_mode="stretch_width",
+        )  # fmt: skip
+        side = pn.Column(
+            self.cards, self.clusters, hint, min_width=300, max_width=380,
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
+        picture = pn.Column(
+            pn.FlexBox(self.layer, self.date), self.frame, self.readout,
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
+        self._of_map: Any = pn.FlexBox(
+            pn.Column(picture, styles={"flex": "3 1 420px", "min-width": "0"}, margin=0),
+            pn.Column(side, styles={"flex": "1 1 300px", "min-width": "0"}, margin=0),
+            sizing_mode="stretch_width", gap="18px", margin=(12, 0),
+        )  # fmt: skip
+
+    def _new_map(self, outcome: Outcome) -> None:
+        self._map = MapPicture(outcome, self._tapped, self._pointed, self._boxed)
+        names = date_names(outcome)
+        self.date.options = {name: number for number, name in enumerate(names)}
+        self.date.value = 0
+        self.date.visible = len(names) > 1
+        self._map.layer = self.layer.value
+        self.frame[:] = [self._framed(self._map)]
+
+    def _look(self, **what: Any) -> None:
+        if self._map is not None:
+            self._map.show(**what)
+
+    def _rows(self, outcome: Outcome) -> list[dict[str, Any]]:
+        segmentation = outcome.segmentation
+        hints = signature_hints(segmentation["signature_mean"])
+        pixels = np.asarray(segmentation["pixels"], dtype=float)
+        whole, some = water_clusters(outcome.evidence)
+        return [
+            {
+                "cluster": cluster,
+                "colour": label_colour(cluster),
+                "hint": hint,
+                "share": percent_text(pixels[cluster] / max(pixels.sum(), 1)),
+                "water": cluster in whole,
+                "some": cluster in some,
+            }
+            for cluster, hint in hints.items()
+        ]
+
+    def _tapped(self, x: float, y: float) -> None:
+        found = self._session.pixel(x, y, self.date.value or 0)
+        marking = self._page.controls.marking.value
+        if marking and found is not None and found["cluster"] is not None:
+            self._mark(found["cluster"])
+
+    def _mark(self, cluster: int) -> None:
+        self._page.choose(lambda: self._session.toggle_water(cluster))
+
+    def _pointed(self, x: float, y: float) -> None:
+        if self._session.outcome is not None:
+            pixel = self._session.pixel(x, y, self.date.value or 0)
+            self.readout.object = parts.readout(pixel, self._names)
+
+    def _boxed(self, box: tuple[float, float, float, float]) -> None:
+        self._page.controls.offer_box(box)
+
+    # --- the other tabs -------------------------------------------------------------
+
+    def _draw_tab(self) -> None:
+        """Draw the tab that is looked at, if what it shows is not of now."""
+        outcome = self._session.outcome
+        name = [MAP, *self._others][self.layout.active]
+        if outcome is None or name not in self._stale:
+            return
+        self._stale.discard(name)
+        make = {
+            SWIPE: self._swipe, CHANGE: self._change, SIGNATURES: self._signatures,
+            SCATTER: self._scatter, EVIDENCE: self._evidence,
+        }[name]  # fmt: skip
+        self._others[name][:] = make(outcome)
+
+    def _swipe(self, outcome: Outcome) -> list[Any]:
+        if outcome.change is None:
+            return [self._note("Swiping needs two scenes.")]
+        chosen = pn.widgets.RadioButtonGroup(
+            stylesheets=[CONTROL], options=[TRUE, FALSE, CLUSTERS, WATER], value=TRUE
+        )
+        both = MapPicture(outcome, *_UNHEARD, layer=TRUE, swipe=True)
+        chosen.param.watch(lambda event: both.show(layer=event.new), "value")
+        first, last = date_names(outcome)[0], date_names(outcome)[-1]
+        told = f"<p class='small muted'>Left of the line {first}, right of it {last}. Drag it.</p>"
+        return [chosen, self._html(told), self._framed(both)]
+
+    def _change(self, outcome: Outcome) -> list[Any]:
+        tables = self._html(parts.area_tables(outcome))
+        if outcome.change is None:
+            return [tables]
+        picture = MapPicture(outcome, *_UNHEARD, layer=CHANGE)
+        colours = parts.legend((c.name, c.colour) for c in change_palette().categories)
+        some, more = ({"flex": f"1 1 {width}px", "min-width": "0"} for width in (360, 490))
+        return [
+            pn.FlexBox(
+                pn.Column(self._html(colours), self._framed(picture), styles=some, margin=0),
+                pn.Column(tables, styles=more, margin=0),
+                sizing_mode="stretch_width", gap="18px",
+            )
+        ]  # fmt: skip
+
+    def _signatures(self, outcome: Outcome) -> list[Any]:
+        from strandline.show.interactive import signatures
+
+        water, _ = water_clusters(outcome.evidence)
+        chart = signatures(outcome.segmentation, water=water).opts(
+            responsive=True,
+            frame_width=None,
+            frame_height=None,
+            height=460,
+            legend_position="right",
+        )
+        return [pn.pane.HoloViews(chart, backend="bokeh", sizing_mode="stretch_width")]
+
+    def _scatter(self, outcome: Outcome) -> list[Any]:
+        return [SpectralSpace(self._session, outcome).layout]
+
+    def _evidence(self, outcome: Outcome) -> list[Any]:
+        tables = (parts.evidence_table(outcome), parts.quality_table(outcome))
+        return [self._html(table, margin=(0, 5, 14, 5)) for table in tables]
+
+    def _framed(self, picture: MapPicture) -> Any:
+        return pn.pane.HoloViews(
+            picture.picture, backend="bokeh", sizing_mode="stretch_width", linked_axes=False
+        )
+
+    def _html(self, html: str, **options: Any) -> Any:
+        return pn.pane.HTML(html, stylesheets=[parts.STYLE], sizing_mode="stretch_width", **options)
+
+    def _note(self, text: str) -> Any:
+        return self._html(f"<p class='muted'>{text}</p>")

@@ -1,0 +1,239 @@
+"""The app as people use it: a real server, a real browser, and no network beyond this machine."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+
+import strandline as sl
+from app_served import library_of, served, visit
+from strandline.app.analysis import Outcome, Shared
+from strandline.app.state import Session
+from strandline.export.raster import write_cog
+from strandline.testing.lakes import round_lake
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Any:
+    place = tmp_path_factory.mktemp("app") / "scenes"
+    place.mkdir()
+    write_cog(round_lake(shape=(120, 120), radius=900), place / "lake.tif")
+    (place / "broken.tif").write_bytes(b"II*\0 and then nothing that a TIFF has")
+    return place
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Any:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def expected(folder, cache, tmp_path_factory) -> Session:
+    """What the library itself finds for the page's first choices."""
+    library = library_of(cache, [folder], tmp_path_factory.mktemp("kept"))
+    session = Session(library, Shared())
+    session.run()
+    return session
+
+
+@pytest.fixture(scope="module")
+def server(folder, cache, expected) -> Any:
+    with served([folder], cache) as running:
+        yield running
+        assert running.alive, "the server has outlived all of this"
+
+
+def place_of(outcome: Outcome, row: int, column: int) -> tuple[float, float]:
+    return float(outcome.water["x"][column]), float(outcome.water["y"][row])
+
+
+def pixel_of_cluster(outcome: Outcome, cluster: int, date: int = 0) -> tuple[int, int]:
+    """A pixel in the midst of its like."""
+    same = outcome.segmentation["labels"][date].values == cluster
+    rows, columns = np.nonzero(
+        same[1:-1, 1:-1] & same[:-2, 1:-1] & same[2:, 1:-1] & same[1:-1, :-2] & same[1:-1, 2:]
+    )
+    middle = len(rows) // 2
+    return int(rows[middle]) + 1, int(columns[middle]) + 1
+
+
+def rounded(values: list[float]) -> list[float]:
+    return [pytest.approx(value, abs=0.06) for value in values]
+
+
+def areas_of(outcome: Outcome) -> list[float]:
+    first, last = outcome.by_date["best"]
+    return rounded([first, last, last - first])
+
+
+def test_the_first_map_answers_to_pointing_and_clicking(browser, server, expected):
+    outcome = expected.outcome
+    with visit(browser, server.url) as there:
+        there.ready()
+        assert there.areas() == areas_of(outcome)
+        for cluster in (0, 5):
+            row, column = pixel_of_cluster(outcome, cluster)
+            there.point(*place_of(outcome, row, column))
+            there.says("readout", f"Cluster {cluster},")
+            assert f"cluster:{cluster}" in there.text("bk-Tooltip").replace(" ", "")
+            green = float(outcome.prepared.scenes[0].sel(band="green")[row, column])
+            assert f"green {green:.3f}" in there.text("readout")
+        # Marking by the map, and by the list.
+        there.click(*place_of(outcome, *pixel_of_cluster(outcome, 5)))
+        marked = sorted({*expected.water_clusters(), 5})
+        best = sl.areas(sl.water_mask(outcome.segmentation, marked))["best"].tolist()
+        there.has_area(best[0])
+        assert there.areas() == rounded([*best, best[1] - best[0]])
+        there.page.locator("[data-cluster='5']").click()
+        best = sl.areas(sl.water_mask(outcome.segmentation, expected.water_clusters()))["best"]
+        there.has_area(best.iloc[0])
+        there.button("Find water by itself").click()
+        there.has_area(outcome.by_date["best"].iloc[0])
+        assert there.areas() == areas_of(outcome)
+
+
+def test_a_click_on_the_lake_makes_it_water(browser, server, expected):
+    outcome = expected.outcome
+    with visit(browser, server.url + expected.address() + "&water_labels=5") as there:
+        there.ready()
+        only = sl.areas(sl.water_mask(outcome.segmentation, [5]))["best"]
+        assert there.areas()[0] == pytest.approx(only.iloc[0], abs=0.06)
+        there.click(*place_of(outcome, *pixel_of_cluster(outcome, 0)))
+        both = sl.areas(sl.water_mask(outcome.segmentation, [0, 5]))["best"]
+        there.has_area(both.iloc[0])
+        there.has_address("water_labels=0,5")
+
+
+def test_swiping_shows_the_other_date(browser, server, expected):
+    outcome = expected.outcome
+    lost = np.argwhere(outcome.change.values == 2)
+    row, column = (int(v) for v in lost[len(lost) // 2])
+    x, y = place_of(outcome, row, column)
+    with visit(browser, server.url) as there:
+        there.ready()
+        there.tab("Swipe")
+        there.page.locator("button:visible").get_by_text("Water", exact=True).click()
+        there.page.wait_for_timeout(700)
+        f = there.frame()
+        line = f["x"] + f["width"] / 2
+        height = f["y"] + f["height"] * 0.12
+        across, down = there.at(x, y)
+        seen = {}
+        for name, end in (("after", f["x"] + 6), ("before", f["x"] + f["width"] - 6)):
+            there.drag((line, height), (end, height))
+            there.page.wait_for_timeout(400)
+            seen[name] = there.colour(across, down)
+            line = end
+        assert seen["before"] == (31, 95, 168), "water in 1988"
+        assert seen["after"] == (233, 227, 211), "land in 2017"
+
+
+def test_choices_stay_on_reload_and_come_back(browser, server, expected):
+    with visit(browser, server.url) as there:
+        there.ready()
+        there.set("How many", "7")
+        there.has_address("k=7")
+        there.has_clusters(7)
+        seven = there.areas()
+        there.page.reload(wait_until="commit")
+        there.ready()
+        there.has_clusters(7)
+        assert there.areas() == seven
+        there.page.go_back(wait_until="commit")
+        there.has_clusters(8)
+        assert "k=7" not in there.page.url
+
+
+def test_two_visitors_do_not_see_each_other(browser, server, expected):
+    with visit(browser, server.url) as one, visit(browser, server.url) as other:
+        one.ready()
+        other.ready()
+        one.choose("Scene, or the earlier of two", "scenes/lake.tif")
+        one.choose("Later scene", "none")
+        one.button("Open").click()
+        one.has_address("lake.tif")
+        one.says("study", "120 × 120")
+        assert len(one.areas()) == 1
+        assert other.areas() == areas_of(expected.outcome)
+        assert "lake.tif" not in other.page.url
+
+
+def test_a_broken_upload_shows_its_message_and_the_server_lives_on(
+    browser, server, folder, expected
+):
+    with visit(browser, server.url) as there:
+        there.ready()
+        there.page.get_by_text("Upload a file").click()
+        there.page.locator("input[type=file]").set_input_files(str(folder / "broken.tif"))
+        message = there.page.locator(".message[role=alert]")
+        message.wait_for(timeout=20_000)
+        assert "broken.tif" in message.inner_text()
+        assert "What to do" in message.inner_text()
+        # The map of before is still there; a name that leads outside is refused.
+        assert there.areas() == areas_of(expected.outcome)
+        there.page.get_by_text("Open by path or address").click()
+        there.set("First scene", "scenes/../../secret.tif")
+        there.button("Open").click()
+        there.page.get_by_text("not among the files").wait_for(timeout=10_000)
+        # And a good file opens.
+        there.page.locator("input[type=file]").first.set_input_files(str(folder / "lake.tif"))
+        there.says("study", "120 × 120")
+        assert message.count() == 0
+
+
+def test_the_export_is_the_folder_of_results(browser, server, expected, tmp_path):
+    with visit(browser, server.url) as there:
+        there.ready()
+        with there.page.expect_download(timeout=60_000) as waiting:
+            there.button("Results (.zip)").click()
+        waiting.value.save_as(tmp_path / "results.zip")
+        assert waiting.value.suggested_filename == "strandline-1988-10-22-2017-10-22.zip"
+        with zipfile.ZipFile(tmp_path / "results.zip") as archive:
+            names = {name.partition("/")[2] for name in archive.namelist()}
+            record = json.loads(archive.read("strandline-results/record.json"))
+            (tmp_path / "labels.tif").write_bytes(
+                archive.read("strandline-results/labels_2017-10-22.tif")
+            )
+        assert {"change.tif", "areas.csv", "report.html", "model.npz", "change.qml"} <= names
+        assert {entry["path"] for entry in record["outputs"]} == names - {"record.json"}
+        labels = sl.open_scene(tmp_path / "labels.tif", reflectance=False, band_names=["labels"])
+        assert (labels.values[0] == expected.outcome.segmentation["labels"][1]).all()
+        with there.page.expect_download(timeout=60_000) as waiting:
+            there.button("Report").click()
+        waiting.value.save_as(tmp_path / "report.html")
+        assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
+        # What somebody else took away cannot be guessed, and nothing else is given.
+        for path in ("", "x/y.zip", "../page.py", "%2e%2e/serve.py", "A" * 32 + "/labels.tif"):
+            assert there.page.request.get(f"{server.url}take/{path}").status == 404
+
+
+def test_points_selected_in_the_spectral_space_light_up_in_the_map(browser, server, expected):
+    with visit(browser, server.url) as there:
+        there.ready()
+        there.tab("Scatter")
+        there.page.get_by_text("Draw a box around points").wait_for(timeout=10_000)
+        f = there.frame(0)
+        box = (0.0, -0.02, 0.08, 0.05)
+        start, end = there.at(box[0], box[3]), there.at(box[2], box[1])
+        start = (max(start[0], f["x"] + 2), start[1])
+        there.drag(start, end)
+        there.page.get_by_text("of the pixels light up").wait_for(timeout=10_000)
+        told = float(there.page.locator("b", has_text="%").first.inner_text().rstrip("%"))
+        lit = 100 * expected.lit_up(0, ("green", "swir16"), box).mean()
+        assert told == pytest.approx(lit, abs=1.5)
+
+
+def test_an_address_that_cannot_work_is_told_and_the_demo_opens(browser, server):
+    with visit(browser, server.url + "?before=/etc/passwd") as there:
+        there.page.get_by_text("not among the files").wait_for(timeout=20_000)
+        there.ready()
+
+
+def test_it_fits_a_phone(browser, server):
+    with visit(browser, server.url, width=420, height=850) as there:
+        there.ready()
+        assert there.page.evaluate("document.documentElement.scrollWidth") <= 420
