@@ -33,6 +33,8 @@ RESULTS = {
     "labels_2017-10-22.tif",
     "water_1988-10-22.tif",
     "water_2017-10-22.tif",
+    "confidence_1988-10-22.tif",
+    "confidence_2017-10-22.tif",
     "change.tif",
     "areas.csv",
     "quality.csv",

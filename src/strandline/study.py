@@ -109,8 +109,8 @@ def run_study(
     from strandline.export.atomic import check_folder, staged_folder
     from strandline.export.record import build_record, write_record
     from strandline.export.work import work_folder
+    from strandline.prepare.memory import hold
     from strandline.results import Results, area_table, study_quality, views_of
-    from strandline.streaming import hold
     from strandline.water import find_water, water_mask
     from strandline.workers import only_here, workers
 
