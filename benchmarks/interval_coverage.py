@@ -26,7 +26,7 @@ from strandline.change.pixel_area import pixel_areas
 from strandline.change.summing import sum_up
 from strandline.testing.lakes import random_lake
 
-LAKES = 480
+LAKES = 300
 CALIBRATED_FROM = 10_000
 """The number of the first lake that the constants were measured on."""
 
