@@ -18,7 +18,7 @@ from typing import Any
 from browser import Watch, open_page
 from strandline.app.library import Library
 
-RESOLUTION = 150.0
+RESOLUTION = 300.0
 """Pixel size of the demo, metres."""
 
 _SERVE = """
@@ -102,11 +102,15 @@ class Visit:
         self.page = page
         self.watch = watch
 
-    def ready(self) -> Visit:
+    def has_map(self, seconds: float = 60) -> None:
+        """Wait until a map is drawn."""
+        self.page.locator("canvas").first.wait_for(state="visible", timeout=1000 * seconds)
+        self.page.wait_for_function(f"() => ({_FRAMES})().length > 0", timeout=1000 * seconds)
+
+    def ready(self, seconds: float = 60) -> Visit:
         """Wait until the work is done, and what it found is drawn."""
-        self.page.locator(".ready").wait_for(timeout=60_000)
-        self.page.locator("canvas").first.wait_for(state="visible", timeout=30_000)
-        self.page.wait_for_function(f"() => ({_FRAMES})().length > 0", timeout=30_000)
+        self.page.locator(".ready").wait_for(timeout=1000 * seconds)
+        self.has_map(seconds)
         return self
 
     def frame(self, number: int = 0) -> dict[str, float]:

@@ -11,6 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+import app_times
 import cell
 import datasets
 import engine
@@ -98,6 +99,17 @@ def test_one_command_writes_tables_goals_and_figures(
     drawn = {path.name for path in tmp_path.iterdir()}
     pictures = {f"{name}.{kind}" for name in ("growth", "quality") for kind in ("png", "svg")}
     assert drawn == {"tables.md", "measured.json", *pictures}
+
+
+def test_app_times_prints_its_table(browser, tmp_path):
+    waits = app_times.measure(tmp_path, None, 1, 600.0, ["demo", "small"], browser)
+    lines = app_times.table(waits).splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| first map, demo",
+        "| first map, 300 × 300, not asked for before",
+        "| another clustering, 300 × 300",
+    ]
+    assert all(0 < float(line.split(" | ")[1]) < 120 for line in lines[2:])
 
 
 def test_full_scene_prints_its_table(tmp_path):

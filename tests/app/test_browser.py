@@ -78,16 +78,21 @@ def test_the_first_map_answers_to_pointing_and_clicking(browser, server, expecte
         for cluster in (0, 5):
             row, column = pixel_of_cluster(outcome, cluster)
             there.point(*place_of(outcome, row, column))
+            green = float(outcome.prepared.scenes[0].sel(band="green")[row, column])
+            there.says("readout", f"green {green:.3f}")
             there.says("readout", f"Cluster {cluster},")
             assert f"cluster:{cluster}" in there.text("bk-Tooltip").replace(" ", "")
-            green = float(outcome.prepared.scenes[0].sel(band="green")[row, column])
-            assert f"green {green:.3f}" in there.text("readout")
         # Marking by the map, and by the list.
         there.click(*place_of(outcome, *pixel_of_cluster(outcome, 5)))
         marked = sorted({*expected.water_clusters(), 5})
         best = sl.areas(sl.water_mask(outcome.segmentation, marked))["best"].tolist()
         there.has_area(best[0])
         assert there.areas() == rounded([*best, best[1] - best[0]])
+        size = there.frame()["width"], there.frame()["height"]
+        there.page.locator("button:visible").get_by_text("False colour", exact=True).click()
+        there.page.wait_for_timeout(500)
+        assert (there.frame()["width"], there.frame()["height"]) == size
+        assert min(size) > 300, "a new picture takes the place of the old one"
         there.page.locator("[data-cluster='5']").click()
         best = sl.areas(sl.water_mask(outcome.segmentation, expected.water_clusters()))["best"]
         there.has_area(best.iloc[0])

@@ -22,6 +22,7 @@ from strandline.configuration import StudyConfig
 from strandline.errors import (
     AccessDeniedError,
     ConfigurationError,
+    SearchError,
     SourceNotFoundError,
     UnreadableSourceError,
 )
@@ -403,3 +404,41 @@ def test_a_thread_tells_its_outcome_and_its_warnings(session):
     session.finish(came[0], job)
     assert session.problem is None
     assert any("runs back in time" in note for note in session.notes)
+
+
+# --- archives ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def items(scenes):
+    """A saved search of one item, whose file lies beside it."""
+    item = {
+        "type": "Feature", "stac_version": "1.0.0", "id": "lake-2017", "links": [],
+        "geometry": {"type": "Polygon", "coordinates": [[[-119, 38], [-118, 38], [-118, 39],
+                                                         [-119, 39], [-119, 38]]]},
+        "bbox": [-119, 38, -118, 39],
+        "properties": {"datetime": "2017-10-22T18:00:00Z", "platform": "landsat-8",
+                       "eo:cloud_cover": 3},
+        "assets": {"green": {"href": str(scenes / "lake.tif"), "type": "image/tiff"}},
+    }  # fmt: skip
+    path = scenes / "items.json"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [item]}))
+    return path
+
+
+def test_what_a_search_finds_opens_by_its_name(session, library, items):
+    found = session.search("scenes/items.json", "-118.7, 38.7", "2017", 20)
+    assert list(found) == ["2017-10-22  landsat-8  cloud 3 %"]
+    (name,) = found.values()
+    assert name.startswith("kept:")
+    assert name.endswith("found.json:lake-2017")
+    assert library.name_of(library.locate(name)) == name
+
+
+def test_a_search_tells_what_cannot_work(session, items):
+    with pytest.raises(SearchError, match="Nothing was found"):
+        session.search("scenes/items.json", "-118.7, 38.7", "1999", 20)
+    with pytest.raises(ConfigurationError, match="place cannot be understood"):
+        session.search("scenes/items.json", "somewhere", "2017", 20)
+    with pytest.raises(AccessDeniedError):
+        session.search("/etc/passwd", "-118.7, 38.7", "2017", 20)

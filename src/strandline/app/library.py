@@ -208,6 +208,7 @@ class Library:
     def new_place(self, filename: str) -> tuple[str, Path]:
         """Give a name, and the path of a file that is to be written there."""
         token = secrets.token_urlsafe(24)
+        (self.kept / token).mkdir(parents=True)
         return f"{KEPT}{token}/{filename}", self.kept / token / filename
 
     def check_size(self, filename: str, size: int) -> None:

@@ -151,10 +151,13 @@ class Page:
         self.session.problem, self._of_address = self._of_address, None
         # Everything that the page shows changes at once.
         with hold(self._document):
-            self.views.show(result)
-            self.study.object = parts.study_title(result)
-            self.controls.refresh()
-            self._show_messages()
+            try:
+                self.views.show(result)
+                self.study.object = parts.study_title(result)
+                self.controls.refresh()
+                self._show_messages()
+            except Exception as error:  # the page shall say so, and live on
+                self.complain(error)
             self._show_work()
 
     def _later(self, call: Callable[..., None], *arguments: Any) -> None:

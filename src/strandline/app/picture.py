@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import holoviews as hv
 import numpy as np
-from holoviews.streams import BoundsXY, Counter, PlotSize, PointerXY, RangeXY, Tap
+from holoviews.streams import BoundsXY, Counter, PointerXY, RangeXY, Tap
 from numpy.typing import NDArray
 
 from strandline.app.analysis import Outcome
@@ -36,17 +36,19 @@ LAYERS = (CLUSTERS, WATER, TRUE, FALSE)
 TALLEST = 640
 """Height of the map on the screen, in pixels."""
 
+SCREEN = 960, 800
+"""Pixels of the screen that a large map is drawn for. Asking the page for its size would change
+the size: each new picture is laid out again."""
+
 _OUTLINE = np.array([255, 255, 255, 255], np.uint8)
 _LIT = np.array([255, 214, 10, 255], np.uint8)
 
 
 class _View(NamedTuple):
-    """What part of the map is in view, and on how many pixels of the screen."""
+    """What part of the map is in view."""
 
     x_range: tuple[float, float] | None = None
     y_range: tuple[float, float] | None = None
-    width: int | None = None
-    height: int | None = None
 
 
 class MapPicture:
@@ -86,7 +88,7 @@ class MapPicture:
         self._ground = Ground.of(outcome.water)
         self._changed = Counter()
         large = outcome.water[0].size > DIRECT_PIXELS
-        streams = [self._changed, *([RangeXY(), PlotSize()] if large else [])]
+        streams = [self._changed, *([RangeXY()] if large else [])]
         below = hv.DynamicMap(self._draw, streams=streams)
         if swipe:
             self.picture = below * hv.DynamicMap(self._draw_last, streams=streams)
@@ -185,7 +187,7 @@ class MapPicture:
         part = raster.window(view.x_range or (e.left, e.right), view.y_range or (e.bottom, e.top))
         # Beside the map there is nothing to see; one pixel of it stands for that.
         part = part or Window(0, 1, 0, 1)
-        return raster.seen(part, (view.width or 900, view.height or TALLEST), DIRECT_PIXELS)
+        return raster.seen(part, SCREEN, DIRECT_PIXELS)
 
     def _raster(self, layer: str, date: int) -> Raster:
         key = (layer, date)
@@ -253,7 +255,8 @@ class MapPicture:
 
     def _sized(self, plot: Any, _element: Any) -> None:
         figure = plot.state
-        figure.sizing_mode = "scale_width"
+        figure.sizing_mode = "stretch_width"
+        figure.min_width = 240
         figure.aspect_ratio = self.aspect
         figure.max_width = round(TALLEST * self.aspect)
         figure.min_border = 0

@@ -66,6 +66,7 @@ def serve(
             say(f"Strandline is at {url} (Ctrl-C ends it).")
         if open_browser:
             server.io_loop.call_later(0.5, webbrowser.open, url)
+        server.io_loop.asyncio_loop.set_exception_handler(_unless_left)
         server.start()
         server.io_loop.start()
 
@@ -144,6 +145,14 @@ def demo_products(resolution: float) -> dict[str, Path]:
         return {date: products[0] for date, products in found.items()}
     made = simulate_pair(folder, resolution=resolution)
     return {date: Path(source) for date, (source, _) in zip(DATES, made, strict=True)}
+
+
+def _unless_left(loop: Any, context: dict[str, Any]) -> None:
+    """Say what went wrong in the server, but not that somebody closed a page."""
+    from tornado.websocket import WebSocketClosedError
+
+    if not isinstance(context.get("exception"), WebSocketClosedError):
+        loop.default_exception_handler(context)
 
 
 def _check_packages() -> None:

@@ -1,0 +1,85 @@
+"""The map of the page, without a browser: classes keep their colours, near and far."""
+
+from __future__ import annotations
+
+import holoviews as hv
+import numpy as np
+import pytest
+
+from strandline.app import picture
+from strandline.app.picture import CHANGE, CLUSTERS, LAYERS, MapPicture
+from strandline.prepare.georeference import grid_of
+from strandline.show.palettes import label_palette
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the packages that draw
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bokeh():
+    hv.extension("bokeh", logo=False)
+
+
+@pytest.fixture
+def outcome(session):
+    return session.run()
+
+
+def ignore(*_):
+    pass
+
+
+def colours(shown) -> np.ndarray:
+    """The colours of a map, first row on top."""
+    image = shown[()].get(0)
+    return np.dstack([image.dimension_values(i, flat=False)[::-1] for i in range(2, 6)])
+
+
+@pytest.mark.parametrize("layer", [*LAYERS, CHANGE])
+def test_each_layer_of_each_date_is_drawn(outcome, layer):
+    shown = MapPicture(outcome, ignore, ignore, ignore, layer=layer)
+    for date in (0, 1):
+        shown.show(date=date)
+        hv.render(shown.picture, backend="bokeh")
+        assert colours(shown.picture).shape[:2] == outcome.water.shape[1:]
+
+
+def test_clusters_have_their_colours(outcome):
+    shown = MapPicture(outcome, ignore, ignore, ignore)
+    shown.outline = False
+    shown.show()
+    table = np.round(255 * label_palette(8).rgba_table()).astype(np.uint8)
+    assert (colours(shown.picture) == table[outcome.segmentation["labels"][0].values]).all()
+
+
+def test_a_large_map_is_drawn_from_what_is_in_view_by_the_commonest_class(outcome, monkeypatch):
+    monkeypatch.setattr(picture, "DIRECT_PIXELS", 1000)
+    shown = MapPicture(outcome, ignore, ignore, ignore)
+    shown.outline = False
+    shown.show()
+    hv.render(shown.picture, backend="bokeh")
+    table = np.round(255 * label_palette(8).rgba_table()).astype(np.uint8)
+    seen = {tuple(colour) for colour in colours(shown.picture).reshape(-1, 4).tolist()}
+    assert seen <= {tuple(colour) for colour in table[:8].tolist()}, "no colour between classes"
+    (left, bottom, right, top) = grid_of(outcome.water).boundingbox
+    part = shown._draw(x_range=(left, (left + right) / 2), y_range=(bottom, top))
+    assert part.bounds.lbrt()[2] == pytest.approx((left + right) / 2, abs=400)
+
+
+def test_pixels_that_were_selected_stand_out(outcome):
+    shown = MapPicture(outcome, ignore, ignore, ignore)
+    lit = np.zeros(outcome.water.shape[1:], bool)
+    lit[10:20, 30:40] = True
+    shown.show(lit=lit)
+    found = (colours(shown.picture) == (255, 214, 10, 255)).all(axis=-1)
+    assert (found == lit).all()
+
+
+def test_another_outcome_on_the_same_grid_takes_its_place(session, outcome):
+    shown = MapPicture(outcome, ignore, ignore, ignore)
+    before = colours(shown.picture)
+    session.choose(n_clusters=5)
+    again = session.run()
+    assert shown.fits(again)
+    shown.show(again)
+    assert (colours(shown.picture) != before).any()
+    assert shown.layer == CLUSTERS
