@@ -93,6 +93,7 @@ def test_the_first_map_answers_to_pointing_and_clicking(browser, server, expecte
         there.page.wait_for_timeout(500)
         assert (there.frame()["width"], there.frame()["height"]) == size
         assert min(size) > 300, "a new picture takes the place of the old one"
+        assert size[0] / size[1] == pytest.approx(1.0, abs=0.02), "pixels are square"
         there.page.locator("[data-cluster='5']").click()
         best = sl.areas(sl.water_mask(outcome.segmentation, expected.water_clusters()))["best"]
         there.has_area(best.iloc[0])

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import holoviews as hv
 import numpy as np
+from bokeh.models import CustomJS
 from holoviews.streams import BoundsXY, Counter, PointerXY, RangeXY, Tap
 from numpy.typing import NDArray
 
@@ -39,6 +40,13 @@ TALLEST = 640
 SCREEN = 960, 800
 """Pixels of the screen that a large map is drawn for. Asking the page for its size would change
 the size: each new picture is laid out again."""
+
+_TALL = """
+if (figure.inner_width > 0) {
+  const around = figure.outer_height - figure.inner_height
+  figure.height = Math.round(figure.inner_width / aspect) + around
+}
+"""
 
 _OUTLINE = np.array([255, 255, 255, 255], np.uint8)
 _LIT = np.array([255, 214, 10, 255], np.uint8)
@@ -232,14 +240,16 @@ class MapPicture:
 
     def _frame(self, *more: Any) -> dict[str, Any]:
         return {
+            # As wide as there is room; the page sets the height, by the width that it got. With an
+            # aspect HoloViews would lay the frame out anew, smaller, with every picture.
             "responsive": True,
-            "aspect": self.aspect,
+            "height": 400,
             "xaxis": None,
             "yaxis": None,
             "toolbar": "above",
             "default_tools": ["pan", "wheel_zoom", "reset"],
             "active_tools": ["pan", "wheel_zoom"],
-            "hooks": [frame_hook(self._ground), self._sized, *more],
+            "hooks": [frame_hook(self._ground), self._plain, *more],
             "backend_opts": {"plot.toolbar.logo": None},
         }
 
@@ -253,12 +263,14 @@ class MapPicture:
         pointer = Pointer(self._ground, names, {})
         return {**pointed(pointer, "cluster"), "alpha": 0.0, "tools": ["hover", "box_select"]}
 
-    def _sized(self, plot: Any, _element: Any) -> None:
+    def _plain(self, plot: Any, _element: Any) -> None:
         figure = plot.state
-        figure.sizing_mode = "stretch_width"
-        figure.min_width = 240
-        figure.aspect_ratio = self.aspect
-        figure.max_width = round(TALLEST * self.aspect)
+        if not figure.js_property_callbacks:
+            args = {"aspect": self.aspect, "figure": figure}
+            figure.js_on_change("inner_width", CustomJS(args=args, code=_TALL))
+            widest = round(TALLEST * self.aspect)
+            wide = f":host {{ width: 100% !important; max-width: {widest}px !important; }}"
+            figure.stylesheets = [*figure.stylesheets, wide]
         figure.min_border = 0
         figure.outline_line_color = "#c7d0d8"
         figure.border_fill_color = None
