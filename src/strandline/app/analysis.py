@@ -189,7 +189,10 @@ def analyse(config: StudyConfig, library: Library, shared: Shared, job: Job) -> 
     prepared = shared.get("prepared", key, lambda: _prepare(config, job))
     key = (_without(config, _OF_WATER), files)
     clustered = shared.get("clustered", key, lambda: _cluster(config, prepared, job))
-    return _find(config, prepared, clustered, job)
+    # Of a whole scene, finding the water and measuring it takes seconds, too.
+    key = (config.model_dump_json(), files)
+    outcome: Outcome = shared.get("found", key, lambda: _find(config, prepared, clustered, job))
+    return outcome
 
 
 def _prepare(config: StudyConfig, job: Job) -> Prepared:

@@ -93,6 +93,7 @@ class MapPicture:
         self._outcome = outcome
         self._rasters: dict[Any, Raster] = {}
         self._stretches: dict[str, tuple[tuple[str, ...], Stretch]] = {}
+        self._last: tuple[Any, Any] = None, None
         self._ground = Ground.of(outcome.water)
         self._changed = Counter()
         large = outcome.water[0].size > DIRECT_PIXELS
@@ -134,6 +135,7 @@ class MapPicture:
             self._rasters = {k: v for k, v in self._rasters.items() if k[0] in kept}
             self._stretches = self._stretches if same else {}
             self._outcome = outcome
+        self._last = None, None
         self.layer = layer or self.layer
         self.date = min(self.date if date is None else date, self._dates - 1)
         if lit is not None or self.lit is not None:
@@ -195,7 +197,12 @@ class MapPicture:
         part = raster.window(view.x_range or (e.left, e.right), view.y_range or (e.bottom, e.top))
         # Beside the map there is nothing to see; one pixel of it stands for that.
         part = part or Window(0, 1, 0, 1)
-        return raster.seen(part, SCREEN, DIRECT_PIXELS)
+        # Two layers of one frame show the same part.
+        key = (layer, date, id(raster), part)
+        if self._last[0] != key:
+            self._last = key, raster.seen(part, SCREEN, DIRECT_PIXELS)
+        seen: tuple[Layers, Extent] = self._last[1]
+        return seen
 
     def _raster(self, layer: str, date: int) -> Raster:
         key = (layer, date)
