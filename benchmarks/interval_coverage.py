@@ -1,7 +1,7 @@
 """How often the intervals of `areas` hold the true area, as a Markdown table.
 
     python benchmarks/interval_coverage.py [LAKES]
-    python benchmarks/interval_coverage.py --calibrate [LAKES]
+    python benchmarks/interval_coverage.py --calibrate
 
 Simulated lakes (`strandline.testing.lakes.random_lake`), each segmented with the defaults; the
 truth is the sum of the water fractions. The constants of `strandline.change.interval` come from
@@ -26,9 +26,11 @@ from strandline.change.pixel_area import pixel_areas
 from strandline.change.summing import sum_up
 from strandline.testing.lakes import random_lake
 
-LAKES = 480
-CALIBRATED_FROM = 10_000
-"""The number of the first lake that the constants were measured on."""
+CALIBRATED_ON = (*range(1_000), *range(10_000, 11_400))
+"""Numbers of the lakes that the constants were measured on."""
+
+TESTED_FROM, LAKES = 20_000, 500
+"""The number of the first lake of the table, and how many there are."""
 
 WALKER = (("1988-10-22", "2003-08-01", "2017-10-22"), (60, 90, 150, 300, 600))
 
@@ -125,11 +127,11 @@ def main(words: Sequence[str]) -> None:
     counts = [int(word) for word in words if word.isdigit()]
     count = counts[0] if counts else LAKES
     if "--calibrate" in words:
-        together, spreads = calibrated(measure(range(CALIBRATED_FROM, CALIBRATED_FROM + count)))
+        together, spreads = calibrated(measure(CALIBRATED_ON))
         print(f"TOGETHER = {together:.3f}")
         print("SPREADS =", {percent: round(value, 2) for percent, value in spreads.items()})
         return
-    print(table(measure(range(count))))
+    print(table(measure(range(TESTED_FROM, TESTED_FROM + count))))
     print(f"\n{walker()}")
 
 

@@ -83,9 +83,9 @@ def test_of_areas(at, data):
 
 
 def test_of_areas_over_many_tiles(monkeypatch):
-    from strandline.change import area
+    from strandline.change import summing
 
-    monkeypatch.setattr(area, "TILE", 16)
+    monkeypatch.setattr(summing, "TILE", 16)
     mask = mask_of(
         (lake_fraction(lake_grid((90, 70)), 900) > 0.5).astype(np.uint8), lake_grid((90, 70))
     )

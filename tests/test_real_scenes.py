@@ -16,6 +16,7 @@ import xarray as xr
 
 import strandline as sl
 from strandline.prepare.georeference import grid_of, pixel_at
+from strandline.water.shore import near
 
 C2_SURFACE = {"scale": 2.75e-5, "offset": -0.2}
 LAKE = (-118.7081, 38.6942)
@@ -109,6 +110,11 @@ def test_a_lake_of_nodata_never_becomes_water(real_data):
     assert nodata[lake].mean() > 0.9
     assert (mask.values[nodata] == 255).all()
     assert not (mask.values[nodata] == 1).any()
+    # What is left of the lake beside the cut is water, and a few ponds of some pixels each.
+    beside = near(nodata, 2)
+    water = mask.values == 1
+    assert 300 < (water & beside).sum() < 400
+    assert (water & ~beside).sum() <= 30
 
 
 CATALOG = """

@@ -21,6 +21,7 @@ from strandline import streaming, study, workers
 from strandline.errors import OutputError, SchedulerError, SourceNotFoundError
 from strandline.export.raster import write_cog
 from strandline.export.work import WorkFolder, work_folder
+from strandline.prepare import memory
 from strandline.segmentation.segment import fit_segmentation, segment
 from strandline.streaming import stream_segmentation
 from strandline.testing.lakes import round_lake
@@ -139,7 +140,7 @@ def test_maps_larger_than_memory_stay_on_disk_and_are_the_same(
     scenes, dates, fitted, whole, work, monkeypatch
 ):
     monkeypatch.setattr(streaming, "TILE_SIDE", SIDE)
-    monkeypatch.setattr(streaming, "MAPS_IN_MEMORY", 0)
+    monkeypatch.setattr(memory, "MAPS_IN_MEMORY", 0)
     same(stream_segmentation(scenes, dates, lambda _: fitted, work)[0], whole)
 
 

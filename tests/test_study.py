@@ -33,6 +33,8 @@ RESULTS = {
     "labels_2017-10-22.tif",
     "water_1988-10-22.tif",
     "water_2017-10-22.tif",
+    "confidence_1988-10-22.tif",
+    "confidence_2017-10-22.tif",
     "change.tif",
     "areas.csv",
     "quality.csv",
@@ -129,9 +131,10 @@ def test_polygons_of_a_study_are_the_water_of_its_table(results):
         assert bodies["area_km2"].sum() == pytest.approx(
             areas[("whole map", f"water {date}")], abs=1e-4
         )
-        assert (bodies["low_95"] < bodies["low_90"]).all()
+        assert (bodies["low_95"] <= bodies["low_90"]).all()  # both are zero for a few pixels
         assert (bodies["low_90"] < bodies["area_km2"]).all()
         assert (bodies["high_90"] < bodies["high_95"]).all()
+        assert bodies["confidence"].between(0.5, 1.0).all()
 
 
 def test_shorelines_of_a_study_run_within_the_pixels(results):

@@ -1,6 +1,7 @@
 """The folder of results: which file holds what.
 
 labels_DATE.tif, water_DATE.tif, change.tif    COGs with colours and class names
+confidence_DATE.tif                            how sure the mask is of each pixel, 0.5 to 1
 *.qml                                          their styles for QGIS
 water_DATE.gpkg                                bodies of water and shorelines
 areas.csv, evidence.csv, signatures.csv        tables, km² and reflectance
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,7 @@ class Results:
         for name, layer in self._maps():
             palette = palettes[f"{name}.tif"] = palette_for(layer)
             write_style(palette, write_cog(layer, folder / f"{name}.tif", palette=palette))
-        notes = self._write_vectors(folder)
+        notes = self._write_dates(folder)
         write_areas(self.areas, folder / "areas.csv")
         write_evidence(self.evidence, folder / "evidence.csv")
         write_table(self.quality, folder / "quality.csv")
@@ -131,29 +132,51 @@ class Results:
             quality=self.quality,
         )
 
-    def _write_vectors(self, folder: Path) -> list[str]:
-        """Write bodies of water and shorelines; say so if what that needs is not installed."""
-        from strandline.change import shorelines, water_polygons
-        from strandline.export.vector import GEOPACKAGE, missing_packages, write_vectors
+    def _write_dates(self, folder: Path) -> list[str]:
+        """Write how sure each date's mask is, bodies of water and shorelines.
 
-        if missing_packages() and self.config.vectors is None:
-            return [
+        Gives what could not be written, since what that needs is not installed.
+        """
+        from strandline.export.raster import write_cog
+        from strandline.export.vector import missing_packages
+        from strandline.prepare.memory import hold
+        from strandline.water import water_confidence
+
+        suffixes, notes = self.config.vectors, []
+        if suffixes is None and missing_packages():
+            suffixes = []
+            notes.append(
                 f"No polygons and shorelines: {', '.join(missing_packages())} not installed "
                 "(pip install 'strandline[vector]')."
-            ]
-        suffixes = ["gpkg"] if self.config.vectors is None else self.config.vectors
-        for number, when in enumerate(dates_of(self.scenes) if suffixes else []):
-            mask = self.water[number]
-            bodies = water_polygons(mask, min_pixels=self.config.min_pixels)
-            layers = {"water": bodies, "shoreline": shorelines(self._shore(number))}
+            )
+        for number, when in enumerate(dates_of(self.scenes)):
             ending = f"_{when}" if when else ""
-            for suffix in sorted({f".{suffix}" for suffix in suffixes}):
-                if suffix == GEOPACKAGE:
-                    write_vectors(layers, folder / f"water{ending}{suffix}")
-                    continue
-                for name, layer in layers.items():
-                    write_vectors({name: layer}, folder / f"{name}{ending}{suffix}")
-        return []
+            sure = hold(water_confidence(self.segmentation.isel(time=number), self.evidence))
+            write_cog(sure, folder / f"confidence{ending}.tif")
+            self._write_vectors(folder, number, sure, ["gpkg"] if suffixes is None else suffixes)
+        return notes
+
+    def _write_vectors(
+        self, folder: Path, number: int, confidence: xr.DataArray, suffixes: Sequence[str]
+    ) -> None:
+        """Write bodies of water and shorelines of a date."""
+        if not suffixes:
+            return
+        from strandline.change import shorelines, water_polygons
+        from strandline.export.vector import GEOPACKAGE, write_vectors
+
+        when = dates_of(self.scenes)[number]
+        bodies = water_polygons(
+            self.water[number], min_pixels=self.config.min_pixels, confidence=confidence
+        )
+        layers = {"water": bodies, "shoreline": shorelines(self._shore(number))}
+        ending = f"_{when}" if when else ""
+        for suffix in sorted({f".{suffix}" for suffix in suffixes}):
+            if suffix == GEOPACKAGE:
+                write_vectors(layers, folder / f"water{ending}{suffix}")
+                continue
+            for name, layer in layers.items():
+                write_vectors({name: layer}, folder / f"{name}{ending}{suffix}")
 
     def _shore(self, number: int) -> xr.DataArray:
         """Give what the shoreline of a date is drawn from.

@@ -18,16 +18,15 @@ from numpy.typing import NDArray
 
 from strandline.errors import ModelFileError, OutputError
 from strandline.export.work import WorkFolder, decode_counts, decode_tile, encode_tile
+from strandline.prepare import memory
 from strandline.prepare.classes import NOT_OBSERVED
+from strandline.prepare.memory import in_chunks
 from strandline.scenes.counts import COUNTS_SHAPE, count_flags
 from strandline.scenes.quality import are_flags
 from strandline.segmentation.fitted import dump_fitted, load_fitted
 from strandline.segmentation.model import SegmentationModel
 from strandline.segmentation.segment import complete_segmentation
 from strandline.workers import finish_tiles
-
-MAPS_IN_MEMORY = 1 << 28
-"""Finished maps up to this size (bytes) are held in memory, larger ones stay on disk."""
 
 TILE_SIDE = 2048
 """Tiles are the chunks of the scenes, cut where they are larger than this (pixels)."""
@@ -208,7 +207,7 @@ def _maps(work: WorkFolder, dates: Sequence[Sequence[_Place]], plane: tuple[int,
     """Give all classes as a Dask array of shape (time, 2, y, x)."""
     import dask.array as da
 
-    if len(dates) * 2 * plane[0] * plane[1] > MAPS_IN_MEMORY:
+    if len(dates) * 2 * plane[0] * plane[1] > memory.MAPS_IN_MEMORY:
         return da.stack([_on_disk(work, places) for places in dates])  # type: ignore[no-untyped-call]  # Dask is untyped
     whole = np.empty((len(dates), 2, *plane), np.uint8)
     for number, places in enumerate(dates):
@@ -216,8 +215,7 @@ def _maps(work: WorkFolder, dates: Sequence[Sequence[_Place]], plane: tuple[int,
             rows = slice(place.top, place.top + place.height)
             columns = slice(place.left, place.left + place.width)
             whole[number, :, rows, columns] = _read(work, place)
-    # In chunks all the same, so that what follows needs no large copies of it.
-    return da.from_array(whole, chunks=(1, 1, TILE_SIDE, TILE_SIDE), name=False)  # type: ignore[no-untyped-call]  # Dask is untyped
+    return in_chunks(whole)
 
 
 def _on_disk(work: WorkFolder, places: Sequence[_Place]) -> Any:

@@ -109,6 +109,7 @@ def run_study(
     from strandline.export.atomic import check_folder, staged_folder
     from strandline.export.record import build_record, write_record
     from strandline.export.work import work_folder
+    from strandline.prepare.memory import hold
     from strandline.results import Results, area_table, study_quality, views_of
     from strandline.water import find_water, water_mask
     from strandline.workers import only_here, workers
@@ -141,9 +142,10 @@ def run_study(
                     evidence = find_water(
                         segmentation, at=config.water_at, labels=config.water_labels
                     )
-                    water = water_mask(segmentation, evidence)
+                    water = hold(water_mask(segmentation, evidence))
                 with clock("comparing the dates"):
-                    change = compare(water[0], water[1]) if len(config.scenes) == 2 else None
+                    two = len(config.scenes) == 2
+                    change = hold(compare(water[0], water[1])) if two else None
                     areas = area_table(water, change, config.water_at)
                 quality = study_quality(scenes, segmentation, areas, counts)
                 with clock("writing maps, pictures and the report"):

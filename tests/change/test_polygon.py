@@ -78,6 +78,20 @@ def test_each_body_has_the_interval_of_its_own_shore(crs):
         )
 
 
+def test_each_body_has_the_mean_confidence_of_its_pixels():
+    mask = random_mask(3, shape=(40, 31))
+    sure = mask.astype(np.float32).copy(data=np.random.default_rng(1).random(mask.shape, "f4"))
+    bodies = water_polygons(mask, confidence=sure)
+    assert "confidence" not in water_polygons(mask)
+    numbers, count = ndimage.label(mask.values == 1, NEIGHBOURS[8])
+    means = ndimage.mean(sure.values, numbers, np.arange(1, count + 1))
+    assert sorted(bodies["confidence"]) == pytest.approx(sorted(means), rel=1e-5)
+    lazy = water_polygons(mask.chunk(), confidence=sure.chunk({"y": 7}))
+    assert lazy["confidence"].tolist() == bodies["confidence"].tolist()
+    with pytest.raises(ConfigurationError, match="not about this mask"):
+        water_polygons(mask, confidence=sure[:-1])
+
+
 def test_outer_rings_run_anticlockwise_and_islands_clockwise():
     for affine_sign in (1, -1):
         grid = lake_grid((7, 7)) if affine_sign == 1 else lake_grid((7, 7)).flipy()

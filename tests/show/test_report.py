@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html.parser
 import io
 import json
@@ -11,11 +12,14 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from PIL import Image
 
 from strandline.change import areas, compare
+from strandline.export.record import build_record
 from strandline.prepare import stack_scenes
 from strandline.segmentation import segment
+from strandline.show.charts import signature_chart
 from strandline.show.report import report
 from strandline.show.report.tables import MOST_CLUSTERS, MOST_ROWS, transition_tables
 from strandline.testing.lakes import round_lake
@@ -242,3 +246,112 @@ def test_the_evidence_of_many_classes_is_summed_up_by_cluster(study):
     row = f"0 like water {first['share'].sum():.1%} yes {wet:.1%}"
     assert row in text
     assert f"{weighted:.3f}" in text[text.index(row) :][:200]
+
+
+def test_text_from_outside_is_escaped(study):
+    scenes, segmentation, evidence, masks, change = study
+    hostile = "<script>alert(1)</script>"
+    evidence = evidence.assign(reason=hostile)
+    record = build_record(
+        config={"name": hostile, "nested": {"a<b": [hostile]}},
+        command=f"strandline {hostile}",
+        inputs=[{"path": f"/data/{hostile}.tif", "size": 3, "sha256": hostile}],
+    )
+    page = report(scenes, segmentation, evidence, masks, change, None, record, title=hostile)
+    assert read(page).scripts == ["explorer-data", "run"]
+    assert "alert" not in "".join(read_scripts(page))
+    assert "&lt;script&gt;" in page
+
+
+def test_names_from_files_cannot_leave_the_data_of_the_page(study):
+    scenes, segmentation, evidence, masks, change = study
+    hostile = "</script><img src=x onerror=alert(1)><!--"
+    scenes = scenes.assign_coords(platform=("time", [hostile, hostile]), band=renamed(scenes))
+    segmentation = segmentation.assign_coords(band=renamed(segmentation))
+    reader = read(report(scenes, segmentation, evidence, masks, change))
+    assert reader.scripts == ["explorer-data", "run"]
+    assert all(link.startswith("data:image/") for link in reader.links)
+    data = json.loads(read_scripts(report(scenes, segmentation, evidence, masks, change))[0])
+    assert data["bands"][0] == f"{hostile}0"
+    assert data["dates"][0]["sensor"].lower().startswith("</script><img src=x onerror")
+
+
+def renamed(array):
+    hostile = "</script><img src=x onerror=alert(1)><!--"
+    return [f"{hostile}{number}" for number in range(array.sizes["band"])]
+
+
+def test_the_policy_allows_the_script_and_the_style_of_the_page_alone(study):
+    page = report(*study)
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    script = read_scripts(page)[1]
+    rules = dict(rule.strip().split(" ", 1) for rule in read(page).policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    for kind, text in (("style-src", style), ("script-src", script)):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert rules[kind] == f"'sha256-{digest}'"
+    assert not re.search(r"<[^>]* (style|on[a-z]+)=", re.sub(r"<script.*?</script>", "", page))
+
+
+def test_the_record_is_told_without_what_differs_between_equal_runs(study):
+    one = build_record(config={"grid": {"resolution": 30}}, seed=7, timings={"open": 1.0})
+    other = one | {"timings": {"open": 99.0}, "finished": "2031-01-01T00:00:00Z"}
+    page = report(*study, None, one)
+    assert page == report(*study, None, other)
+    text = "".join(read(page).text)
+    for said in ("grid.resolution", "seed", "rasterio", one["packages"]["rasterio"]):
+        assert said in text
+
+
+def test_long_evidence_is_folded_into_what_looks_like_water_and_the_rest(study):
+    scenes, segmentation, evidence, masks, change = study
+    long = pd.concat([evidence] * 12, ignore_index=True).rename_axis("subcluster")
+    long.attrs = evidence.attrs
+    page = report(scenes, segmentation, long, masks, change)
+    wet = int((long["water"] | long["looks_like_water"]).sum())
+    assert f"The {wet} finer classes that are, or look like, water" in page
+    dry = int((~(long["water"] | long["looks_like_water"])).sum())
+    assert f"The other {dry} classes" in page
+
+
+def test_water_is_shaded_in_the_evidence_and_wide_pictures_scroll_on_a_phone(study):
+    page = report(*study)
+    finer = int(study[2]["water"].sum())
+    assert page.count('<tr class="water">') == finer + 1 > 1  # and the one cluster of water
+    assert '<figure class="wide">' in page
+    assert "class=&" not in page
+
+
+def test_lazy_results_give_the_same_page(study):
+    scenes, segmentation, evidence, masks, change = study
+    lazy = (scenes.chunk(y=17), segmentation.chunk(y=23), evidence, masks.chunk(x=19))
+    assert report(*lazy, change.chunk(x=31)) == report(*study)
+
+
+def test_the_chart_puts_bands_at_their_wavelengths_and_names_the_water(study):
+    _, segmentation, *_ = study
+    figure = signature_chart(segmentation, water=[0])
+    axes = figure.axes[0]
+    line = axes.lines[0]
+    assert line.get_xdata()[0] == pytest.approx(0.482)
+    np.testing.assert_allclose(
+        np.sort(line.get_ydata()), np.sort(segmentation["signature_mean"].values[0])
+    )
+    legend = axes.get_legend().get_texts()
+    assert legend[0].get_text().startswith("0  water")
+    assert legend[0].get_fontweight() == "bold"
+    assert legend[1].get_fontweight() == "normal"
+
+
+def test_unknown_bands_are_charted_side_by_side():
+    segmentation = xr.Dataset(
+        {
+            "signature_mean": (("cluster", "band"), [[1.0, 2.0]]),
+            "signature_std": (("cluster", "band"), [[0.1, 0.1]]),
+            "pixels": ("cluster", [4]),
+        },
+        coords={"band": ["b1", "red"], "cluster": [0]},
+    )
+    axes = signature_chart(segmentation).axes[0]
+    assert axes.get_xlabel() == "band"
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["b1", "red"]

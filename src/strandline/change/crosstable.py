@@ -11,12 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.change.pixel_area import pixel_areas
+from strandline.change.summing import TILE
 from strandline.errors import ConfigurationError, GridMismatchError, MissingCRSError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import describe_grid, grid_of, same_grid
-
-TILE = 1024
-"""Areas are summed in tiles of this side, whatever the chunks, so that the bits agree."""
 
 
 def crosstable(before: xr.DataArray, after: xr.DataArray, n_classes: int) -> pd.DataFrame:

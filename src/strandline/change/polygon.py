@@ -15,12 +15,12 @@ from shapely.geometry import LinearRing, MultiPolygon, Polygon
 from strandline.change.area import is_change_map
 from strandline.change.geodesic import lengths_km
 from strandline.change.interval import bounds, shore_variance
-from strandline.change.outline import OUTSIDE, UNSEEN, Integers, Outline, outline_of
+from strandline.change.outline import OUTSIDE, STRIPE, UNSEEN, Integers, Outline, outline_of
 from strandline.change.pixel_area import PixelAreas, pixel_areas
 from strandline.change.shoreline import dated_planes, needs_vector, to_map
 from strandline.errors import ConfigurationError
 from strandline.prepare.classes import LAND, stored_classes
-from strandline.prepare.georeference import crs_of, grid_of
+from strandline.prepare.georeference import crs_of, describe_grid, grid_of, same_grid
 
 if TYPE_CHECKING:
     import geopandas
@@ -40,6 +40,7 @@ def water_polygons(
     min_area: float | None = None,
     min_pixels: int | None = None,
     connectivity: int = BY_CORNERS,
+    confidence: xr.DataArray | None = None,
 ) -> geopandas.GeoDataFrame:
     """Turn a water mask into polygons, one for each body of water.
 
@@ -55,6 +56,8 @@ def water_polygons(
     connectivity : {8, 4}
         Whether pixels that touch at a corner only belong to one body (8, as for
         ``areas(at=…)``) or not (4).
+    confidence : DataArray of float, same shape, optional
+        How sure each pixel is, as from `strandline.water_confidence`.
 
     Returns
     -------
@@ -72,7 +75,8 @@ def water_polygons(
           times longer than the shore that they follow;
         - ``pixels``, ``islands``: how many;
         - ``touches_unobserved``: it may go on where nothing was observed;
-        - ``touches_border``: it may go on beyond the map.
+        - ``touches_border``: it may go on beyond the map;
+        - ``confidence``, if it was passed: the mean over its area.
 
         Its ``attrs`` say the minimum mapping unit and what was left out: ``min_area_km2``,
         ``min_pixels``, ``left_out``, ``left_out_km2``. Islands are kept, however small.
@@ -105,9 +109,10 @@ def water_polygons(
     array = _checked(mask, min_area, min_pixels, connectivity)
     grid = grid_of(array)
     areas_of = pixel_areas(grid)
+    sure = _planes_of(confidence, array)
     kept, left_out, left_out_km2 = [], 0, 0.0
-    for when, plane in dated_planes(array):
-        bodies = _bodies(plane, areas_of, connectivity)
+    for (when, plane), weights in zip(dated_planes(array), sure, strict=True):
+        bodies = _bodies(plane, areas_of, connectivity, weights)
         large = np.ones(len(bodies.pixels), bool)
         if min_area is not None:
             large &= bodies.km2 >= min_area
@@ -155,6 +160,21 @@ def _checked(
     return array.astype(np.uint8)
 
 
+def _planes_of(confidence: xr.DataArray | None, mask: xr.DataArray) -> list[Any]:
+    """Take the confidence of each date, None where there is none."""
+    dates = mask.sizes.get("time", 1)
+    if confidence is None:
+        return [None] * dates
+    if confidence.sizes != mask.sizes or not same_grid(grid_of(confidence), grid_of(mask)):
+        raise ConfigurationError(
+            "The confidence is not about this mask.",
+            expected=describe_grid(grid_of(mask)),
+            got=describe_grid(grid_of(confidence)),
+            remedy="Pass water_confidence of the segmentation that the mask comes from.",
+        )
+    return [plane for _, plane in dated_planes(confidence)]
+
+
 @dataclass(frozen=True)
 class _Bodies:
     """Bodies of water in the order of their first pixel: their rings, and sums over their pixels.
@@ -168,11 +188,12 @@ class _Bodies:
     pixels: Integers
     km2: Floats
     variance: Floats
+    confidence: Floats | None
     touches_unseen: NDArray[np.bool_]
     touches_border: NDArray[np.bool_]
 
 
-def _bodies(mask: Any, areas_of: PixelAreas, connectivity: int) -> _Bodies:
+def _bodies(mask: Any, areas_of: PixelAreas, connectivity: int, confidence: Any) -> _Bodies:
     outline = outline_of(mask, land_only=False)
     chains = len(outline.closed)
     chain_of = np.repeat(np.arange(chains), np.diff(outline.first))
@@ -196,13 +217,19 @@ def _bodies(mask: Any, areas_of: PixelAreas, connectivity: int) -> _Bodies:
             chain_of_ring.append(which)
     of_run, of_edge = body_of[chain_of][runs[0]], body_of[chain_of]
     lengths = outline.start[runs[1], 0] - outline.start[runs[0], 0]
+    km2 = np.bincount(of_run, _run_sums(outline, runs, areas_of), count).astype(np.float64)
+    sure = None
+    if confidence is not None:
+        weighted = np.bincount(of_run, _run_sums(outline, runs, areas_of, confidence), count)
+        sure = np.divide(weighted, km2, out=np.full(count, np.nan), where=km2 > 0)
     return _Bodies(
         rings,
         part_of[np.array(chain_of_ring, np.int64)],
         body_of_part,
         np.bincount(of_run, lengths, minlength=count).astype(np.int64),
-        np.bincount(of_run, _run_areas(outline, runs, areas_of), count).astype(np.float64),
+        km2,
         _variances(outline, of_edge, count, areas_of),
+        sure,
         np.bincount(of_edge, outline.beyond == UNSEEN, minlength=count) > 0,
         np.bincount(of_edge, outline.beyond == OUTSIDE, minlength=count) > 0,
     )
@@ -231,19 +258,30 @@ def _runs(outline: Outline) -> tuple[Integers, Integers]:
     return order[0::2], order[1::2]
 
 
-def _run_areas(outline: Outline, runs: tuple[Integers, Integers], areas_of: PixelAreas) -> Floats:
-    """Sum the areas of the pixels of each run, km²."""
+def _run_sums(
+    outline: Outline,
+    runs: tuple[Integers, Integers],
+    areas_of: PixelAreas,
+    weights: Any = None,
+) -> Floats:
+    """Sum the areas of the pixels of each run, km², each times its weight if there are any."""
     left, right = outline.start[runs[0], 0], outline.start[runs[1], 0]
     rows = outline.start[runs[0], 1] - (outline.heading[runs[0]] == 3)
     width = int(areas_of.columns[-1]) + 1
-    km2 = np.zeros(len(rows))
+    sums = np.zeros(len(rows))
     bounds = np.concatenate([np.nonzero(np.diff(rows, prepend=-1))[0], [len(rows)]])
+    stripe, top = np.zeros((0, width)), 0
     for begin, stop in pairwise(bounds.tolist()):
         row = int(rows[begin])
         area = np.nan_to_num(areas_of.block(slice(row, row + 1), slice(0, width))[0], nan=0.0)
+        if weights is not None:
+            if row >= top + len(stripe):
+                top = row - row % STRIPE
+                stripe = np.asarray(weights[top : top + STRIPE], np.float64)
+            area = area * np.nan_to_num(stripe[row - top], nan=0.0)
         summed = np.concatenate([[0.0], np.cumsum(area)])
-        km2[begin:stop] = summed[right[begin:stop]] - summed[left[begin:stop]]
-    return km2
+        sums[begin:stop] = summed[right[begin:stop]] - summed[left[begin:stop]]
+    return sums
 
 
 def _variances(outline: Outline, body: Integers, count: int, areas_of: PixelAreas) -> Floats:
@@ -317,6 +355,7 @@ def _table(
         "islands": islands[order],
         "touches_unobserved": bodies.touches_unseen[chosen],
         "touches_border": bodies.touches_border[chosen],
+        **({} if bodies.confidence is None else {"confidence": bodies.confidence[chosen]}),
         "geometry": geometry,
     }
 

@@ -71,7 +71,7 @@ def water_confidence(
     `find_water` would decide as it did: every band is changed by errors of 0.005 + 5 % of its
     reflectance, times ½ … 8. The decision is wrong with the probability
     1 / (1 + exp(16 (q - 0.42))), at most one half. A pixel that `water_fraction` unmixes is
-    wrong with the probability Φ(-|f - ½| / 0.12), f being its fraction. The confidence is the
+    wrong with the probability ``Φ(-|f - ½| / 0.12)``, f being its fraction. The confidence is the
     probability that neither is wrong, or both.
 
     It is a probability for scenes like those it was fitted to: of mixed pixels with a

@@ -136,6 +136,15 @@ def test_bands_come_along_as_means_from_afar_and_as_they_are_close_by(labels):
     np.testing.assert_array_equal(drawn, values[0, 100:161, 10:61])
 
 
+@pytest.mark.parametrize("flags", [True, False])
+def test_every_label_of_a_large_map_has_a_colour(labels, flags):
+    if not flags:
+        labels = labels.drop_attrs()
+    image = seen(sl.plot.label_map(labels))
+    colours = [sl.show.palettes.label_colour(label) for label in range(6)]
+    assert image.opts.get("style").kwargs["cmap"] == [*colours, "#ffffff"]
+
+
 def test_a_view_beside_the_raster_shows_nothing_and_does_not_fail(labels):
     picture = sl.plot.label_map(labels)
     image = seen(picture, x=(0.0, 10.0), y=(0.0, 10.0))

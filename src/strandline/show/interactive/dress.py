@@ -116,6 +116,7 @@ def frame_hook(ground: Ground) -> Callable[[Any, Any], None]:
 
         figure = plot.state
         figure.sizing_mode = None  # the frame is fixed, what is around it is as large as it needs
+        figure.x_range.min_interval, figure.y_range.min_interval = ground.closest
         for tool in figure.toolbar.tools:
             if isinstance(tool, BoxZoomTool):
                 tool.match_aspect = True

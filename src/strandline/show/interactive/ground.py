@@ -17,6 +17,7 @@ MERCATOR = "EPSG:3857"
 """What tiles of the web come in; its axes are marked in degrees."""
 
 _DEGREE = 5  # of the polynomial for longitude and latitude: 1e-7 degrees over a whole scene
+_CLOSEST = 8  # pixels that are seen at least
 _PROBES = 17  # positions along each side that it is fitted to
 
 
@@ -82,6 +83,14 @@ class Ground:
         x, y = self.metres
         e = self.extent
         return abs((e.right - e.left) * x / ((e.top - e.bottom) * y))
+
+    @property
+    def closest(self) -> tuple[float, float]:
+        """Shortest ranges of x and y to zoom to: some pixels, in the picture's proportions."""
+        e, (across, up) = self.extent, self.place.pixel
+        width, height = abs(e.right - e.left), abs(e.top - e.bottom)
+        part = min(1.0, max(_CLOSEST * abs(across) / width, _CLOSEST * abs(up) / height))
+        return part * width, part * height
 
     @cached_property
     def degrees(self) -> Degrees | None:

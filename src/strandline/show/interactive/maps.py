@@ -40,7 +40,13 @@ from strandline.show.maps import (
     is_true_colour,
     shared_bands,
 )
-from strandline.show.palettes import Palette, change_palette, label_palette, water_palette
+from strandline.show.palettes import (
+    Palette,
+    change_palette,
+    flag_names,
+    label_palette,
+    water_palette,
+)
 
 Scenes = xr.DataArray | Sequence[xr.DataArray]
 
@@ -535,6 +541,6 @@ def _in_reach(dated: Sequence[xr.DataArray], max_pixels: int) -> bool:
 
 def _count_of(dated: Sequence[xr.DataArray]) -> int:
     """Count labels without looking at every pixel, if flags say how many there are."""
-    flags = np.concatenate([np.atleast_1d(m.attrs.get("flag_values", [])) for m in dated])
-    known = flags[flags != NOT_OBSERVED]
-    return int(known.max()) + 1 if known.size else max(class_shares(dated), default=0)
+    known = {value for one in dated for value in flag_names(one)}
+    values = known or set(class_shares(dated)) - {NOT_OBSERVED}
+    return max(values, default=-1) + 1
