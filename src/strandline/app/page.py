@@ -45,6 +45,8 @@ class Page:
         self._location = pn.state.location
         self._telling = False
         self._of_address: Problem | None = None
+        self._there = False
+        self._waiting: tuple[Any, Job] | None = None
         self.study = pn.pane.HTML("", stylesheets=[parts.STYLE], sizing_mode="stretch_width")
         self.working = pn.pane.HTML("", stylesheets=[parts.STYLE])
         self.cancel = pn.widgets.Button(
@@ -144,7 +146,17 @@ class Page:
             return False
         return True
 
+    def _arrived(self) -> None:
+        """Show what came before the page was there: it would not have heard of it."""
+        self._there = True
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._came(*waiting)
+
     def _came(self, result: Any, job: Job) -> None:
+        if not self._there:
+            self._waiting = (result, job)
+            return
         if not self.done(result, job):
             return
         self.session.finish(result, job)
@@ -200,6 +212,7 @@ class Page:
         self._of_address = self.session.problem
         self.controls.refresh()
         self.start(self.session.work, self._came)
+        pn.state.onload(self._arrived)
         if self._document is not None:
             self._document.on_session_destroyed(lambda _: self.give_up())
 
