@@ -68,6 +68,6 @@ def test_the_command_line_says_so_before_the_areas(results):
 def test_the_report_and_the_stac_item_say_so(results):
     folder, _ = results
     page = " ".join((folder / "report.html").read_text("utf-8").split())
-    assert "No water here: none of the" in page
+    assert "No water was found. Nearest comes" in page
     item = json.loads((folder / "item.json").read_text("utf-8"))
     assert "No water was found." in item["properties"]["processing:lineage"]

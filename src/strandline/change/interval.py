@@ -189,7 +189,7 @@ def bounds(best: Any, variance: Any, *, least: float = 0.0) -> dict[str, Any]:
     --------
     >>> found = bounds(np.array([1.0, 10.0]), 1.0)
     >>> found["low_95"].round(2).tolist(), found["high_95"].round(2).tolist()
-    ([0.0, 8.18], [2.82, 11.82])
+    ([0.0, 8.0], [3.0, 12.0])
     """
     spread = np.sqrt(variance)
     found = {}
