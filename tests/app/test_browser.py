@@ -210,6 +210,7 @@ def test_the_export_is_the_folder_of_results(browser, server, expected, tmp_path
         assert (labels.values[0] == expected.outcome.segmentation["labels"][1]).all()
         with there.page.expect_download(timeout=60_000) as waiting:
             there.button("Report").click()
+        assert waiting.value.suggested_filename == "strandline-1988-10-22-2017-10-22.html"
         waiting.value.save_as(tmp_path / "report.html")
         assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
         # What somebody else took away cannot be guessed, and nothing else is given.
