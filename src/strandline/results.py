@@ -149,8 +149,7 @@ class Results:
                 f"No polygons and shorelines: {', '.join(missing_packages())} not installed "
                 "(pip install 'strandline[vector]')."
             )
-        for number, when in enumerate(dates_of(self.scenes)):
-            ending = f"_{when}" if when else ""
+        for number, ending in enumerate(self._endings()):
             sure = hold(water_confidence(self.segmentation.isel(time=number), self.evidence))
             write_cog(sure, folder / f"confidence{ending}.tif")
             self._write_vectors(folder, number, sure, ["gpkg"] if suffixes is None else suffixes)
@@ -165,12 +164,11 @@ class Results:
         from strandline.change import shorelines, water_polygons
         from strandline.export.vector import GEOPACKAGE, write_vectors
 
-        when = dates_of(self.scenes)[number]
         bodies = water_polygons(
             self.water[number], min_pixels=self.config.min_pixels, confidence=confidence
         )
         layers = {"water": bodies, "shoreline": shorelines(self._shore(number))}
-        ending = f"_{when}" if when else ""
+        ending = self._endings()[number]
         for suffix in sorted({f".{suffix}" for suffix in suffixes}):
             if suffix == GEOPACKAGE:
                 write_vectors(layers, folder / f"water{ending}{suffix}")
@@ -209,9 +207,12 @@ class Results:
         write_item(folder, grid, list(times), palettes=palettes, title=title, lineage=how)
         return []
 
+    def _endings(self) -> list[str]:
+        """Give what the date adds to the name of a file, for each date; nothing without one."""
+        return [f"_{when}" if when else "" for when in dates_of(self.scenes)]
+
     def _maps(self) -> Iterator[tuple[str, xr.DataArray]]:
-        for number, when in enumerate(dates_of(self.scenes)):
-            suffix = f"_{when}" if when else ""
+        for number, suffix in enumerate(self._endings()):
             platform = {"platform": str(self.scenes["platform"].values[number])}
             yield f"labels{suffix}", self.segmentation["labels"][number].assign_attrs(platform)
             yield f"water{suffix}", self.water[number].assign_attrs(platform)
