@@ -147,7 +147,10 @@ def _large(browser: Any, url: str, rounds: int) -> list[Wait]:
             zooms.append(_until_drawn(there, lambda: there.page.mouse.wheel(0, -300)))
             there.page.wait_for_timeout(1500)
             end = middle[0] + 60, middle[1] + 40
-            pans.append(_until_drawn(there, lambda end=end: there.drag(middle, end)))
+            there.page.mouse.down()
+            there.page.mouse.move(*end, steps=8)
+            pans.append(_until_drawn(there, there.page.mouse.up))
+            there.page.mouse.move(*middle)
             there.page.wait_for_timeout(1500)
     return [
         Wait("first map, full scene, not asked for before", cold, None),

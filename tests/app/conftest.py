@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from strandline.app.analysis import Shared
 from strandline.app.library import Library
+from strandline.app.shared import Shared
 from strandline.app.state import Session
 from strandline.demo import DATES, simulate_pair
 from strandline.export.raster import write_cog

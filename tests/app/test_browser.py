@@ -11,7 +11,8 @@ import pytest
 
 import strandline as sl
 from app_served import library_of, served, visit
-from strandline.app.analysis import Outcome, Shared
+from strandline.app.outcome import Outcome
+from strandline.app.shared import Shared
 from strandline.app.state import Session
 from strandline.export.raster import write_cog
 from strandline.testing.lakes import round_lake
@@ -244,3 +245,23 @@ def test_it_fits_a_phone(browser, server):
     with visit(browser, server.url, width=420, height=850) as there:
         there.ready()
         assert there.page.evaluate("document.documentElement.scrollWidth") <= 420
+
+
+def test_a_large_scene_shows_a_preview_and_then_every_pixel_in_the_same_view(
+    browser, server, folder
+):
+    write_cog(round_lake(shape=(2900, 2900), radius=20_000), folder / "large.tif")
+    with visit(browser, f"{server.url}?before=scenes/large.tif") as there:
+        there.has_map()
+        there.says("study", "Preview: one pixel in 4 × 4")
+        frame = there.frame()
+        there.page.mouse.move(frame["x"] + frame["width"] / 3, frame["y"] + frame["height"] / 3)
+        there.page.mouse.wheel(0, -300)
+        there.page.wait_for_timeout(600)
+        closer = there.frame()
+        assert closer["right"] - closer["left"] < frame["right"] - frame["left"]
+        there.ready(120)
+        there.says("study", "2,900 × 2,900 pixels")
+        assert "Preview" not in there.text("study")
+        there.page.wait_for_timeout(600)
+        assert there.frame() == pytest.approx(closer)

@@ -6,9 +6,12 @@ import holoviews as hv
 import numpy as np
 import pytest
 
-from strandline.app import picture
+from strandline.app.job import Job
 from strandline.app.picture import CHANGE, CLUSTERS, LAYERS, MapPicture
+from strandline.app.shared import Shared
+from strandline.app.state import Session
 from strandline.prepare.georeference import grid_of
+from strandline.show.interactive import zoom
 from strandline.show.palettes import label_palette
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the packages that draw
@@ -52,7 +55,7 @@ def test_clusters_have_their_colours(outcome):
 
 
 def test_a_large_map_is_drawn_from_what_is_in_view_by_the_commonest_class(outcome, monkeypatch):
-    monkeypatch.setattr(picture, "DIRECT_PIXELS", 1000)
+    monkeypatch.setattr(zoom, "DIRECT_PIXELS", 1000)
     shown = MapPicture(outcome, ignore, ignore, ignore)
     shown.outline = False
     shown.show()
@@ -83,3 +86,24 @@ def test_another_outcome_on_the_same_grid_takes_its_place(session, outcome):
     shown.show(again)
     assert (colours(shown.picture) != before).any()
     assert shown.layer == CLUSTERS
+
+
+def test_the_map_of_all_pixels_takes_the_place_of_its_preview(library, monkeypatch):
+    monkeypatch.setattr("strandline.app.preview.LARGE", 5_000)
+    monkeypatch.setattr("strandline.app.preview.PIXELS", 1_600)
+    previews = []
+    whole = Session(library, Shared()).work(Job(), previews.append)()
+    shown = MapPicture(previews[0], ignore, ignore, ignore)
+    hv.render(shown.picture, backend="bokeh")
+    few = colours(shown.picture).shape[:2]
+    assert few == previews[0].water.shape[1:]
+    assert shown.fits(whole), "what is in view stays"
+    shown.show(whole)
+    assert colours(shown.picture).shape[:2] == whole.water.shape[1:]
+
+
+def test_another_place_takes_another_frame(outcome, library):
+    shown = MapPicture(outcome, ignore, ignore, ignore)
+    session = Session(library, Shared())
+    session.open_scenes(["scenes/lake.tif"])
+    assert not shown.fits(session.run())

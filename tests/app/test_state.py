@@ -13,9 +13,9 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import strandline as sl
-from strandline.app.analysis import Shared
 from strandline.app.commands import command_line, python_code
 from strandline.app.job import Cancelled, Job, Workshop
+from strandline.app.shared import Shared
 from strandline.app.state import Problem, Session
 from strandline.cli import app
 from strandline.configuration import StudyConfig
@@ -25,7 +25,9 @@ from strandline.errors import (
     SearchError,
     SourceNotFoundError,
     UnreadableSourceError,
+    WaterError,
 )
+from strandline.prepare.georeference import grid_of
 from strandline.study import replay_study
 
 
@@ -348,13 +350,130 @@ def test_what_was_found_is_shared_until_a_file_changes(library, scenes):
 
 
 def test_only_so_many_results_are_kept():
-    shared = Shared(most=2)
+    shared, job = Shared(most=2), Job()
     for number in range(3):
-        assert shared.get("kind", number, lambda n=number: [n]) == [number]
+        assert shared.get("kind", number, lambda n=number: [n], job) == [number]
     made = []
-    shared.get("kind", 2, lambda: made.append(2) or [2])
-    shared.get("kind", 0, lambda: made.append(0) or [0])
+    shared.get("kind", 2, lambda: made.append(2) or [2], job)
+    shared.get("kind", 0, lambda: made.append(0) or [0], job)
     assert made == [0]
+
+
+def test_who_is_given_what_was_made_before_hears_what_it_was_warned_of():
+    shared, first, second, third = Shared(), Job(), Job(), Job()
+
+    def make(job: Job) -> list[int]:
+        job.note("The scene is odd.")
+        return [1]
+
+    shared.get("kind", 1, lambda: make(first), first)
+    shared.get("kind", 1, lambda: make(second), second)
+    with third.unheard():
+        shared.get("kind", 1, lambda: make(third), third)
+    assert (first.notes, second.notes, third.notes) == (["The scene is odd."],) * 2 + ([],)
+
+
+def test_what_could_not_be_made_is_tried_again_by_the_next_who_asks():
+    shared = Shared()
+
+    def fail() -> None:
+        raise SearchError("No answer.")
+
+    for _ in range(2):
+        with pytest.raises(SearchError):
+            shared.get("kind", 1, fail, Job())
+    assert shared.get("kind", 1, lambda: 2, Job()) == 2
+
+
+@pytest.fixture
+def previews(monkeypatch):
+    """Make scenes of more than 5,000 pixels large ones."""
+    monkeypatch.setattr("strandline.app.preview.LARGE", 5_000)
+    monkeypatch.setattr("strandline.app.preview.PIXELS", 1_600)
+    return []
+
+
+def test_of_a_large_scene_there_is_a_preview_first(library, previews):
+    session = Session(library, Shared())
+    whole = session.work(Job(), previews.append)()
+    (preview,) = previews
+    assert preview.is_preview
+    assert not whole.is_preview
+    step = preview.prepared.step
+    assert step > 1
+    assert preview.config == whole.config
+    # Its pixels are pixels of the scene, where they lie in the scene.
+    few, every = preview.prepared.scenes[0], whole.prepared.scenes[0]
+    common = {dim: np.intersect1d(few[dim], every[dim]) for dim in ("y", "x")}
+    for dim in common:
+        assert len(common[dim]) >= every.sizes[dim] // step
+    assert np.array_equal(few.sel(common), every.sel(common), equal_nan=True)
+    assert preview.by_date["best"].to_numpy() == pytest.approx(
+        whole.by_date["best"].to_numpy(), rel=0.15
+    )
+
+
+def test_a_preview_is_made_once_and_not_at_all_where_the_map_is_there(library, previews):
+    shared = Shared()
+    Session(library, shared).run()
+    session = Session(library, shared)
+    session.work(Job(), previews.append)()
+    assert previews == []
+    session.choose(n_clusters=5)
+    session.work(Job(), previews.append)()
+    other = Session(library, shared)
+    other.choose(n_clusters=6)
+    other.work(Job(), previews.append)()
+    first, second = previews
+    assert first.prepared is second.prepared, "another clustering takes no new reading"
+
+
+def test_a_preview_has_the_pixels_that_were_asked_for_made_larger(library, previews):
+    session = Session(library, Shared())
+    session.choose(resolution=200.0, crs="EPSG:3310")
+    whole = session.work(Job(), previews.append)()
+    step = previews[0].prepared.step
+    assert abs(grid_of(whole.water).resolution.x) == 200.0
+    assert abs(grid_of(previews[0].water).resolution.x) == 200.0 * step
+
+
+def test_marks_on_clusters_wait_for_all_pixels(library, previews):
+    session = Session(library, Shared())
+    marks = session.run() and session.water_clusters()
+    session.choose(water_labels=[0, *marks[1:]])
+    session.shared = Shared()
+    whole = session.work(Job(), previews.append)()
+    assert list(whole.config.water_labels) == [0, *marks[1:]]
+    assert previews[0].config == whole.config
+    session.finish(previews[0])
+    for refused in (lambda: session.toggle_water(0), session.archive, session.page):
+        with pytest.raises(ConfigurationError, match=r"preview|no results") as error:
+            refused()
+        assert error.value.remedy == "Wait for the map of all pixels."
+    session.finish(whole)
+    assert session.toggle_water(1)
+
+
+def test_where_a_preview_finds_no_water_at_the_point_the_map_comes_all_the_same(
+    library, previews, monkeypatch
+):
+    session = Session(library, Shared())
+    found = sl.water.find_water
+
+    def none_in_a_few(segmentation, **options):
+        if segmentation["labels"].size < 5_000:
+            raise WaterError("There is no water there.")
+        return found(segmentation, **options)
+
+    monkeypatch.setattr("strandline.water.find_water", none_in_a_few)
+    assert not session.work(Job(), previews.append)().is_preview
+    assert previews == []
+
+
+def test_a_scene_of_ordinary_size_needs_no_preview(library):
+    previews = []
+    Session(library, Shared()).work(Job(), previews.append)()
+    assert previews == []
 
 
 def test_work_that_was_given_up_ends_at_its_next_step(session):
@@ -378,6 +497,7 @@ def test_a_job_tells_its_stages_and_how_much_is_done(session, monkeypatch):
         "clustering the spectra",
         "finding the water",
         "measuring areas",
+        "drawing the map",
     ]
     assert ("clustering the spectra", 1.0) in told
 

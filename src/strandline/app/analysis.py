@@ -7,158 +7,37 @@ they return is never changed afterwards: pages that ask for the same share it.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from strandline.app.job import Job
+from strandline.app.outcome import Clustered, Outcome, Prepared
+from strandline.app.preview import preview_step, thin_study
+from strandline.app.shared import Shared
 from strandline.configuration import StudyConfig
+from strandline.errors import StrandlineError
+from strandline.show.interactive.zoom import Raster
 
 if TYPE_CHECKING:
     from strandline.app.library import Library
-    from strandline.results import Results
-
-KEPT_RESULTS = 3
-"""Prepared scenes, and segmentations, that a server keeps for whoever asks for the same again."""
 
 _OF_WATER = ("water_at", "water_labels", "vectors", "min_pixels")
 _OF_CLUSTERS = ("n_clusters", "n_subclusters", "standardize", "seed", "bands")
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Scenes on their common grid.
-
-    Attributes
-    ----------
-    scenes : DataArray of shape (time, band, y, x)
-        Reflectance; in memory, or lazy if it is large.
-    dates : list of DataArray of shape (band, y, x)
-        The same one by one.
-    views : DataArray of shape (time, band, y, x)
-        Thinned out for pictures.
-    comparability : mapping or None
-        How far two dates lie apart, for the record.
-    """
-
-    scenes: xr.DataArray
-    dates: list[xr.DataArray]
-    views: xr.DataArray
-    comparability: dict[str, Any] | None
-
-
-@dataclass(frozen=True)
-class Clustered:
-    """A segmentation, its maps in memory, and the pixels by quality flags if they were counted."""
-
-    segmentation: xr.Dataset
-    counts: NDArray[np.int64] | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """All that a study found.
-
-    Attributes
-    ----------
-    config : StudyConfig
-        That it belongs to.
-    prepared : Prepared
-    segmentation : Dataset
-        From `strandline.segment`.
-    evidence : DataFrame
-        From `strandline.find_water`.
-    water : DataArray of uint8, shape (time, y, x)
-    change : DataArray of uint8, shape (y, x), or None
-        For two scenes.
-    areas : DataFrame
-        From `strandline.results.area_table`.
-    by_date : DataFrame
-        From `strandline.areas` of the masks, with intervals.
-    quality : DataFrame
-        From `strandline.results.study_quality`.
-    """
-
-    config: StudyConfig
-    prepared: Prepared
-    segmentation: xr.Dataset
-    evidence: pd.DataFrame
-    water: xr.DataArray
-    change: xr.DataArray | None
-    areas: pd.DataFrame
-    by_date: pd.DataFrame
-    quality: pd.DataFrame
-
-    def results(self) -> Results:
-        """Give what `strandline.study.run_study` would write."""
-        from strandline.results import Results
-
-        return Results(
-            self.config,
-            self.prepared.views,
-            self.segmentation,
-            self.evidence,
-            self.water,
-            self.change,
-            self.areas,
-            self.quality,
-        )
-
-
-class Shared:
-    """What several pages may need: each thing is made once, by whoever asks first."""
-
-    def __init__(self, most: int = KEPT_RESULTS) -> None:
-        self._most = most
-        self._kept: dict[str, OrderedDict[Any, Any]] = {}
-        self._making: dict[Any, threading.Lock] = {}
-        self._access = threading.Lock()
-
-    def get(self, kind: str, key: Any, make: Callable[[], Any]) -> Any:
-        """Give a thing of a kind, made now if it is not kept."""
-        found = self._look(kind, key)
-        if found is not None:
-            return found
-        with self._only_one((kind, key)):
-            found = self._look(kind, key)
-            if found is None:
-                found = make()
-                with self._access:
-                    things = self._kept.setdefault(kind, OrderedDict())
-                    things[key] = found
-                    while len(things) > self._most:
-                        things.popitem(last=False)
-        return found
-
-    def _look(self, kind: str, key: Any) -> Any:
-        with self._access:
-            things = self._kept.get(kind, OrderedDict())
-            if key in things:
-                things.move_to_end(key)
-                return things[key]
-        return None
-
-    @contextmanager
-    def _only_one(self, key: Any) -> Iterator[None]:
-        with self._access:
-            lock = self._making.setdefault(key, threading.Lock())
-        with lock:
-            yield
-        with self._access:
-            self._making.pop(key, None)
-
-
-def analyse(config: StudyConfig, library: Library, shared: Shared, job: Job) -> Outcome:
+def analyse(
+    config: StudyConfig,
+    library: Library,
+    shared: Shared,
+    job: Job,
+    on_preview: Callable[[Outcome], None] | None = None,
+) -> Outcome:
     """Go the whole way of a study, as far as it was not gone before.
 
     Parameters
@@ -171,6 +50,8 @@ def analyse(config: StudyConfig, library: Library, shared: Shared, job: Job) -> 
         What was found before.
     job : Job
         Is told how far the work is.
+    on_preview : callable, optional
+        Called, of large scenes that have to be clustered, with what a few of their pixels show.
 
     Returns
     -------
@@ -185,28 +66,50 @@ def analyse(config: StudyConfig, library: Library, shared: Shared, job: Job) -> 
     """
     job.begin("opening the scenes")
     files = _files_of(config, library)
-    key = (_without(config, (*_OF_WATER, *_clustering_fields(config))), files)
-    prepared = shared.get("prepared", key, lambda: _prepare(config, job))
-    key = (_without(config, _OF_WATER), files)
-    clustered = shared.get("clustered", key, lambda: _cluster(config, prepared, job))
+    of_scenes = _without(config, (*_OF_WATER, *_clustering_fields(config))), files
+    of_clusters = _without(config, _OF_WATER), files
+    opened = shared.get("opened", of_scenes, lambda: _open(config), job)
+    step = preview_step(config, opened)
+    if step > 1 and on_preview is not None and not shared.has("clustered", of_clusters):
+        # What there is to say, and what goes wrong, comes with all pixels.
+        with job.unheard(), suppress(StrandlineError):
+            unmarked, thinned = thin_study(config, opened, step)
+            thin = shared.get(
+                "thinned", of_scenes, lambda: _prepare(unmarked, thinned, job, step), job
+            )
+            few = shared.get(
+                "thinned clustered", of_clusters, lambda: _cluster(unmarked, thin, job), job
+            )
+            on_preview(replace(_find(unmarked, thin, few, job), config=config))
+    prepared = shared.get("prepared", of_scenes, lambda: _prepare(config, opened, job), job)
+    clustered = shared.get("clustered", of_clusters, lambda: _cluster(config, prepared, job), job)
     # Of a whole scene, finding the water and measuring it takes seconds, too.
-    key = (config.model_dump_json(), files)
-    outcome: Outcome = shared.get("found", key, lambda: _find(config, prepared, clustered, job))
+    key = config.model_dump_json(), files
+    outcome: Outcome = shared.get(
+        "found", key, lambda: _find(config, prepared, clustered, job), job
+    )
     return outcome
 
 
-def _prepare(config: StudyConfig, job: Job) -> Prepared:
-    from strandline.results import views_of
-    from strandline.study import check_order, in_memory, open_source, study_grid, together
+def _open(config: StudyConfig) -> list[xr.DataArray]:
+    from strandline.study import check_order, open_source
 
     opened = [open_source(source, config, None) for source in config.scenes]
     check_order(opened)
+    return opened
+
+
+def _prepare(config: StudyConfig, opened: list[xr.DataArray], job: Job, step: int = 1) -> Prepared:
+    from strandline.results import views_of
+    from strandline.study import in_memory, study_grid, together
+
     job.begin("reading onto one grid")
     grid = study_grid(config, opened[0])
     scenes, dates, found = together(opened, grid, config)
     scenes = in_memory(scenes)
     job.begin("thinning out for the pictures")
-    return Prepared(scenes, dates, views_of(scenes), None if found is None else found.as_record())
+    comparability = None if found is None else found.as_record()
+    return Prepared(scenes, dates, views_of(scenes), comparability, step)
 
 
 def _cluster(config: StudyConfig, prepared: Prepared, job: Job) -> Clustered:
@@ -237,6 +140,10 @@ def _find(config: StudyConfig, prepared: Prepared, clustered: Clustered, job: Jo
     job.begin("measuring areas")
     change = compare(water[0], water[1]) if len(config.scenes) == 2 else None
     table = area_table(water, change, config.water_at)
+    by_date = areas(water, intervals=True)
+    quality = study_quality(prepared.scenes, segmentation, table, clustered.counts)
+    job.begin("drawing the map")
+    classes = _classes(segmentation, water, change)
     return Outcome(
         config=config,
         prepared=prepared,
@@ -244,10 +151,26 @@ def _find(config: StudyConfig, prepared: Prepared, clustered: Clustered, job: Jo
         evidence=evidence,
         water=water,
         change=change,
+        classes=classes,
         areas=table,
-        by_date=areas(water, intervals=True),
-        quality=study_quality(prepared.scenes, segmentation, table, clustered.counts),
+        by_date=by_date,
+        quality=quality,
     )
+
+
+def _classes(
+    segmentation: xr.Dataset, water: xr.DataArray, change: xr.DataArray | None
+) -> list[Raster]:
+    """Put the layers of each date together; what large ones show from afar is made here."""
+    more = {} if change is None else {"change": change}
+    rasters = [
+        Raster({"cluster": labels, "water": mask, **more})
+        for labels, mask in zip(segmentation["labels"], water, strict=True)
+    ]
+    for raster in rasters:
+        if raster.is_large:
+            raster.overview  # noqa: B018  # kept from now on
+    return rasters
 
 
 def export(outcome: Outcome, folder: Path, job: Job) -> Path:

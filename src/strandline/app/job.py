@@ -50,6 +50,7 @@ class Job:
         self._on_change = on_change or (lambda: None)
         self._given_up = threading.Event()
         self._tasks = (0, 0)
+        self._hearing = [self.notes]
 
     def begin(self, stage: str) -> None:
         """Say that a stage begins; a job that was cancelled ends here."""
@@ -76,6 +77,31 @@ class Job:
     def cancelled(self) -> bool:
         """Whether it was given up."""
         return self._given_up.is_set()
+
+    def note(self, text: str) -> None:
+        """Take down what was warned of; the same is not said twice."""
+        for notes in self._hearing:
+            if text not in notes:
+                notes.append(text)
+
+    @contextmanager
+    def noting(self) -> Iterator[list[str]]:
+        """Collect what is warned of in a part of the work, known already or not."""
+        notes: list[str] = []
+        self._hearing = [*self._hearing, notes]
+        try:
+            yield notes
+        finally:
+            self._hearing = [heard for heard in self._hearing if heard is not notes]
+
+    @contextmanager
+    def unheard(self) -> Iterator[None]:
+        """Take nothing down in a part of the work whose result will not stay."""
+        heard, self._hearing = self._hearing, []
+        try:
+            yield
+        finally:
+            self._hearing = heard
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -177,7 +203,6 @@ class Workshop:
     ) -> None:
         job = getattr(_current, "job", None)
         if job is not None and issubclass(category, StrandlineWarning):
-            if str(message) not in job.notes:
-                job.notes.append(str(message))
+            job.note(str(message))
         else:
             self._show(message, category, filename, lineno, file, line)

@@ -11,11 +11,13 @@ import panel as pn
 from panel.io.document import hold
 
 from strandline.app import parts
-from strandline.app.analysis import Shared, analyse
+from strandline.app.analysis import analyse
 from strandline.app.controls import Controls
 from strandline.app.job import Job, Workshop
 from strandline.app.library import Library
 from strandline.app.looks import CONTROL, text_of
+from strandline.app.outcome import Outcome
+from strandline.app.shared import Shared
 from strandline.app.state import Problem, Session, demo_config
 from strandline.app.views import Views
 from strandline.errors import StrandlineError
@@ -80,7 +82,10 @@ class Page:
         """Do what the choices ask for; what was being done for earlier ones is given up."""
         self.controls.refresh()
         self._keep_address()
-        self.start(self.session.work, self._came)
+        self.start(self._study, self._came)
+
+    def _study(self, job: Job) -> Callable[[], Any]:
+        return self.session.work(job, lambda preview: self._later(self._came, preview, job))
 
     def start(
         self, work: Callable[[Job], Callable[[], Any]], then: Callable[[Any, Job], None]
@@ -154,10 +159,12 @@ class Page:
             self._came(*waiting)
 
     def _came(self, result: Any, job: Job) -> None:
+        """Show what came out of the work, or a preview of it; what failed is told."""
         if not self._there:
             self._waiting = (result, job)
             return
-        if not self.done(result, job):
+        goes_on = isinstance(result, Outcome) and result.is_preview
+        if not (job is self.job if goes_on else self.done(result, job)):
             return
         self.session.finish(result, job)
         self.session.problem, self._of_address = self._of_address, None
@@ -211,7 +218,7 @@ class Page:
         # What is wrong with the address shall be seen beside the map that comes instead.
         self._of_address = self.session.problem
         self.controls.refresh()
-        self.start(self.session.work, self._came)
+        self.start(self._study, self._came)
         pn.state.onload(self._arrived)
         if self._document is not None:
             self._document.on_session_destroyed(lambda _: self.give_up())

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from strandline.app.analysis import Outcome
 from strandline.app.job import Job
 from strandline.app.looks import text_of
+from strandline.app.outcome import Outcome
 from strandline.app.state import Problem
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
@@ -33,7 +33,10 @@ def study_title(outcome: Outcome | None) -> str:
     rows, columns = outcome.water.shape[-2:]
     grid = f"{columns:,} × {rows:,} pixels · {captions.grid_text(outcome.water)}"
     title = " → ".join(escape(name) for name in named if name) or "One scene"
-    return f"<div class='study'><b>{title}</b><span>{escape(grid)}</span></div>"
+    step = outcome.prepared.step
+    preview = f"Preview: one pixel in {step} × {step}" if outcome.is_preview else ""
+    mark = f"<mark>{preview}</mark>" if preview else ""
+    return f"<div class='study'><b>{title}</b>{mark}<span>{escape(grid)}</span></div>"
 
 
 def working(job: Job | None, outcome: Outcome | None) -> str:

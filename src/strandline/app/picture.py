@@ -16,7 +16,7 @@ from bokeh.models import CustomJS
 from holoviews.streams import BoundsXY, Counter, PointerXY, RangeXY, Tap
 from numpy.typing import NDArray
 
-from strandline.app.analysis import Outcome
+from strandline.app.outcome import Outcome
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
@@ -96,8 +96,9 @@ class MapPicture:
         self._last: tuple[Any, Any] = None, None
         self._ground = Ground.of(outcome.water)
         self._changed = Counter()
-        large = outcome.water[0].size > DIRECT_PIXELS
-        streams = [self._changed, *([RangeXY()] if large else [])]
+        # A preview is followed by a large map in the same frame.
+        self._follows_view = outcome.classes[0].is_large or outcome.is_preview
+        streams = [self._changed, *([RangeXY()] if self._follows_view else [])]
         below = hv.DynamicMap(self._draw, streams=streams)
         if swipe:
             self.picture = below * hv.DynamicMap(self._draw_last, streams=streams)
@@ -117,8 +118,13 @@ class MapPicture:
         return float(self._ground.aspect)
 
     def fits(self, outcome: Outcome) -> bool:
-        """Whether an outcome lies on the grid of this map."""
-        return bool(grid_of(outcome.water) == self.grid)
+        """Whether an outcome fills the frame of this map: on its grid, or as its preview did."""
+        grid = grid_of(outcome.water)
+        if not self._follows_view:
+            return bool(grid == self.grid)
+        edges = zip(grid.boundingbox, self.grid.boundingbox, strict=True)
+        pixel = max(abs(one.resolution.x) for one in (grid, self.grid))
+        return grid.crs == self.grid.crs and all(abs(a - b) <= pixel for a, b in edges)
 
     def show(
         self,
@@ -135,6 +141,7 @@ class MapPicture:
             self._rasters = {k: v for k, v in self._rasters.items() if k[0] in kept}
             self._stretches = self._stretches if same else {}
             self._outcome = outcome
+            self.grid, self._ground = grid_of(outcome.water), Ground.of(outcome.water)
         self._last = None, None
         self.layer = layer or self.layer
         self.date = min(self.date if date is None else date, self._dates - 1)
@@ -190,8 +197,7 @@ class MapPicture:
 
     def _seen(self, layer: str, date: int, view: _View) -> tuple[Layers, Extent]:
         raster = self._raster(layer, date)
-        rows, columns = raster.shape
-        if rows * columns <= DIRECT_PIXELS:
+        if not self._follows_view:
             return raster.read()
         e = raster.extent
         part = raster.window(view.x_range or (e.left, e.right), view.y_range or (e.bottom, e.top))
@@ -212,16 +218,12 @@ class MapPicture:
         return self._rasters[key]
 
     def _of_classes(self, date: int) -> Raster:
-        layers = {
-            "cluster": self._outcome.segmentation["labels"].isel(time=date),
-            "water": self._outcome.water.isel(time=date),
-        }
-        if self._outcome.change is not None:
-            layers["change"] = self._outcome.change
-        if self.lit is not None:
-            labels = layers["cluster"]
-            layers["lit"] = labels.copy(data=_stretched(self.lit, labels.shape).astype(np.uint8))
-        return Raster(layers)
+        classes = self._outcome.classes[date]
+        if self.lit is None:
+            return classes
+        labels = classes.layers["cluster"]
+        lit = labels.copy(data=_stretched(self.lit, labels.shape).astype(np.uint8))
+        return Raster({**classes.layers, "lit": lit})
 
     def _of_bands(self, layer: str, date: int) -> Raster:
         bands, _ = self._stretch(layer)

@@ -99,10 +99,10 @@ def serving(
     _check_packages()
     from panel.io.server import get_server
 
-    from strandline.app.analysis import Shared
     from strandline.app.job import Workshop
     from strandline.app.library import Library
     from strandline.app.page import Page, make_demo
+    from strandline.app.shared import Shared
     from strandline.app.taking import TakeAway
     from strandline.show.interactive import warm_up as compile_drawing
 

@@ -11,8 +11,8 @@ from holoviews.streams import BoundsXY, Counter
 from numpy.typing import NDArray
 
 from strandline.app import parts
-from strandline.app.analysis import Outcome
 from strandline.app.looks import CONTROL
+from strandline.app.outcome import Outcome
 from strandline.app.picture import MapPicture, box_of, date_names
 from strandline.app.state import Session
 from strandline.prepare.classes import NOT_OBSERVED

@@ -15,10 +15,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.app.address import read_address, write_address
-from strandline.app.analysis import Outcome, Shared, analyse, export, report_page
+from strandline.app.analysis import analyse, export, report_page
 from strandline.app.commands import command_line, python_code
 from strandline.app.job import Job
 from strandline.app.library import DEMO, Library
+from strandline.app.outcome import Outcome
+from strandline.app.shared import Shared
 from strandline.configuration import StudyConfig
 from strandline.demo import BUFFER, CENTER
 from strandline.errors import ConfigurationError, SearchError, StrandlineError
@@ -210,8 +212,9 @@ class Session:
         Raises
         ------
         ConfigurationError
-            If there is no such cluster.
+            If there is no such cluster, or the map is a preview.
         """
+        self._complete("Clusters of a preview may still get other numbers.")
         count = 0 if self.outcome is None else self.outcome.segmentation.sizes["cluster"]
         if not 0 <= cluster < count:
             raise ConfigurationError(
@@ -287,10 +290,19 @@ class Session:
 
     # --- working ----------------------------------------------------------------
 
-    def work(self, job: Job) -> Callable[[], Outcome]:
-        """Give the work that the choices of now ask for, to be done anywhere."""
+    def work(
+        self, job: Job, on_preview: Callable[[Outcome], None] | None = None
+    ) -> Callable[[], Outcome]:
+        """Give the work that the choices of now ask for, to be done anywhere.
+
+        Parameters
+        ----------
+        job : Job
+        on_preview : callable, optional
+            Called, in the thread of the work, with a first look at large scenes.
+        """
         config = self.config
-        return lambda: analyse(config, self.library, self.shared, job)
+        return lambda: analyse(config, self.library, self.shared, job, on_preview)
 
     def finish(self, result: Outcome | Exception, job: Job | None = None) -> None:
         """Take what came out of the work: an outcome, or what went wrong."""
@@ -416,14 +428,13 @@ class Session:
         Raises
         ------
         ConfigurationError
-            If there are no results yet.
+            If there are no results yet, or only a preview.
         OutputError
             If there is no room for them.
         """
-        if self.outcome is None:
-            raise ConfigurationError("There are no results yet.", remedy="Wait for the map.")
+        outcome = self._complete("There are no results yet.")
         with TemporaryDirectory(prefix="strandline-app-") as scratch:
-            folder = export(self.outcome, Path(scratch) / "strandline-results", job or Job())
+            folder = export(outcome, Path(scratch) / "strandline-results", job or Job())
             packed = io.BytesIO()
             with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
                 for path in sorted(folder.rglob("*")):
@@ -433,9 +444,13 @@ class Session:
 
     def page(self, job: Job | None = None) -> str:
         """Write the report, as the folder of results has it, as HTML."""
-        if self.outcome is None:
-            raise ConfigurationError("There are no results yet.", remedy="Wait for the map.")
-        return report_page(self.outcome, job or Job())
+        return report_page(self._complete("There are no results yet."), job or Job())
+
+    def _complete(self, lack: str) -> Outcome:
+        """Give the outcome; say what lacks if there is none, or a preview."""
+        if self.outcome is None or self.outcome.is_preview:
+            raise ConfigurationError(lack, remedy="Wait for the map of all pixels.")
+        return self.outcome
 
 
 def demo_config(library: Library) -> StudyConfig:

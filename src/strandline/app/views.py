@@ -8,9 +8,9 @@ import numpy as np
 import panel as pn
 
 from strandline.app import parts
-from strandline.app.analysis import Outcome
 from strandline.app.elements import ClusterList
 from strandline.app.looks import CONTROL, text_of
+from strandline.app.outcome import Outcome
 from strandline.app.picture import (
     CHANGE,
     CLUSTERS,

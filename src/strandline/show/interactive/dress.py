@@ -11,6 +11,9 @@ from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show.interactive.ground import Ground
 from strandline.show.palettes import Palette
 
+_STILL = 150
+"""Milliseconds without another turn of the wheel after which what is in view is drawn anew."""
+
 UNSEEN_NAME = "not observed"
 
 _PLACE = """
@@ -116,6 +119,7 @@ def frame_hook(ground: Ground) -> Callable[[Any, Any], None]:
 
         figure = plot.state
         figure.sizing_mode = None  # the frame is fixed, what is around it is as large as it needs
+        figure.lod_timeout = _STILL
         figure.x_range.min_interval, figure.y_range.min_interval = ground.closest
         for tool in figure.toolbar.tools:
             if isinstance(tool, BoxZoomTool):

@@ -66,6 +66,11 @@ class Raster:
         return rows, columns
 
     @property
+    def is_large(self) -> bool:
+        """Whether it has more than `DIRECT_PIXELS`."""
+        return self._first.size > DIRECT_PIXELS
+
+    @property
     def _first(self) -> xr.DataArray:
         return next(iter(self.layers.values()))
 

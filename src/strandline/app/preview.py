@@ -1,0 +1,87 @@
+"""A first look at large scenes: the same study of every so-manieth row and column.
+
+Of a whole scene it takes seconds instead of a minute. The pixels are real ones, none is a mean,
+so that the clusters are of the same kinds; but lakes smaller than the step are missed at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, sqrt
+from typing import Any
+
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from strandline.configuration import StudyConfig
+from strandline.prepare.georeference import grid_of
+from strandline.study import study_grid
+
+LARGE = 8_000_000
+"""Pixels of all dates together above which there is a preview: more take about ten seconds."""
+
+PIXELS = 800_000
+"""Pixels of all dates together that a preview has at most: about what the map shows."""
+
+
+def preview_step(config: StudyConfig, opened: Sequence[xr.DataArray]) -> int:
+    """Choose for a preview every how-manieth row and column of the study's grid it takes.
+
+    Parameters
+    ----------
+    config : StudyConfig
+    opened : sequence of DataArray of shape (band, y, x)
+        Its scenes.
+
+    Returns
+    -------
+    int
+        1 if none is needed.
+    """
+    rows, columns = study_grid(config, opened[0]).shape
+    pixels = rows * columns * len(opened)
+    return 1 if pixels <= LARGE else ceil(sqrt(pixels / PIXELS))
+
+
+def thin_study(
+    config: StudyConfig, opened: Sequence[xr.DataArray], step: int
+) -> tuple[StudyConfig, list[xr.DataArray]]:
+    """Make the study of every so-manieth row and column.
+
+    Parameters
+    ----------
+    config : StudyConfig
+    opened : sequence of DataArray of shape (band, y, x)
+        Its scenes; nothing of them is read.
+    step : int
+
+    Returns
+    -------
+    config : StudyConfig
+        With larger pixels, and without what only all pixels tell: shifts are parts of a pixel,
+        and marks are on clusters of another clustering.
+    scenes : list of DataArray of shape (band, y, x)
+        Lazy; their pixels lie where they lay.
+    """
+    grid = study_grid(config, opened[0])
+    changes: dict[str, Any] = {"correct_shift": False, "water_labels": None}
+    if config.resolution is not None:
+        changes["resolution"] = config.resolution * step
+    return (
+        config.model_copy(update=changes),
+        [_thinned(scene, _own_step(scene, grid, step)) for scene in opened],
+    )
+
+
+def _own_step(scene: xr.DataArray, grid: GeoBox, step: int) -> int:
+    """Count the pixels of a scene, larger or smaller than the grid's, on the way of a step."""
+    own = grid_of(scene)
+    if own.crs != grid.crs:
+        return step  # two of metres, mostly; of another unit, the grid of the study is coarse alone
+    return max(1, round(step * abs(grid.resolution.x) / abs(own.resolution.x)))
+
+
+def _thinned(scene: xr.DataArray, step: int) -> xr.DataArray:
+    # From the middle of the first block, so that the edges of the map stay where they are.
+    each = slice(step // 2, None, step)
+    return scene[..., each, each]
