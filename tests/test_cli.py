@@ -113,8 +113,9 @@ def test_info_lists_a_catalogue(tmp_path):
     [
         (["info", "nothing.tif"], "There is no file 'nothing.tif'"),
         (["segment", "nothing.tif"], "/nothing.tif'. Check the path"),
-        (["segment", "x.tif", "-k", "1"], "n_clusters"),
-        (["segment", "x.tif", "--center", *LAKE], "center and buffer go together"),
+        (["segment", "x.tif", "-k", "1"], "(Here: --clusters.)"),
+        (["segment", "x.tif", "--vectors", "shp"], "(Here: --vectors.)"),
+        (["segment", "x.tif", "--center", *LAKE], "(Here: --center, --buffer.)"),
         (["segment", "x.tif", "--water-labels", "a,b"], "cluster numbers"),
         (["segment", "x.tif", "--clusters", "many"], "--clusters"),
         (["segment", "x.tif", "--standardize", "wild"], "standardize"),
