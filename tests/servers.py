@@ -2,7 +2,12 @@
 
 `Website` counts what it sends. Faults are asked for by path: ``site.faults["/B4.tif"] = [500]``
 fails once with 500; ``[403] * 9`` keeps refusing; ``["short"]`` breaks off in the middle,
-``["slow"]`` answers after `Website.delay` seconds.
+``["slow"]`` answers after `Website.delay` seconds, ``["html"]`` is a page in place of the file,
+``["hang"]`` no answer at all, ``["whole"]`` knows no ranges.
+
+Who does not know how often a file will be asked for says it in the address:
+``site.address("B4.tif", "short")`` always breaks off, ``"403"`` always refuses, ``"get500"`` fails
+when bytes are asked for, ``"once503"`` the first time only, ``"shortonce"`` the second.
 """
 
 from __future__ import annotations
@@ -54,39 +59,58 @@ class Website:
         """Start counting anew, and behave."""
         self.sent: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
+        self.log: list[tuple[str, str, str | None]] = []
         self.searches: list[dict] = []
         self.faults: dict[str, list] = {}
 
     def url_of(self, path: Path) -> str:
         return f"{self.url}/{path.relative_to(self.root).as_posix()}"
 
+    def address(self, name: str, mode: str = "") -> str:
+        """Address of a file, at which the server misbehaves in a way of its own."""
+        return f"{self.url}/" + (f"~{mode}/" if mode else "") + name
+
+    def fault_of(self, request: Request) -> tuple[int | str | None, str]:
+        """What goes wrong with a request, and which file it is for."""
+        path = request.url.path
+        found = re.fullmatch(r"/~(?P<mode>\w+)(?P<path>/.*)", path)
+        if found:
+            return _fault_of_mode(found["mode"], request.method, self.asked[path]), found["path"]
+        faults = self.faults.get(path, [])
+        return (faults.pop(0) if faults else None), path
+
     # --- answers ----------------------------------------------------------
 
     async def answer(self, request: Request) -> Response:
         path = request.url.path
         self.asked[path] += 1
-        faults = self.faults.get(path, [])
-        fault = faults.pop(0) if faults else None
+        self.log.append((request.method, path, request.headers.get("range")))
+        fault, path = self.fault_of(request)
         if isinstance(fault, int):
             return Response(f"fault {fault}", status_code=fault)
         if fault == "slow":
             await asyncio.sleep(self.delay)
+        if fault == "hang":
+            await asyncio.sleep(60)
         if fault == "html":
             return Response("<html><body>Hello</body></html>", media_type="text/html")
         if path.startswith("/stac"):
             return await self.stac(request)
-        return self.file(request, short=fault == "short")
+        return self.file(request, path, short=fault == "short", whole=fault == "whole")
 
-    def file(self, request: Request, *, short: bool) -> Response:
-        path = (self.root / request.url.path.lstrip("/")).resolve()
+    def file(self, request: Request, name: str, *, short: bool, whole: bool) -> Response:
+        path = (self.root / name.lstrip("/")).resolve()
         if not path.is_file() or not path.is_relative_to(self.root.resolve()):
             return Response("not found", status_code=404)
         size = path.stat().st_size
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
+        asked = None if whole else asked
         first = int(asked[1]) if asked else 0
         last = min(int(asked[2]) if asked and asked[2] else size - 1, size - 1)
+        if first > last and asked:
+            return Response(status_code=416)
         headers = {
-            "accept-ranges": "bytes",
+            "accept-ranges": "none" if whole else "bytes",
             "content-length": str(max(last - first + 1, 0)),
             "etag": f'"{size:x}-{path.stat().st_mtime_ns:x}"',
         }
@@ -177,6 +201,17 @@ class Website:
                 link["href"] += f"?token={token}"
             links.append(link)
         return {"type": "FeatureCollection", "features": page, "links": links}
+
+
+def _fault_of_mode(mode: str, method: str, count: int) -> int | str | None:
+    """Turn the mode of an address into the fault of a request, the count-th at this address."""
+    status = re.fullmatch(r"(?P<when>get|once|)(?P<status>\d{3})", mode)
+    if status:
+        now = {"get": method == "GET", "once": count == 1, "": True}[status["when"]]
+        return int(status["status"]) if now else None
+    if mode == "shortonce":
+        return "short" if count == 2 else None
+    return mode
 
 
 def _query(request: Request) -> dict:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +87,30 @@ def test_replay_says_which_input_changed(picture, tmp_path):
     assert "Traceback" not in run.stderr
 
 
+def test_help_asks_for_no_value_of_a_switch():
+    lines = strandline("change", "--help").stdout.splitlines()
+    (harmonize,) = [line for line in lines if "--harmonize" in line]
+    assert "<bool>" not in harmonize
+
+
+def test_info_of_a_scene_without_a_pixel_observed_is_said_in_our_words(products, tmp_path):
+    hidden = Path(shutil.copytree(products[1], tmp_path / Path(products[1]).name))
+    with rasterio.open(next(hidden.glob("*QA_PIXEL.TIF")), "r+") as file:
+        file.write(np.full(file.shape, 22280, np.uint16), 1)  # cloud
+    run = strandline("info", hidden, "--statistics")
+    assert run.returncode == 0
+    assert re.search(r"green +– +– +– +0.0%", run.stdout)
+    assert "RuntimeWarning" not in run.stderr
+
+
+def test_a_band_without_a_file_is_warned_of(products, tmp_path):
+    part = Path(shutil.copytree(products[0], tmp_path / Path(products[0]).name))
+    next(part.glob("*SR_B5.TIF")).unlink()
+    run = strandline("info", part)
+    assert run.returncode == 0
+    assert "has no file of swir16, and is used without" in run.stderr
+
+
 def test_info_describes_a_product_and_its_statistics(products):
     run = strandline("info", products[1], "--statistics")
     assert run.returncode == 0
@@ -113,8 +139,9 @@ def test_info_lists_a_catalogue(tmp_path):
     [
         (["info", "nothing.tif"], "There is no file 'nothing.tif'"),
         (["segment", "nothing.tif"], "/nothing.tif'. Check the path"),
-        (["segment", "x.tif", "-k", "1"], "n_clusters"),
-        (["segment", "x.tif", "--center", *LAKE], "center and buffer go together"),
+        (["segment", "x.tif", "-k", "1"], "(Here: --clusters.)"),
+        (["segment", "x.tif", "--vectors", "shp"], "(Here: --vectors.)"),
+        (["segment", "x.tif", "--center", *LAKE], "(Here: --center, --buffer.)"),
         (["segment", "x.tif", "--water-labels", "a,b"], "cluster numbers"),
         (["segment", "x.tif", "--clusters", "many"], "--clusters"),
         (["segment", "x.tif", "--standardize", "wild"], "standardize"),

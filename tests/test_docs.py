@@ -241,6 +241,19 @@ def test_every_command_is_in_the_readme(name):
     assert f"strandline {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_every_option_is_in_the_documentation():
+    said = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    options = {
+        option
+        for command in click_app().commands.values()
+        for parameter in command.params
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    missing = {option for option in options if not re.search(rf"{option}(?![\w-])", said)}
+    assert missing == set()
+
+
 # --- names and versions -------------------------------------------------------
 
 

@@ -91,7 +91,7 @@ def test_the_table_follows_the_lake_at_the_point(results, scenes):
         ({"bands": ["green"]}, "a timeline has no bands"),
         ({"harmonize": True, "vectors": ["gpkg"]}, "a timeline has no harmonize, vectors"),
         ({"water_at": LAKE, "water_labels": [0]}, "not both"),
-        ({"center": LAKE}, "center and buffer go together"),
+        ({"center": LAKE}, "center=… and buffer=… go together"),
     ],
 )
 def test_settings_that_a_timeline_does_not_know_are_refused(settings, said, tmp_path):

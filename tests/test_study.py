@@ -245,7 +245,7 @@ def test_saved_model_labels_the_same_scene_the_same_way(results, pair):
         ({"n_clusters": 1}, "n_clusters"),
         ({"clusters": 4}, "clusters"),
         ({"standardize": "wild"}, "standardize"),
-        ({"center": (0, 0)}, "center and buffer go together"),
+        ({"center": (0, 0)}, "center=… and buffer=… go together"),
         ({"center": (0, 0), "buffer": 10, "bbox": (0, 0, 1, 1)}, "not both"),
         ({"water_at": (0, 0), "water_labels": [1]}, "not both"),
         ({"buffer": -5, "center": (0, 0)}, "buffer"),
@@ -354,7 +354,7 @@ def test_a_study_says_how_far_its_dates_lie_apart(pair, tmp_path):
     found = json.loads((out / "record.json").read_text())["dates"]
     assert found["shift"]["reliable"]
     assert not found["shift"]["corrected"]
-    assert "--correct-shift would move the second" in (out / "report.html").read_text("utf-8")
+    assert "That is too little to correct." in (out / "report.html").read_text("utf-8")
 
 
 def test_a_study_makes_its_dates_comparable_and_replays(pair, tmp_path, monkeypatch):

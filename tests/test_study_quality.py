@@ -6,6 +6,7 @@ import shutil
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import rasterio
@@ -95,3 +96,15 @@ def test_a_description_with_statistics_says_why_pixels_were_not_observed(hiding)
     (hidden,) = [line for line in lines if line.startswith("hidden water")]
     assert cloud.split()[-1].endswith("%")
     assert int(hidden.split()[2].replace(",", "")) > 500
+
+
+def test_a_change_without_a_pixel_seen_on_both_dates_is_warned_of(product, tmp_path):
+    folder = tmp_path / "before"
+    scene, _ = sl.simulate_scene("1988-10-22", size=(150, 120), resolution=240, path=folder)
+    hidden = Path(scene.attrs["source"])
+    with rasterio.open(next(hidden.glob("*QA_PIXEL.TIF")), "r+") as file:
+        file.write(np.full(file.shape, CLOUD, np.uint16), 1)
+    pair = {"scenes": [{"source": str(hidden)}, {"source": str(product)}], "n_clusters": 4}
+    with pytest.warns(SuspiciousSceneWarning) as said:
+        sl.run_study(pair, tmp_path / "out")
+    assert any("No pixel was observed on both dates" in str(one.message) for one in said)

@@ -121,13 +121,13 @@ class StudyConfig(BaseModel):
     @model_validator(mode="after")
     def _area_is_one(self) -> StudyConfig:
         if (self.center is None) != (self.buffer is None):
-            raise ValueError("center and buffer go together")
+            raise ValueError("center=… and buffer=… go together")
         if self.center is not None and self.bbox is not None:
-            raise ValueError("give center and buffer, or bbox, not both")
+            raise ValueError("give center=… and buffer=…, or bbox=…, not both")
         if len(self.scenes) == 1 and (self.normalize or self.correct_shift):
-            raise ValueError("normalize and correct_shift need two scenes")
+            raise ValueError("normalize=True and correct_shift=True need two scenes")
         if self.water_at is not None and self.water_labels is not None:
-            raise ValueError("give water_at or water_labels, not both")
+            raise ValueError("give water_at=… or water_labels=…, not both")
         return self
 
     @classmethod
@@ -143,7 +143,7 @@ class StudyConfig(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise ConfigurationError(
-                _readable(error), remedy="See the documentation of StudyConfig."
+                _readable(error), remedy="help(strandline.StudyConfig) says what each may be."
             ) from error
 
     def anchored(self) -> Self:
@@ -293,8 +293,12 @@ def _readable(error: ValidationError) -> str:
     """Say what pydantic found in one line per problem, without its links and types."""
     problems = []
     for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"])
+        where = str(problem["loc"][0]) if problem["loc"] else ""
+        where += "".join(
+            f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"][1:]
+        )
         text = problem["msg"].removeprefix("Value error, ")
-        got = f" (got {problem['input']!r})" if where and problem["type"] != "missing" else ""
-        problems.append(f"{where}: {text}{got}" if where else text)
+        # Written as an argument, so that the command line recognises what it is called there.
+        given = "" if problem["type"] == "missing" else f"{problem['input']!r}"
+        problems.append(f"{where}={given}: {text}" if where else text)
     return "The configuration cannot work: " + "; ".join(problems) + "."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -113,14 +114,20 @@ def _statistics(scene: xr.DataArray) -> list[str]:
     from strandline.scenes import check_scene
 
     check_scene(scene)
-    parts = compute(  # type: ignore[no-untyped-call]  # Dask is untyped
-        *[reduction(("y", "x")) for reduction in (scene.min, scene.mean, scene.max)],
-        scene.notnull().mean(("y", "x")),
-    )
+    with warnings.catch_warnings():
+        # NumPy's words for a band of which nothing was observed; the table says it as 0.0%.
+        warnings.filterwarnings("ignore", "All-NaN|Mean of empty slice", RuntimeWarning)
+        parts = compute(  # type: ignore[no-untyped-call]  # Dask is untyped
+            *[reduction(("y", "x")) for reduction in (scene.min, scene.mean, scene.max)],
+            scene.notnull().mean(("y", "x")),
+        )
     lines = [f"{'band':<11} {'min':>9} {'mean':>9} {'max':>9} {'observed':>9}"]
     for name in scene["band"].values:
         low, mean, high, share = (float(part.sel(band=name)) for part in parts)
-        lines.append(f"{name:<11} {low:9.4f} {mean:9.4f} {high:9.4f} {share:9.1%}")
+        range_of = "".join(
+            f" {value:9.4f}" if share else f" {'–':>9}" for value in (low, mean, high)
+        )
+        lines.append(f"{name:<11}{range_of} {share:9.1%}")
     return lines
 
 

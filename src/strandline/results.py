@@ -341,7 +341,8 @@ def study_quality(
     -----
     SuspiciousSceneWarning
         If pixels that look like water were left out as cloud, cirrus or snow, and they are more
-        than 5 % of the water that was observed together with them.
+        than 5 % of the water that was observed together with them; or if no pixel was observed
+        on both of two dates.
     """
     from strandline.scenes.counts import count_flags, table_of_counts, told_of
 
@@ -353,7 +354,24 @@ def study_quality(
         counts = np.stack([count_flags(*both) for both in zip(flags, observed, strict=True)])
     table = table_of_counts(names, counts, map(told_of, dates))
     _warn_of_hidden_water(table, areas)
+    _warn_of_nothing_in_common(areas)
     return table
+
+
+def _warn_of_nothing_in_common(areas: pd.DataFrame) -> None:
+    """Say that a change of zero is no finding where nothing was seen on both dates."""
+    whole = areas[areas["area"] == WHOLE_MAP].set_index("quantity")["pixels"]
+    if "stable land" not in whole:
+        return
+    if whole[["stable land", "stable water", "lost", "gained"]].sum() == 0:
+        warnings.warn(
+            SuspiciousSceneWarning(
+                "No pixel was observed on both dates: nothing is known of the change, and a "
+                "change of 0 says what was seen, not what was. Take other dates, or look at "
+                "quality.csv for why."
+            ),
+            stacklevel=3,
+        )
 
 
 def _warn_of_hidden_water(table: pd.DataFrame, areas: pd.DataFrame) -> None:

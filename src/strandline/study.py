@@ -143,8 +143,8 @@ def run_study(
                         segmentation, at=config.water_at, labels=config.water_labels
                     )
                     water = hold(water_mask(segmentation, evidence))
-                with clock("comparing the dates"):
-                    two = len(config.scenes) == 2
+                two = len(config.scenes) == 2
+                with clock("comparing the dates" if two else "measuring the areas"):
                     change = hold(compare(water[0], water[1])) if two else None
                     areas = area_table(water, change, config.water_at)
                 quality = study_quality(scenes, segmentation, areas, counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import geopandas
 import numpy as np
@@ -16,6 +17,7 @@ from strandline.errors import (
     ConfigurationError,
     GridError,
     SourceNotFoundError,
+    SuspiciousSceneWarning,
     UnreadableSourceError,
 )
 from strandline.export import write_cog
@@ -70,6 +72,22 @@ def test_change_maps_are_held_against_change_maps():
     assert list(found.by_class.index) == ["stable_land", "stable_water", "lost"]
     assert found.by_class.loc["lost", "f1"] == 1
     assert found.boundary is None
+
+
+def test_maps_that_mean_other_classes_by_their_numbers_are_warned_of():
+    mask = mask_of(lake(), GRID)
+    change = sl.compare(mask, mask_of(lake(300.0), GRID, time="2017-10-22"))
+    with pytest.warns(SuspiciousSceneWarning, match="not_water. on the map and .stable_land"):
+        sl.assess(mask, change)
+
+
+def test_an_assessment_writes_counts_as_counts():
+    grid = lake_grid((2000, 1000))
+    mapped = np.zeros((2000, 1000), np.uint8)
+    mapped[:10] = 1
+    text = str(sl.assess(mask_of(mapped, grid), mask_of(mapped, grid)))
+    assert re.search(r"mapped +1,990,000 +10,000\n", text)
+    assert "e+" not in text
 
 
 def test_points_are_compared_with_the_pixel_they_lie_in():

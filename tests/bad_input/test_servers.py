@@ -7,7 +7,7 @@ import pytest
 import broken_files as broken
 import strandline as sl
 from broken_input import Row, fails, read, rows
-from file_server import FileServer
+from servers import website
 from strandline.errors import (
     AccessDeniedError,
     SourceNotFoundError,
@@ -37,13 +37,13 @@ def server(tmp_path):
     folder.mkdir()
     broken.raster(folder, "scene.tif")
     broken.file_of(b"sources: [", "catalog.yml")(folder)
-    with FileServer(folder) as site:
+    with website(folder) as site:
         yield site
 
 
 @rows(SERVERS)
 def test_a_server_that_fails_is_told_and_nothing_is_left(row, server, tmp_path):
-    address = server.url("scene.tif", row.make(tmp_path))
+    address = server.address("scene.tif", row.make(tmp_path))
     fails(lambda: read(address, scale=1e-4, storage_options=QUICK), row.error, seconds=30)
     out = tmp_path / "results"
     out.mkdir()

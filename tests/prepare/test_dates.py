@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -28,7 +29,11 @@ def moved(scene: xr.DataArray, metres: float) -> xr.DataArray:
 def test_the_shift_of_two_dates_is_told_and_nothing_is_changed(pair):
     dates, found = on_one_grid(pair, grid_of(pair[0]), "measured")
     assert found.shift.pixels < 0.1
-    assert "--correct-shift would move the second" in found.sentences()[0]
+    assert re.fullmatch(
+        r"The dates lie 0\.0\d px \(.* m (north|south)\) apart: \d+ of \d+ windows agree "
+        r"\(nir08\)\. That is too little to correct\.",
+        found.sentences()[0],
+    )
     for date, scene in zip(dates, pair, strict=True):
         assert (date.values == scene.values).all()
 
@@ -42,7 +47,8 @@ def test_a_single_date_is_compared_with_nothing(pair):
 def test_a_shift_beyond_half_a_pixel_is_warned_of(pair):
     apart = [pair[0], moved(pair[1], 70)]
     with pytest.warns(SuspiciousSceneWarning, match="correct-shift"):
-        on_one_grid(apart, grid_of(pair[0]), "measured")
+        _, found = on_one_grid(apart, grid_of(pair[0]), "measured")
+    assert "--correct-shift (correct_shift=True) would move the second" in found.sentences()[0]
 
 
 def test_a_corrected_shift_is_no_warning_and_is_gone(pair):

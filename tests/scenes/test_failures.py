@@ -9,7 +9,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from file_server import FileServer
+from servers import Website, website
 from strandline.errors import (
     AccessDeniedError,
     SourceNotFoundError,
@@ -30,9 +30,9 @@ def values() -> np.ndarray:
 
 
 @pytest.fixture
-def server(tmp_path, write_raster, values) -> Iterator[FileServer]:
+def server(tmp_path, write_raster, values) -> Iterator[Website]:
     write_raster("green.tif", values, tiled=True, blockxsize=256, blockysize=256)
-    with FileServer(tmp_path) as site:
+    with website(tmp_path) as site:
         yield site
 
 
@@ -44,7 +44,7 @@ def opened(url: str, **options: object) -> np.ndarray:
 
 @pytest.mark.parametrize("mode", ["", "once500", "once503", "once429", "shortonce"])
 def test_what_passes_when_asked_again_costs_nothing_but_time(server, values, mode):
-    np.testing.assert_allclose(opened(server.url("green.tif", mode)), values * 1e-4, rtol=1e-6)
+    np.testing.assert_allclose(opened(server.address("green.tif", mode)), values * 1e-4, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_passes_when_asked_again_costs_nothing_but_time(server, values, mod
     ],
 )
 def test_every_refusal_of_a_server_has_its_own_error(server, mode, kind, said):
-    url = server.url("green.tif", mode)
+    url = server.address("green.tif", mode)
     with pytest.raises(kind, match=said) as caught:
         opened(url, storage_options=QUICK)
     assert url in str(caught.value)
@@ -73,7 +73,7 @@ def test_every_refusal_of_a_server_has_its_own_error(server, mode, kind, said):
 
 
 def test_a_file_that_disappears_between_opening_and_reading_is_named(server, tmp_path):
-    url = server.url("green.tif")
+    url = server.address("green.tif")
     scene = open_scene(url, scale=1e-4, chunks=256, storage_options=QUICK)
     (tmp_path / "green.tif").unlink()
     with pytest.raises(SourceNotFoundError, match=r"green\.tif"):
@@ -82,15 +82,15 @@ def test_a_file_that_disappears_between_opening_and_reading_is_named(server, tmp
 
 def test_secrets_of_an_address_are_not_told(server):
     with pytest.raises(StrandlineError) as caught:
-        opened(server.url("green.tif?sig=hush", "403"), storage_options=QUICK)
+        opened(server.address("green.tif?sig=hush", "403"), storage_options=QUICK)
     assert "hush" not in str(caught.value)
     assert "green.tif" in str(caught.value)
 
 
 def test_nobody_is_asked_more_often_than_was_allowed(server):
     with pytest.raises(UnreachableSourceError):
-        opened(server.url("green.tif", "500"), storage_options={"GDAL_HTTP_MAX_RETRY": "0"})
-    assert server.asked["~500/green.tif"] <= 2  # a HEAD, and a GET since some refuse HEAD
+        opened(server.address("green.tif", "500"), storage_options={"GDAL_HTTP_MAX_RETRY": "0"})
+    assert server.asked["/~500/green.tif"] <= 2  # a HEAD, and a GET since some refuse HEAD
 
 
 def test_errors_that_cannot_pass_are_not_tried_again():
@@ -153,10 +153,10 @@ def test_a_store_that_only_fsspec_knows_is_read_too(tmp_path, write_raster, valu
 
 
 def test_google_is_asked_in_its_own_way(server):
-    access = {"token": "anon", "endpoint_url": server.url("").rstrip("/")}
-    (server.folder / "bucket").mkdir()
-    (server.folder / "green.tif").rename(server.folder / "bucket" / "green.tif")
-    expected = opened(str(server.folder / "bucket" / "green.tif"))
+    access = {"token": "anon", "endpoint_url": server.url}
+    (server.root / "bucket").mkdir()
+    (server.root / "green.tif").rename(server.root / "bucket" / "green.tif")
+    expected = opened(str(server.root / "bucket" / "green.tif"))
     scene = opened("gs://bucket/green.tif", storage_options=access)
     np.testing.assert_array_equal(scene, expected)
 

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from pyproj import Transformer
 
-from strandline.errors import GridError, WaterError
+from strandline.errors import GridError, SuspiciousSceneWarning, WaterError
 from strandline.segmentation import segment
 from strandline.segmentation.model import SegmentationModel
 from strandline.testing.checks import check_map
@@ -92,7 +92,8 @@ def test_a_point_in_the_lake_confirms_the_signatures(lake, middle):
 def test_a_point_that_looks_dry_overrules_the_signatures(lake):
     label = int(lake["labels"].values[50, 10])  # a meadow that the user knows to be a marsh
     place = lonlat(east=-900.0, north=-600.0)
-    pointed = find_water(lake, at=place)
+    with pytest.warns(SuspiciousSceneWarning, match="does not look like water .* dry"):
+        pointed = find_water(lake, at=place)
     assert pointed.attrs["clusters"] == [label]
     assert "against the signatures" in pointed.attrs["decided_by"]
     assert pointed.loc[pointed["water"], "reason"].str.startswith("cluster at").all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.accuracy.boundary import boundary_errors
-from strandline.accuracy.pairs import ClassMap, on_grid, sampled
+from strandline.accuracy.pairs import ClassMap, on_grid, same_class, sampled
 from strandline.accuracy.proportions import class_measures, sample_estimates, wilson
 from strandline.change.pixel_area import pixel_areas
-from strandline.errors import ConfigurationError
+from strandline.errors import ConfigurationError, SuspiciousSceneWarning
 from strandline.prepare.classes import NOT_OBSERVED
 
+COUNTS = ("mapped", "reference")  # of the columns of `Assessment.by_class`
 STRIPE = 512  # rows whose areas are held at a time
 
 
@@ -67,7 +69,7 @@ class Assessment:
             f"{counted:,} places compared" + (f"; left out: {left}" if left else ""),
             "Rows: map; columns: reference\n" + self.confusion.to_string(),
             f"overall accuracy {accuracy:.4f} ({low:.4f} to {high:.4f})",
-            self.by_class.round(4).T.to_string(),
+            _with_whole_counts(self.by_class).to_string(),
         ]
         if self.boundary is not None:
             parts.append("Shorelines apart, metres\n" + self.boundary.round(2).to_string())
@@ -121,6 +123,11 @@ def assess(
     GridError, MissingCRSError
         If a map has no place on Earth, or the two do not overlap.
 
+    Warns
+    -----
+    SuspiciousSceneWarning
+        If two maps give one number different names.
+
     Notes
     -----
     Intervals of counts are Wilson's (1927) for independent places. Pixels of a raster are not
@@ -158,6 +165,7 @@ def assess(
                 got="a raster",
             )
         theirs = ClassMap.read(on_grid(reference, ours.grid), "the reference")
+        _warn_of_other_names(ours, theirs)
         one, other, outside = ours.values.ravel(), theirs.values.ravel(), 0
     elif isinstance(reference, pd.DataFrame):
         one, other, outside = sampled(ours, reference)
@@ -188,6 +196,34 @@ def assess(
         boundary=boundary,
         estimates=_estimates(confusion, ours) if random_sample else None,
     )
+
+
+def _with_whole_counts(by_class: pd.DataFrame) -> pd.DataFrame:
+    """Write the measures of each class, a column each: counts as counts, shares to four digits."""
+    written = {
+        name: [f"{value:,.0f}" if name in COUNTS else f"{value:.4f}" for value in column]
+        for name, column in by_class.items()
+    }
+    return pd.DataFrame(written, index=by_class.index).T
+
+
+def _warn_of_other_names(ours: ClassMap, theirs: ClassMap) -> None:
+    """Say where one number means two things; numbers are what is compared."""
+    differ = [
+        f"{value} is {name!r} on the map and {theirs.names[value]!r} in the reference"
+        for value, name in sorted(ours.names.items())
+        if value in theirs.names and not same_class(name, theirs.names[value])
+    ]
+    if differ:
+        warnings.warn(
+            SuspiciousSceneWarning(
+                "The map and the reference do not mean the same classes: "
+                + "; ".join(differ[:3])
+                + ("; …" if len(differ) > 3 else "")
+                + ". They are compared by their numbers."
+            ),
+            stacklevel=3,
+        )
 
 
 def _confusion(

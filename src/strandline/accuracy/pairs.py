@@ -96,6 +96,22 @@ def _names(array: xr.DataArray) -> dict[int, str]:
     return {value: name for value, name in named.items() if value != NOT_OBSERVED}
 
 
+def same_class(one: str, other: str) -> bool:
+    """Whether two names of a class mean the same; "land" is what is not water.
+
+    Examples
+    --------
+    >>> same_class("Not water", "land"), same_class("water", "stable_water")
+    (True, False)
+    """
+    return _plain_name(one) == _plain_name(other)
+
+
+def _plain_name(name: str) -> str:
+    plain = name.strip().lower().replace(" ", "_")
+    return MASK_NAMES[LAND] if plain == "land" else plain
+
+
 def on_grid(reference: xr.DataArray, grid: GeoBox) -> xr.DataArray:
     """Put a reference on the pixels of the map: that at the centre of each."""
     boolean = reference.astype(np.uint8) if reference.dtype == bool else reference

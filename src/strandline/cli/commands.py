@@ -9,6 +9,7 @@ import typer
 
 from strandline.cli.options import (
     SOURCE,
+    SWITCH,
     Anonymous,
     BandNames,
     Bands,
@@ -75,10 +76,13 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version", metavar=SWITCH, callback=_version, is_eager=True, help="Show the version."
+        ),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")
+        bool, typer.Option("--debug", metavar=SWITCH, help="Show tracebacks; may stand anywhere.")
     ] = False,
 ) -> None:
     """Water and land cover from satellite scenes, without training data."""
@@ -105,7 +109,10 @@ def demo(
 def info(
     source: Annotated[str, typer.Argument(help="File, folder, archive, pattern, catalogue, STAC.")],
     statistics: Annotated[
-        bool, typer.Option("--statistics", help="Read the pixels too: range and share observed.")
+        bool,
+        typer.Option(
+            "--statistics", metavar=SWITCH, help="Read the pixels too: range and share observed."
+        ),
     ] = False,
     digital_numbers: DigitalNumbers = False,
     scale: Scale = None,
@@ -218,7 +225,8 @@ def timeline(
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
     keep_all: Annotated[
-        bool, typer.Option("--keep-all", help="Keep dates that do not fit in the maps.")
+        bool,
+        typer.Option("--keep-all", metavar=SWITCH, help="Keep dates that do not fit in the maps."),
     ] = False,
     mask: Mask = None,
     conflicts: Conflicts = "quality",
@@ -255,7 +263,9 @@ def timeline(
 
 @app.command("cache")
 def show_cache(
-    clear: Annotated[bool, typer.Option("--clear", help="Remove all of it.")] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", metavar=SWITCH, help="Remove all of it.")
+    ] = False,
 ) -> None:
     """Say where copies of remote files and unpacked archives are kept, and how large they are."""
     from strandline.scenes.cache import cache_folder, cache_size, clear_cache
@@ -271,7 +281,10 @@ def assess(
         Path, typer.Argument(help="A raster of the same classes, or points: CSV lon,lat,class; …")
     ],
     random_sample: Annotated[
-        bool, typer.Option("--random-sample", help="The points were drawn at random: km².")
+        bool,
+        typer.Option(
+            "--random-sample", metavar=SWITCH, help="The points were drawn at random: km²."
+        ),
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the result.")] = None,
 ) -> None:
@@ -323,7 +336,7 @@ def serve_app(
     ] = None,
     port: Annotated[int, typer.Option(help="0 for any that is free.")] = 5006,
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Do not open a browser on it.")
+        bool, typer.Option("--no-browser", metavar=SWITCH, help="Do not open a browser on it.")
     ] = False,
 ) -> None:
     """Look at maps and try choices in a browser, on this machine alone."""

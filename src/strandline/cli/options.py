@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 DATES = "Comparable dates"
 AREA, CLUSTERING, WATER, SOURCE = "Area and grid", "Clustering", "Water", "How to read the source"
+SWITCH = ""
+"""Metavar of an option that takes no value: help would show its type otherwise."""
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")]
 Clusters = Annotated[
@@ -134,6 +136,7 @@ DigitalNumbers = Annotated[
     bool,
     typer.Option(
         "--digital-numbers",
+        metavar=SWITCH,
         help="Do not turn digital numbers into reflectance.",
         rich_help_panel=SOURCE,
     ),
@@ -144,12 +147,15 @@ SourceCrs = Annotated[
 ]
 Anonymous = Annotated[
     bool,
-    typer.Option("--anonymous", help="Read S3 without credentials.", rich_help_panel=SOURCE),
+    typer.Option(
+        "--anonymous", metavar=SWITCH, help="Read S3 without credentials.", rich_help_panel=SOURCE
+    ),
 ]
 Keep = Annotated[
     bool,
     typer.Option(
         "--cache",
+        metavar=SWITCH,
         help="Keep copies of remote files on this machine (see `strandline cache`).",
         rich_help_panel=SOURCE,
     ),
@@ -164,13 +170,17 @@ Scheduler = Annotated[
 Harmonize = Annotated[
     bool,
     typer.Option(
-        "--harmonize", help="Make all sensors' reflectance like OLI's.", rich_help_panel=DATES
+        "--harmonize",
+        metavar=SWITCH,
+        help="Make all sensors' reflectance like OLI's.",
+        rich_help_panel=DATES,
     ),
 ]
 Normalize = Annotated[
     bool,
     typer.Option(
         "--normalize",
+        metavar=SWITCH,
         help="Make the later scene like the earlier, by stable pixels.",
         rich_help_panel=DATES,
     ),
@@ -179,6 +189,7 @@ CorrectShift = Annotated[
     bool,
     typer.Option(
         "--correct-shift",
+        metavar=SWITCH,
         help="Move the later scene to where the earlier lies.",
         rich_help_panel=DATES,
     ),

@@ -39,6 +39,23 @@ _OPTIONS_OF = {
     "n_subclusters": ("--subclusters",),
     "at": ("--water-at",),
     "labels": ("--water-labels",),
+    **{
+        name: ("--" + name.replace("_", "-"),)
+        for name in (
+            "center",
+            "buffer",
+            "bbox",
+            "resampling",
+            "standardize",
+            "seed",
+            "vectors",
+            "min_pixels",
+            "water_at",
+            "water_labels",
+            "normalize",
+            "correct_shift",
+        )
+    },
 }
 
 
@@ -109,7 +126,7 @@ def _options_named(error: Exception, arguments: Sequence[str]) -> list[str]:
     command = commands.get(next((word for word in arguments if not word.startswith("-")), ""))
     there = {option for parameter in getattr(command, "params", ()) for option in parameter.opts}
     crs = ("--source-crs",) if isinstance(error, MissingCRSError) else ("--crs",)
-    names = re.findall(r"\b([a-z_]+)=|\b(storage_options)\b", str(error))
+    names = re.findall(r"\b([a-z_]+)(?:\[\d+\])?=|\b(storage_options)\b", str(error))
     found = [
         option
         for name in dict.fromkeys(first or second for first, second in names)

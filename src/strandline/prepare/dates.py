@@ -21,6 +21,9 @@ from strandline.prepare.shift import Shift, correct_shift, estimate_shift
 FAR_APART = 0.5
 """Pixels from which on a shift that is beyond doubt is warned of."""
 
+NEGLIGIBLE = 0.1
+"""Pixels below which a shift is not worth resampling a scene for: no shore moves visibly."""
+
 KEEPS_A_SHIFT = "cubic"
 """How a scene whose shift was corrected is resampled, where ``measured`` was asked for.
 
@@ -79,8 +82,13 @@ class Comparability:
                 f"{self.shift.agreeing} of {self.shift.total} windows agree."
             )
         if self.corrected:
-            return f"The dates lay {self.shift} apart; the second was moved back."
-        return f"The dates lie {self.shift} apart; --correct-shift would move the second."
+            done = "The second was moved back."
+        elif self.shift.pixels < NEGLIGIBLE:
+            done = "That is too little to correct."
+        else:
+            done = "--correct-shift (correct_shift=True) would move the second back."
+        lie = "lay" if self.corrected else "lie"
+        return f"The dates {lie} {self.shift.distance} apart: {self.shift.support}. {done}"
 
     def as_record(self) -> dict[str, Any]:
         """Give plain numbers and words, for the record of a run."""
@@ -197,8 +205,8 @@ def _apart(dates: list[xr.DataArray], grid: GeoBox, unshift: bool) -> Comparabil
     if shift.reliable and shift.pixels > FAR_APART and not unshift:
         warnings.warn(
             SuspiciousSceneWarning(
-                f"The dates lie {shift} apart: shores will look changed that are not. "
-                "Correct it with --correct-shift (correct_shift=True)."
+                f"The dates lie {shift.distance} apart: {shift.support}. Shores will look "
+                "changed that are not. Correct it with --correct-shift (correct_shift=True)."
             ),
             stacklevel=4,
         )

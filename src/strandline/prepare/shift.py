@@ -112,13 +112,22 @@ class Shift:
         """Whether most windows with a clear peak agree, three at least."""
         return self.agreeing >= 3 and self.confidence > 0.5
 
-    def __str__(self) -> str:
-        """Say it in one line."""
+    @property
+    def distance(self) -> str:
+        """How far and to which side, in words."""
         return (
             f"{self.pixels:.2f} px ({self.metres:.1f} m: {_side(self.east, 'east', 'west')}, "
-            f"{_side(self.north, 'north', 'south')}); {self.agreeing} of {self.clear} windows "
-            f"agree ({self.band})"
+            f"{_side(self.north, 'north', 'south')})"
         )
+
+    @property
+    def support(self) -> str:
+        """What speaks for it, in words."""
+        return f"{self.agreeing} of {self.clear} windows agree ({self.band})"
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"{self.distance}; {self.support}"
 
     def __eq__(self, other: object) -> bool:
         """Compare by value; tables have an equality of their own."""

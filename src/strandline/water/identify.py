@@ -7,6 +7,7 @@ water index, so what is true of their means is true of their pixels.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from strandline.errors import WaterError
+from strandline.errors import SuspiciousSceneWarning, WaterError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import grid_of, pixel_at
 from strandline.water.decision import classes_of
@@ -75,6 +76,11 @@ def find_water(
     GridError
         If the point lies outside the map.
 
+    Warns
+    -----
+    SuspiciousSceneWarning
+        If the point overrules the signatures.
+
     References
     ----------
     Xu, International Journal of Remote Sensing 27 (2006): MNDWI. Hall, Riggs and
@@ -104,6 +110,7 @@ def find_water(
             decided_by = f"the signatures, confirmed at the point {place}"
         else:
             cluster = int(evidence["cluster"].iloc[subcluster])
+            _warn_of_dry_point(evidence, subcluster, place)
             _declare(evidence, [cluster], f"cluster at {place}")
             can_unmix = False
             decided_by = f"the point {place}, against the signatures"
@@ -214,6 +221,20 @@ def _subcluster_at(segmentation: xr.Dataset, point: tuple[float, float]) -> int:
             remedy="Take another point, or leave it out and let the water be found.",
         )
     return int(observed[0])
+
+
+def _warn_of_dry_point(evidence: pd.DataFrame, subcluster: int, place: str) -> None:
+    """Say that a whole cluster becomes water that does not look like it: a slip, most often."""
+    seen = evidence.iloc[subcluster]
+    share = evidence.loc[evidence["cluster"] == seen["cluster"], "share"].sum()
+    warnings.warn(
+        SuspiciousSceneWarning(
+            f"The point {place} does not look like water ({seen['reason']}). Its cluster, "
+            f"{100 * share:.2g} % of the observed pixels, is called water because it was pointed "
+            "at, and nothing else is. If that is not meant, check the point: longitude first."
+        ),
+        stacklevel=3,
+    )
 
 
 def _declare(evidence: pd.DataFrame, clusters: list[int], why: str) -> None:

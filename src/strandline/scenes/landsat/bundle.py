@@ -8,13 +8,19 @@ surface).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from strandline.errors import GridMismatchError, MissingBandError, MissingCRSError
+from strandline.errors import (
+    GridMismatchError,
+    MissingBandError,
+    MissingCRSError,
+    SuspiciousSceneWarning,
+)
 from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.landsat.product import (
@@ -84,6 +90,11 @@ def open_bundle(
         If bands of different pixel sizes were asked for.
     ScaleError
         If the factors are unknown: a Level 1 product without its MTL file.
+
+    Warns
+    -----
+    SuspiciousSceneWarning
+        If a reflective band has no file, and no bands were asked for.
     """
     product = describe_product(
         source, platform=platform, storage_options=storage_options, cache=cache
@@ -111,7 +122,10 @@ def open_bundle(
         time=product.time if time is None else time,
         quality=_flags(product, names, values, reasons, storage_options),
     )
-    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
+    scene = finish(stored, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
+    if bands is None:
+        _warn_of_missing(product, names)
+    return scene
 
 
 def _wanted(product: Product, bands: Iterable[str] | None, reflectance: bool) -> list[str]:
@@ -135,6 +149,21 @@ def _wanted(product: Product, bands: Iterable[str] | None, reflectance: bool) ->
             remedy="Open the pan band by itself, and use regrid(…) to bring them together.",
         )
     return names
+
+
+def _warn_of_missing(product: Product, names: Sequence[str]) -> None:
+    """Say which bands have no file: without one of the infrared, water is found less well."""
+    # Coastal blue is what downloads leave out most, and what is missed least.
+    wanted = [name for name in product.sensor.default_bands if name != "coastal"]
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        warnings.warn(
+            SuspiciousSceneWarning(
+                f"{product.files.source!r} has no file of {', '.join(missing)}, and is used "
+                "without. Fetch what is missing, or name the bands that you want: bands=…."
+            ),
+            stacklevel=3,
+        )
 
 
 def _with_fill(

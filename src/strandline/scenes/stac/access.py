@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from strandline.errors import UnreachableSourceError
-from strandline.scenes.stac.service import needing_packages, unsigned_text
+from strandline.scenes.redaction import unsigned_text
+from strandline.scenes.stac.service import needing_packages
 
 _BLOBS = ".blob.core.windows.net"
 _S3_OPTIONS = {"key", "secret", "token", "profile", "requester_pays", "endpoint_url", "anon"}

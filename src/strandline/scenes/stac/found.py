@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from strandline.errors import ConfigurationError, OutputError, SourceNotFoundError
-from strandline.scenes.stac.service import unsigned
+from strandline.scenes.redaction import unsigned
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,10 +25,10 @@ from pyproj.exceptions import CRSError
 
 from strandline.errors import MetadataError, MissingBandError, UnknownProductError
 from strandline.scenes.header import short_crs
+from strandline.scenes.redaction import unsigned
 from strandline.scenes.reflectance import COLLECTION_2_SURFACE, Factors
 from strandline.scenes.sensors import Sensor, band_name, find_sensor, parse_product_name
 from strandline.scenes.stac.offset import stac_offset
-from strandline.scenes.stac.service import unsigned
 from strandline.scenes.storage import is_url
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from strandline.errors import (
     AccessDeniedError,
@@ -20,6 +19,7 @@ from strandline.errors import (
     UnreachableSourceError,
     UnreadableSourceError,
 )
+from strandline.scenes.redaction import unsigned, unsigned_text
 from strandline.scenes.storage import check_local, is_url
 
 SERVICES = {
@@ -38,7 +38,6 @@ BACKOFF = 0.5
 """Seconds before a request is repeated; doubled each time."""
 
 _PASSING = (429, 500, 502, 503, 504)
-_SIGNATURE = {"sig", "signature", "x-amz-signature", "x-goog-signature", "se", "token"}
 
 
 @contextmanager
@@ -194,36 +193,3 @@ def read_document(address: str) -> dict[str, Any]:
             got=type(document).__name__,
         )
     return dict(document)
-
-
-def unsigned(address: str) -> str:
-    """Take the signature off a URL, and a password out of it.
-
-    Examples
-    --------
-    >>> unsigned("https://store.example/B4.tif?se=2026&sig=abc")
-    'https://store.example/B4.tif'
-    >>> unsigned("https://store.example/B4.tif?version=2")
-    'https://store.example/B4.tif?version=2'
-    """
-    if "://" not in address:
-        return address
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return address
-    place = parts.netloc.rpartition("@")[2]
-    names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-    query = "" if names & _SIGNATURE else parts.query
-    return parts._replace(netloc=place, query=query).geturl()
-
-
-def unsigned_text(text: str) -> str:
-    """Take the signatures off all URLs in a text.
-
-    Examples
-    --------
-    >>> unsigned_text("GET https://a.example/x.tif?sig=abc failed")
-    'GET https://a.example/x.tif failed'
-    """
-    return re.sub(r"https?://[^\s'\"<>]+", lambda found: unsigned(found[0]), text)
