@@ -54,8 +54,33 @@ def test_the_pointer_shows_the_values_of_the_pixel_below_it(browser, tmp_path, s
             assert (lon, lat) == pytest.approx(to.transform(east, north), abs=1e-5)
         told = pointed(page, frame, float(labels["x"][10]), float(labels["y"][6]))
         assert told["cluster"] == "not observed"
-        assert told["red"] == "NaN"
+        assert told["red"] == "not observed"
         assert not watch.elsewhere
+        assert not watch.errors
+
+
+@pytest.mark.parametrize("draw", ["bands", "true_colour", "swipe"])
+def test_where_nothing_was_observed_the_pointer_says_so(browser, tmp_path, scene, draw):
+    if draw == "swipe":
+        picture = sl.plot.swipe(scene, scene.fillna(0.25))
+    else:
+        picture = getattr(sl.plot, draw)(scene)
+    path = write_picture(picture, tmp_path / "picture.html")
+    row = "reflectance" if draw == "bands" else "red"
+    band = "blue" if draw == "bands" else "red"
+    with open_page(browser, offline=True) as (page, watch):
+        page.goto(path.as_uri())
+        frame = frame_of(page)
+        places = {"seen": (30, 20), "unseen": (6, 10)}
+        told = {
+            name: pointed(page, frame, float(scene["x"][column]), float(scene["y"][line]))[row]
+            for name, (line, column) in places.items()
+        }
+        value = f"{float(scene.sel(band=band)[30, 20]):.4f}"
+        if draw == "swipe":
+            assert told == {"seen": f"{value} → {value}", "unseen": "not observed → 0.2500"}
+        else:
+            assert told == {"seen": value, "unseen": "not observed"}
         assert not watch.errors
 
 

@@ -179,8 +179,8 @@ def _layers(
         return list(range(len(pictures) - len(drawn), len(pictures)))
 
     layers = []
-    for key, (words, drawn) in composites(dated, lattice).items():
-        layers.append(_layer(key, words, below=shelve(drawn)))
+    for key, (words, drawn, legend) in composites(dated, lattice).items():
+        layers.append(_layer(key, words, below=shelve(drawn), legend=legend))
     palette, wet = label_palette(max(len(clusters), 1)), water_palette()
     over = shelve([class_picture(one, palette, lattice) for one in labels])
     legend = [{"colour": cluster["colour"], "name": cluster["name"]} for cluster in clusters]
