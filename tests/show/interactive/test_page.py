@@ -84,6 +84,74 @@ def test_where_nothing_was_observed_the_pointer_says_so(browser, tmp_path, scene
         assert not watch.errors
 
 
+def test_every_band_of_every_date_can_be_chosen_in_a_saved_page(browser, tmp_path, scene):
+    later = scene.assign_coords(time=np.datetime64("2017-10-22", "ns")) * 0.5
+    path = write_picture(sl.plot.bands([scene, later]), tmp_path / "bands.html")
+    with open_page(browser, offline=True) as (page, watch):
+        page.goto(path.as_uri())
+        frames = frame_of(page), frame_of(page, 1)
+        x, y = float(scene["x"][40]), float(scene["y"][30])
+        unseen = float(scene["x"][10]), float(scene["y"][6])
+        options = page.locator("select option").all_text_contents()
+        assert options == list(scene["band"].values)
+        before = picture_of(page, tmp_path)
+        # There and back again: what the page began with is not lost.
+        for band in ("swir16", "nir08", options[0]):
+            page.locator("select").select_option(band)
+            page.wait_for_timeout(300)
+            for frame, date in zip(frames, (scene, later), strict=True):
+                value = float(date.sel(band=band)[30, 40])
+                assert pointed(page, frame, x, y)["reflectance"] == f"{value:.4f}"
+                assert pointed(page, frame, *unseen)["reflectance"] == "not observed"
+            shown = titles_of(page)
+            assert [title.split(" · ")[:2] for title in shown] == [
+                [f"Band {band}", "1988-10-22"], [f"Band {band}", "2017-10-22"]
+            ]  # fmt: skip
+            page.mouse.move(1, 1)
+            page.wait_for_timeout(300)
+            same = (picture_of(page, tmp_path) == before).all()
+            assert same == (band == options[0])
+        assert not watch.elsewhere
+        assert not watch.errors
+
+
+def titles_of(page: Any) -> list[str]:
+    return page.evaluate("""() => Object.values(Bokeh.index).flatMap(root =>
+      [...root.model.references()].filter(m => m.type == 'Figure').map(m => m.title.text)).sort()
+    """)
+
+
+def test_a_page_too_large_to_hold_all_bands_says_so(monkeypatch, scene):
+    from strandline.show.interactive import page
+
+    assert "Only band" not in sl.plot.page_of(sl.plot.bands(scene))
+    monkeypatch.setattr(page, "MOST_VALUES", scene.size - 1)
+    html = sl.plot.page_of(sl.plot.bands(scene))
+    assert "Only band blue is in this page, as all 6 would make it too large." in html
+
+
+def test_a_page_with_an_overview_says_so(segmentation):
+    labels = segmentation["labels"]
+    assert "overview of a large raster" not in sl.plot.page_of(sl.plot.label_map(labels))
+    html = sl.plot.page_of(sl.plot.label_map(labels, max_pixels=1000))
+    assert "overview of a large raster" in html
+
+
+@pytest.mark.parametrize(
+    "name", ["true_colour", "false_colour", "bands", "label_map", "signatures", "swipe"]
+)
+def test_no_page_asks_anybody_for_anything(browser, tmp_path, scene, segmentation, name):
+    given = {"label_map": [segmentation["labels"]], "signatures": [segmentation],
+             "swipe": [scene, scene]}.get(name, [scene])  # fmt: skip
+    path = write_picture(getattr(sl.plot, name)(*given), tmp_path / "picture.html")
+    # With a network the requests would be seen, and refused.
+    with open_page(browser) as (page, watch):
+        page.goto(path.as_uri())
+        frame_of(page)
+        assert not watch.elsewhere
+        assert not watch.errors
+
+
 def test_labels_are_drawn_in_their_colours_and_nothing_where_nothing_was_seen(
     browser, tmp_path, segmentation
 ):
