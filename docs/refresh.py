@@ -117,16 +117,16 @@ def refresh_page(page: Path) -> None:
                 shrink(picture, pictures / picture.name)
 
 
-def shrink(picture: Path, target: Path, width: int = 900, *, rare: bool = False) -> None:
-    """Make a picture fit for a page: not too wide, and with 256 colours, rare ones too if asked."""
+def shrink(picture: Path, target: Path, width: int = 900) -> None:
+    """Make a picture fit for a page: not too wide, and with 256 colours, legends' too."""
     from PIL import Image
 
     with Image.open(picture) as opened:
         image = opened.convert("RGB")
     if image.width > width:
         image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
-    method = Image.Quantize.MAXCOVERAGE if rare else Image.Quantize.MEDIANCUT
-    image.quantize(256, method, dither=Image.Dither.NONE).save(target, optimize=True)
+    few = image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(target, optimize=True)
 
 
 def draw_walker_lake(results: Path, target: Path) -> None:
@@ -196,7 +196,7 @@ def picture_report(report: Path, target: Path) -> None:
         box = page.locator("#scenes").bounding_box()
         box |= {"x": box["x"] - margin, "width": box["width"] + 2 * margin}
         page.screenshot(full_page=True, path=Path(name) / "report.png", clip=box)
-        shrink(Path(name) / "report.png", target, width=1040, rare=True)
+        shrink(Path(name) / "report.png", target, width=1040)
 
 
 def find_table(text: str, name: str) -> re.Match[str] | None:
