@@ -130,6 +130,30 @@ def test_a_page_too_large_to_hold_all_bands_says_so(monkeypatch, scene):
     assert "Only band blue is in this page, as all 6 would make it too large." in html
 
 
+def test_pictures_of_hvplot_lie_beside_those_of_plot_in_one_page(browser, tmp_path, scene):
+    import hvplot.xarray  # noqa: F401  it gives DataArrays their .hvplot
+
+    red = scene.sel(band="red", drop=True).rename("red")
+    picture = sl.plot.true_colour(scene, width=420) + red.hvplot.image(
+        x="x", y="y", frame_width=420, frame_height=315
+    )
+    path = write_picture(picture, tmp_path / "both.html")
+    with open_page(browser, offline=True) as (page, watch):
+        page.goto(path.as_uri())
+        frames = frame_of(page), frame_of(page, 1)
+        page.mouse.move(frames[0]["left"] + 100, frames[0]["top"] + 100)
+        page.mouse.wheel(0, -400)
+        page.wait_for_timeout(500)
+        near = frame_of(page), frame_of(page, 1)
+        assert near[0]["x"] == near[1]["x"] != frames[0]["x"], "they zoom together"
+        assert not watch.elsewhere
+        assert not watch.errors
+    widgets = scene.expand_dims("time").hvplot.image(x="x", y="y", groupby=["time", "band"])
+    assert "Only time 1988-10-22T00:00:00.000000000, band blue is in this page." in (
+        sl.plot.page_of(widgets)
+    )
+
+
 def test_a_page_with_an_overview_says_so(segmentation):
     labels = segmentation["labels"]
     assert "overview of a large raster" not in sl.plot.page_of(sl.plot.label_map(labels))

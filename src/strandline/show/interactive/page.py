@@ -50,8 +50,9 @@ def page_of(picture: Any, title: str = "Strandline") -> str:
 
     What can be chosen, as the bands of `strandline.plot.bands`, can be chosen in the page: it
     holds all of it, as long as that is at most 16 million pixels over all dates and bands. If it
-    is more, the page has the first band alone, and says so. What is read on zoom needs a server:
-    of a large raster the page has the overview, and says so, too.
+    is more, or if there is more than one thing to choose, the page has the first alone, and says
+    so. What is read on zoom needs a server: of a large raster the page has the overview, and says
+    so, too.
 
     Parameters
     ----------
@@ -119,10 +120,13 @@ def _with_choice(plot: Any) -> tuple[Any, list[str]]:
         return plot.state, []
     name, values = str(dimensions[0]), list(dimensions[0].values)
     held = sum(np.size(image) for source in _sources(plot) for image in source.data["image"])
-    if len(dimensions) > 1 or held * len(values) > MOST_VALUES:
+    large = held * len(values) > MOST_VALUES
+    if large or len(dimensions) > 1:
+        first = ", ".join(f"{dimension} {dimension.values[0]}" for dimension in dimensions)
+        why = f", as all {len(values)} would make it too large" if large else ""
         return plot.state, [
-            f"Only {name} {values[0]} is in this page, as all {len(values)} would make it too "
-            "large. In a notebook, or where the picture is served, any can be chosen."
+            f"Only {first} is in this page{why}. In a notebook, or where the picture is served, "
+            "any can be chosen."
         ]
     models = _changing(plot)
     states = []
