@@ -6,9 +6,10 @@
 The ``python`` blocks of a page are one program, run from top to bottom in an empty folder.
 A ``text`` block right after one of them is what it prints; in one that is marked ``text about``
 the numbers may differ a little elsewhere. A picture ``docs/images/PAGE/NAME.png`` is what the
-page writes as ``NAME.png``; the picture of the README is drawn from what ``strandline demo``
-leaves. Below a comment ``table: NAME`` is what a benchmark prints, below ``output: strandline
-demo`` what the demo says. `tests/test_docs.py` runs the pages too, and compares.
+page writes as ``NAME.png``; the pictures of the README are drawn from what ``strandline demo``
+leaves, that of its report by a browser. Below a comment ``table: NAME`` is what a benchmark
+prints, below ``output: strandline demo`` what the demo says. `tests/test_docs.py` runs the pages
+too, and compares.
 """
 
 from __future__ import annotations
@@ -117,14 +118,15 @@ def refresh_page(page: Path) -> None:
 
 
 def shrink(picture: Path, target: Path, width: int = 900) -> None:
-    """Make a picture fit for a page: not too wide, and with 256 colours."""
+    """Make a picture fit for a page: not too wide, and with 256 colours, legends' too."""
     from PIL import Image
 
     with Image.open(picture) as opened:
         image = opened.convert("RGB")
     if image.width > width:
         image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
-    image.quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
+    few = image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(target, optimize=True)
 
 
 def draw_walker_lake(results: Path, target: Path) -> None:
@@ -156,7 +158,7 @@ def draw_walker_lake(results: Path, target: Path) -> None:
 
     figure = Figure(figsize=(10.4, 4.75), facecolor="white")
     FigureCanvasAgg(figure)
-    titles = ["1988-10-22", "2017-10-22", "Change"]
+    titles = ["1988-10-22, Landsat 5 TM", "2017-10-22, Landsat 8 OLI", "Change"]
     for number, (image, title) in enumerate(zip(colours, titles, strict=True)):
         axes = figure.add_axes((0.005 + number * 0.333, 0.085, 0.323, 0.845))
         axes.imshow(image, interpolation="antialiased", extent=(0, 21, 0, 26))
@@ -175,6 +177,26 @@ def draw_walker_lake(results: Path, target: Path) -> None:
         drawn = Path(name) / "drawn.png"
         figure.savefig(drawn, dpi=110)
         shrink(drawn, target, width=1040)
+
+
+def picture_report(report: Path, target: Path) -> None:
+    """Have a browser take a picture of the part of the demo's report that answers to its reader."""
+    sys.path.append(os.fspath(ROOT / "tests"))
+    from browser import open_browser, open_page
+
+    margin = 20
+    with (
+        TemporaryDirectory() as name,
+        open_browser() as browser,
+        open_page(browser, width=1280, height=1100, offline=True) as (page, _),
+    ):
+        page.goto(report.resolve().as_uri())
+        page.wait_for_selector("#explorer[data-ready=yes]")
+        page.evaluate("Promise.all([...document.images].map(one => one.decode().catch(() => 0)))")
+        box = page.locator("#scenes").bounding_box()
+        box |= {"x": box["x"] - margin, "width": box["width"] + 2 * margin}
+        page.screenshot(full_page=True, path=Path(name) / "report.png", clip=box)
+        shrink(Path(name) / "report.png", target, width=1040)
 
 
 def find_table(text: str, name: str) -> re.Match[str] | None:
@@ -227,13 +249,14 @@ def refresh_tables(data: Path, names: Sequence[str] = ()) -> None:
 
 
 def refresh_demo() -> None:
-    """Put what ``strandline demo`` says, and its picture, into the README."""
+    """Put what ``strandline demo`` says, and the pictures of it, into the README."""
     from strandline.demo import run_demo
 
     readme = ROOT / "README.md"
     with TemporaryDirectory() as name:
         said = run_demo(Path(name) / "demo").summary()
         draw_walker_lake(Path(name) / "demo", IMAGES / "walker-lake.png")
+        picture_report(Path(name) / "demo" / "report.html", IMAGES / "report.png")
     text = readme.read_text(encoding="utf-8")
     readme.write_text(re.sub(_DEMO, lambda _: said + "\n", text), encoding="utf-8")
 

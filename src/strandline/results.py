@@ -106,7 +106,7 @@ class Results:
         for name, layer in self._maps():
             palette = palettes[f"{name}.tif"] = palette_for(layer)
             write_style(palette, write_cog(layer, folder / f"{name}.tif", palette=palette))
-        notes = self._write_dates(folder)
+        notes, sure = self._write_dates(folder)
         write_areas(self.areas, folder / "areas.csv")
         write_evidence(self.evidence, folder / "evidence.csv")
         write_table(self.quality, folder / "quality.csv")
@@ -114,13 +114,22 @@ class Results:
         for name, figure in self._pictures():
             write_picture(figure, folder / f"{name}.png")
         save_model(self.segmentation, folder / "model.npz")
-        write_page(self.page(record), folder / "report.html")
+        write_page(self.page(record, sure), folder / "report.html")
         return notes + self._write_item(folder, palettes)
 
-    def page(self, record: Mapping[str, Any]) -> str:
-        """Write the report, with what a record says about the run, as HTML."""
+    def page(self, record: Mapping[str, Any], sure: Sequence[xr.DataArray] = ()) -> str:
+        """Write the report as HTML.
+
+        Parameters
+        ----------
+        record : mapping
+            What it shall say about the run.
+        sure : sequence of DataArray
+            How sure the mask is, per date, thinned out as `views_of` does; made if not given.
+        """
         from strandline.show.report import report
 
+        dates = range(self.water.sizes["time"])
         return report(
             self.scenes,
             self.segmentation,
@@ -130,19 +139,26 @@ class Results:
             {str(name): part.drop(columns="area") for name, part in self.areas.groupby("area")},
             record,
             quality=self.quality,
+            confidence=list(sure) or [views_of(self._confidence(number)) for number in dates],
         )
 
-    def _write_dates(self, folder: Path) -> list[str]:
-        """Write how sure each date's mask is, bodies of water and shorelines.
-
-        Gives what could not be written, since what that needs is not installed.
-        """
-        from strandline.export.raster import write_cog
-        from strandline.export.vector import missing_packages
+    def _confidence(self, number: int) -> xr.DataArray:
+        """Compute how sure the mask of a date is."""
         from strandline.prepare.memory import hold
         from strandline.water import water_confidence
 
-        suffixes, notes = self.config.vectors, []
+        return hold(water_confidence(self.segmentation.isel(time=number), self.evidence))
+
+    def _write_dates(self, folder: Path) -> tuple[list[str], list[xr.DataArray]]:
+        """Write how sure each date's mask is, bodies of water and shorelines.
+
+        Gives what could not be written, since what that needs is not installed; and how sure the
+        masks are, thinned out for the report.
+        """
+        from strandline.export.raster import write_cog
+        from strandline.export.vector import missing_packages
+
+        suffixes, notes, views = self.config.vectors, [], []
         if suffixes is None and missing_packages():
             suffixes = []
             notes.append(
@@ -150,10 +166,11 @@ class Results:
                 "(pip install 'strandline[vector]')."
             )
         for number, ending in enumerate(self._endings()):
-            sure = hold(water_confidence(self.segmentation.isel(time=number), self.evidence))
+            sure = self._confidence(number)
             write_cog(sure, folder / f"confidence{ending}.tif")
             self._write_vectors(folder, number, sure, ["gpkg"] if suffixes is None else suffixes)
-        return notes
+            views.append(views_of(sure))
+        return notes, views
 
     def _write_vectors(
         self, folder: Path, number: int, confidence: xr.DataArray, suffixes: Sequence[str]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from strandline.app.job import Job
-from strandline.app.picture import CHANGE, CLUSTERS, LAYERS, MapPicture
+from strandline.app.picture import CHANGE, CLUSTERS, LAYERS, WATER, MapPicture
 from strandline.app.shared import Shared
 from strandline.app.state import Session
 from strandline.prepare.georeference import grid_of
@@ -44,6 +44,19 @@ def test_each_layer_of_each_date_is_drawn(outcome, layer):
         shown.show(date=date)
         hv.render(shown.picture, backend="bokeh")
         assert colours(shown.picture).shape[:2] == outcome.water.shape[1:]
+
+
+@pytest.mark.parametrize("layer", [*LAYERS, CHANGE])
+def test_each_layer_says_date_and_sensor_and_what_its_colours_mean(outcome, layer):
+    shown = MapPicture(outcome, ignore, ignore, ignore, layer=layer)
+    told = ("1988-10-22 Landsat 5 TM", "2017-10-22 Landsat 8 OLI")
+    for date in (0, 1):
+        shown.show(date=date)
+        ends = "1988-10-22 to 2017-10-22 · Landsat 5 TM and Landsat 8 OLI"
+        assert shown.headline.endswith(ends if layer == CHANGE else f" · {told[date]}")
+        assert len(shown.legend) == {CLUSTERS: 8, WATER: 2, CHANGE: 4}.get(layer, 3)
+    both = MapPicture(outcome, ignore, ignore, ignore, layer=WATER, swipe=True)
+    assert both.headline == f"Water · {told[0]} | {told[1]}"
 
 
 def test_clusters_have_their_colours(outcome):

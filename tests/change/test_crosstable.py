@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 from strandline.change import areas, compare
-from strandline.change.crosstable import crosstable
+from strandline.change.crosstable import crosstable, crosstables
 from strandline.errors import ConfigurationError, GridMismatchError
+from strandline.prepare.georeference import attach_grid
 from strandline.testing.lakes import lake_grid, mask_of
 
 
@@ -55,3 +59,43 @@ def test_other_grids_and_other_values_are_refused():
         crosstable(before, after[:, 1:], 4)
     with pytest.raises(ConfigurationError, match="no classes"):
         crosstable(before, after, 3)
+
+
+def test_several_tables_in_one_pass_are_those_of_each_alone_and_read_once():
+    random = np.random.default_rng(9)
+    grid = lake_grid((1100, 300))
+    reads = []
+
+    def source(block: np.ndarray) -> np.ndarray:
+        reads.append(block.shape)
+        return block
+
+    labels = random.integers(0, 5, (2, 1100, 300)).astype(np.uint8)
+    labels[random.random(labels.shape) < 0.1] = 255
+    stored = [
+        da.from_array(one, chunks=(1024, 1024)).map_blocks(source, dtype=np.uint8, meta=one[:0])
+        for one in labels
+    ]
+    lazy = [attach_grid(xr.DataArray(one, dims=("y", "x")), grid) for one in stored]
+    wet = [xr.where(one == 255, 255, one < 2).astype(np.uint8) for one in lazy]
+    wet = [attach_grid(one.drop_vars("spatial_ref", errors="ignore"), grid) for one in wet]
+    alone = [crosstable(*wet, 2), crosstable(*lazy, 5)]
+    reads.clear()
+    together = crosstables([(*wet, 2), (*lazy, 5)])
+    assert len(reads) == 4, "two dates in two tiles each"
+    for one, other in zip(together, alone, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+        assert one.attrs == other.attrs == {"units": "km2"}
+    with pytest.raises(GridMismatchError):
+        crosstables([(*wet, 2), (lazy[0], lazy[1][1:], 5)])
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_value_beyond_two_hundred_classes_is_found_on_either_date(which):
+    pair = [mask_of(np.full((2, 2), 199, np.uint8), lake_grid((2, 2))) for _ in range(2)]
+    table = crosstable(*pair, 200)
+    assert table.loc[199, 199] == table.to_numpy().sum() > 0
+    pair[which].values[1, 0] = 200
+    with pytest.raises(ConfigurationError, match="no classes") as told:
+        crosstable(*pair, 200)
+    assert told.value.got == "200"

@@ -21,7 +21,7 @@ from strandline.prepare.georeference import grid_of
 from strandline.segmentation import segment
 from strandline.show.report import report
 from strandline.testing.lakes import lonlat_of, round_lake
-from strandline.water import find_water, water_mask
+from strandline.water import find_water, water_confidence, water_mask
 
 SHAPE = (90, 120)
 LAKE, SHORE = (45, 60), (45, 77)  # in the middle, and where water was lost
@@ -42,7 +42,8 @@ def study():
 @pytest.fixture(scope="module")
 def path(study, tmp_path_factory):
     page = tmp_path_factory.mktemp("report") / "report.html"
-    page.write_text(report(*study), encoding="utf-8")
+    confidence = water_confidence(study[1], study[2])
+    page.write_text(report(*study, confidence=confidence), encoding="utf-8")
     return page
 
 
@@ -101,6 +102,33 @@ def test_a_click_shows_the_pixel_as_it_is_in_the_arrays(browser, path, study):
                 wet = bool(masks[number, row, column] == 1)
                 assert told[date].startswith("water" if wet else "not water")
                 assert f"cluster {cluster} " in told[date]
+
+
+def test_the_pixel_says_how_sure_its_class_is(browser, path, study):
+    sure = water_confidence(study[1], study[2]).compute()
+    number, row, column = (int(i) for i in np.argwhere((sure < 0.9).values)[0])
+    with opened(browser, path) as page:
+        doubted = [n for n in (0, 1) if sure[n, row, column] < 0.9]
+        assert number in doubted
+        for place in ((row, column), LAKE):
+            page.mouse.click(*spot(page, *place))
+            told = list(facts(page).values())
+            for date in (0, 1):
+                percent = re.search(r"\((over )?(\d+) % sure\)", told[date])
+                expected = 100 * float(sure[date, place[0], place[1]])
+                assert bool(percent[1]) == (expected > 99.2)
+                assert float(percent[2]) == pytest.approx(min(expected, 99), abs=0.7)
+        page.mouse.click(*spot(page, 85, 5))
+        assert "sure" not in facts(page)["1988-10-22"], "it was not observed"
+
+
+def test_a_report_without_confidence_does_not_speak_of_it(browser, study, tmp_path):
+    page_path = tmp_path / "report.html"
+    page_path.write_text(report(*study), encoding="utf-8")
+    with opened(browser, page_path) as page:
+        page.mouse.click(*spot(page, *LAKE))
+        assert facts(page)["1988-10-22"].startswith("water, cluster ")
+        assert "sure" not in page.locator("#explorer").inner_text()
 
 
 def test_the_pixel_is_told_with_its_place_and_its_change(browser, path, study):

@@ -19,7 +19,14 @@ from strandline.show.display import block_means, reduce_scenes, thin_classes
 from strandline.show.palettes import water_palette
 from strandline.show.report.explorer import place_told
 from strandline.show.report.layers import class_picture, composites
-from strandline.show.report.pixels import Lattice, Points, lattice_of, points_of
+from strandline.show.report.pixels import (
+    SURE_LOW,
+    SURE_STEP,
+    Lattice,
+    Points,
+    lattice_of,
+    points_of,
+)
 from strandline.testing.lakes import lake_grid, mask_of, scene_of
 
 
@@ -162,3 +169,20 @@ def test_class_pictures_hatch_what_was_not_observed_and_are_clear_where_asked():
     assert (image[0, :, 3] == 0).all()
     assert (image[1:6] == (*water_palette()[1].rgb, 255)).all()
     assert len(np.unique(image[6:].reshape(-1, 4), axis=0)) == 2
+
+
+def test_how_sure_a_mask_is_keeps_to_an_eighth_of_a_percent_and_unobserved_stays_so():
+    scene, mask = scenes((40, 50))
+    random = np.random.default_rng(5)
+    sure = mask.astype(np.float32).copy(data=random.uniform(0.5, 1, mask.shape).astype(np.float32))
+    sure[3:5, 7:30] = np.nan
+    lattice = lattice_of(mask, scene, 3, 1)
+    points = points_of([scene], ["green", "red", "nir08"], [mask], lattice, [sure])
+    back = np.where(points.sure == 0, np.nan, SURE_LOW + (points.sure - 1.0) * SURE_STEP)
+    np.testing.assert_allclose(back[0], sure.values, atol=SURE_STEP / 2 + 1e-6, rtol=0)
+    maps = unpack(points.packed(), points.values.shape, 2)[1]
+    np.testing.assert_array_equal(maps, np.concatenate([points.classes, points.sure]))
+    with pytest.raises(ConfigurationError, match="how sure the masks are"):
+        points_of([scene], ["green"], [mask], lattice, [sure[1:]])
+    with pytest.raises(ConfigurationError, match="1 of 40 × 50 pixels"):
+        points_of([scene], ["green"], [mask], lattice, [sure, sure])

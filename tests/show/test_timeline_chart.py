@@ -34,3 +34,4 @@ def test_a_series_without_any_water_can_be_drawn():
     row = {"least": 0.0, "best": 0.0, "most": 0.0, "observed_share": 0.0, "fits": False}
     figure = timeline_chart(pd.DataFrame([row], index=pd.DatetimeIndex(["1990-07-01"])))
     assert figure.axes[0].get_ylim()[0] == 0
+    assert figure.texts[0].get_text() == "Water over time, 1990-07-01"

@@ -182,6 +182,12 @@ def legend(entries: Iterable[tuple[str, str]]) -> str:
     return f"<div class='legend'>{items}</div>"
 
 
+def caption(headline: str, entries: Iterable[tuple[str, str]] = ()) -> str:
+    """Write what stands above a map: what it shows, of when and by what, and its colours."""
+    colours = list(entries)
+    return f"<h3>{escape(headline)}</h3>" + (legend(colours) if colours else "")
+
+
 def area_text(outcome: Outcome) -> str:
     """Say how large the mapped area is."""
     grid = grid_of(outcome.water)

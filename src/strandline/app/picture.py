@@ -20,7 +20,7 @@ from strandline.app.outcome import Outcome
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
-from strandline.show.captions import signature_hints
+from strandline.show.captions import change_text, channel_ranges, seen_text, signature_hints
 from strandline.show.display import Extent, Stretch, fit_stretch
 from strandline.show.interactive.dress import Pointer, frame_hook
 from strandline.show.interactive.ground import Ground
@@ -28,7 +28,7 @@ from strandline.show.interactive.maps import composite, pointed
 from strandline.show.interactive.swipe import cut_hook
 from strandline.show.interactive.zoom import DIRECT_PIXELS, Layers, Raster, Window, plane
 from strandline.show.maps import composite_bands, is_true_colour
-from strandline.show.palettes import change_palette, label_palette, water_palette
+from strandline.show.palettes import CHANNELS, change_palette, label_palette, water_palette
 
 CLUSTERS, WATER, TRUE, FALSE = "Clusters", "Water", "True colour", "False colour"
 CHANGE = "Change"
@@ -89,6 +89,7 @@ class MapPicture:
         self.grid = grid_of(outcome.water)
         self.layer, self.date = layer, 0
         self.outline = True
+        self._swipe = swipe
         self.lit: NDArray[np.bool_] | None = None
         self._outcome = outcome
         self._rasters: dict[Any, Raster] = {}
@@ -149,6 +150,33 @@ class MapPicture:
             self.lit = lit
             self._rasters = {k: v for k, v in self._rasters.items() if k[0] != CLUSTERS}
         self._changed.event(counter=self._changed.counter + 1)
+
+    @property
+    def headline(self) -> str:
+        """What is shown, of which date, and what saw it."""
+        if self.layer == CHANGE and self._outcome.change is not None:
+            return f"Water lost and gained · {change_text(self._outcome.change)}"
+        shown = [0, self._dates - 1] if self._swipe else [self.date]
+        scenes = self._outcome.prepared.views
+        told = " | ".join(filter(None, (seen_text([scenes[number]]) for number in shown)))
+        is_light = self.layer in (TRUE, FALSE)
+        what = f"{self.layer}, reflectance from dark to bright" if is_light else self.layer
+        return " · ".join(filter(None, (what, told)))
+
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """Name and colour of all that the layer shows."""
+        if self.layer in (TRUE, FALSE):
+            return [
+                (f"{band} {span}", CHANNELS[channel])
+                for channel, band, span in channel_ranges(*self._stretch(self.layer))
+            ]
+        if self.layer == CLUSTERS:
+            names = cluster_names(self._outcome)
+            palette = label_palette(len(names), names)
+        else:
+            palette = water_palette() if self.layer == WATER else change_palette()
+        return [(category.name, category.colour) for category in palette.categories]
 
     @property
     def _dates(self) -> int:

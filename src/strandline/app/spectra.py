@@ -16,6 +16,7 @@ from strandline.app.outcome import Outcome
 from strandline.app.picture import MapPicture, box_of, date_names
 from strandline.app.state import Session
 from strandline.prepare.classes import NOT_OBSERVED
+from strandline.show.captions import seen_text
 from strandline.show.palettes import label_colour
 
 MOST_POINTS = 6000
@@ -54,6 +55,7 @@ class SpectralSpace:
             "Draw a box in the map: its pixels stand out among the points.</p>",
             stylesheets=[parts.STYLE], sizing_mode="stretch_width",
         )  # fmt: skip
+        self.caption = pn.pane.HTML("", stylesheets=[parts.STYLE], sizing_mode="stretch_width")
         self._in_map: NDArray[np.bool_] | None = None
         self._changed = Counter()
         points = hv.DynamicMap(self._points, streams=[self._changed]).opts(
@@ -64,10 +66,12 @@ class SpectralSpace:
         self.map = MapPicture(outcome, ignore, ignore, self._on_map)
         for widget in (self.across, self.up, self.date):
             widget.param.watch(self._on_choice, "value")
+        self._caption_map()
         half = {"flex": "1 1 400px", "min-width": "0"}
         self.layout = pn.Column(
             pn.FlexBox(self.across, self.up, self.date),
             self.told,
+            self.caption,
             pn.FlexBox(
                 pn.Column(pn.pane.HoloViews(points, backend="bokeh", linked_axes=False,
                                             sizing_mode="stretch_width"), styles=half),
@@ -107,6 +111,7 @@ class SpectralSpace:
         }  # fmt: skip
         return hv.Points(table, ["across", "up"], ["cluster", "colour", "opacity"]).opts(
             color="colour", alpha="opacity", size=4, line_width=0,
+            title=f"Pixels by reflectance · {seen_text([view])}".removesuffix(" · "),
             xlabel=f"reflectance in {self.across.value}",
             ylabel=f"reflectance in {self.up.value}",
             tools=["box_select", "hover"], active_tools=["box_select"], show_grid=True,
@@ -118,6 +123,10 @@ class SpectralSpace:
         self._in_map = None
         self._changed.event(counter=self._changed.counter + 1)
         self.map.show(date=self.date.value)
+        self._caption_map()
+
+    def _caption_map(self) -> None:
+        self.caption.object = parts.caption(self.map.headline, self.map.legend)
 
     def _on_points(self, bounds: Any) -> None:
         if not bounds:

@@ -24,7 +24,7 @@ from strandline.app.picture import (
 )
 from strandline.app.spectra import SpectralSpace
 from strandline.show.captions import percent_text, signature_hints, water_clusters
-from strandline.show.palettes import change_palette, label_colour
+from strandline.show.palettes import label_colour
 
 if TYPE_CHECKING:
     from strandline.app.page import Page
@@ -70,6 +70,7 @@ class Views:
         """Show what was found."""
         if self._map is not None and self._map.fits(outcome):
             self._map.show(outcome)
+            self._caption_map()
         else:
             self._new_map(outcome)
         self.cards.object = parts.area_cards(outcome)
@@ -98,6 +99,7 @@ class Views:
                          stylesheets=[parts.STYLE]),
             sizing_mode="stretch_width", min_height=420,
         )  # fmt: skip
+        self.caption = self._html("")
         self.readout = pn.pane.HTML(
             parts.readout(None, {}), stylesheets=[parts.STYLE], sizing_mode="stretch_width"
         )
@@ -115,7 +117,7 @@ class Views:
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         picture = pn.Column(
-            pn.FlexBox(self.layer, self.date), self.frame, self.readout,
+            pn.FlexBox(self.layer, self.date), self.caption, self.frame, self.readout,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         self._of_map: Any = pn.FlexBox(
@@ -131,11 +133,19 @@ class Views:
         self.date.value = 0
         self.date.visible = len(names) > 1
         self._map.layer = self.layer.value
+        self._caption_map()
         self.frame[:] = [self._framed(self._map)]
 
     def _look(self, **what: Any) -> None:
         if self._map is not None:
             self._map.show(**what)
+            self._caption_map()
+
+    def _caption_map(self) -> None:
+        if self._map is not None:
+            # The list of clusters beside the map is their legend.
+            legend = self._map.legend if self._map.layer != CLUSTERS else []
+            self.caption.object = parts.caption(self._map.headline, legend)
 
     def _rows(self, outcome: Outcome) -> list[dict[str, Any]]:
         segmentation = outcome.segmentation
@@ -193,21 +203,27 @@ class Views:
             stylesheets=[CONTROL], options=[TRUE, FALSE, CLUSTERS, WATER], value=TRUE
         )
         both = MapPicture(outcome, *_UNHEARD, layer=TRUE, swipe=True)
-        chosen.param.watch(lambda event: both.show(layer=event.new), "value")
+        caption = self._html(parts.caption(both.headline, both.legend))
+
+        def look(event: Any) -> None:
+            both.show(layer=event.new)
+            caption.object = parts.caption(both.headline, both.legend)
+
+        chosen.param.watch(look, "value")
         first, last = date_names(outcome)[0], date_names(outcome)[-1]
         told = f"<p class='small muted'>Left of the line {first}, right of it {last}. Drag it.</p>"
-        return [chosen, self._html(told), self._framed(both)]
+        return [chosen, self._html(told), caption, self._framed(both)]
 
     def _change(self, outcome: Outcome) -> list[Any]:
         tables = self._html(parts.area_tables(outcome))
         if outcome.change is None:
             return [tables]
         picture = MapPicture(outcome, *_UNHEARD, layer=CHANGE)
-        colours = parts.legend((c.name, c.colour) for c in change_palette().categories)
+        caption = self._html(parts.caption(picture.headline, picture.legend))
         some, more = ({"flex": f"1 1 {width}px", "min-width": "0"} for width in (360, 490))
         return [
             pn.FlexBox(
-                pn.Column(self._html(colours), self._framed(picture), styles=some, margin=0),
+                pn.Column(caption, self._framed(picture), styles=some, margin=0),
                 pn.Column(tables, styles=more, margin=0),
                 sizing_mode="stretch_width", gap="18px",
             )

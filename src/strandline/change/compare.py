@@ -107,7 +107,7 @@ def compare(
             "_FillValue": np.uint8(NOT_OBSERVED),
             "flag_values": np.array([STABLE_LAND, STABLE_WATER, LOST, GAINED], np.uint8),
             "flag_meanings": "stable_land stable_water lost gained",
-            **_dates(*masks),
+            **_origins(*masks),
         },
     )
     change.name = "change"
@@ -132,16 +132,19 @@ def _classes(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.
     return classes
 
 
-def _dates(before: xr.DataArray, after: xr.DataArray) -> dict[str, str]:
-    """Write the dates down where the masks have them."""
-    dates: dict[str, str] = {}
+def _origins(before: xr.DataArray, after: xr.DataArray) -> dict[str, str]:
+    """Write down the dates, and what saw them, where the masks have them."""
+    known: dict[str, str] = {}
     for name, mask in (("before", before), ("after", after)):
         time: Any = (
             mask.coords["time"].values if "time" in mask.coords else np.datetime64("NaT", "ns")
         )
         if not np.isnat(time):
-            dates[name] = str(time.astype("datetime64[D]"))
-    return dates
+            known[name] = str(time.astype("datetime64[D]"))
+        platform = mask.coords.get("platform", mask.attrs.get("platform"))
+        if platform is not None and np.ndim(platform) == 0 and str(np.asarray(platform)):
+            known[f"platform_{name}"] = str(np.asarray(platform))
+    return known
 
 
 _CLASS_OF_PAIR = np.full(9, NOT_OBSERVED, np.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 import pyproj
 import xarray as xr
 
-from strandline.show.display import data_extent, stripes
+from strandline.show.display import Stretch, data_extent, stripes
 from strandline.show.furniture import Place
 from strandline.show.palettes import palette_for
 
@@ -45,6 +45,63 @@ def sensor_text(data: xr.DataArray) -> str:
     instrument = {"etm": "ETM+", "oli-tirs": "OLI"}.get(instrument, instrument.upper())
     platform = "" if platform == "unknown" else platform.replace("-", " ").title()
     return f"{platform} {instrument}".strip()
+
+
+def seen_text(dated: Sequence[xr.DataArray]) -> str:
+    """Say when some dates were seen and by what; of many, the first and the last.
+
+    Examples
+    --------
+    >>> from strandline.testing.lakes import round_lake
+    >>> scene = round_lake(radius=300).assign_attrs(platform="landsat-5")
+    >>> scenes = [scene.assign_coords(time=np.datetime64(d)) for d in ("1988-10-22", "1990-10-28")]
+    >>> seen_text(scenes)
+    '1988-10-22 Landsat 5 TM and 1990-10-28 Landsat 5 TM'
+    """
+    days = [date_text(one) for one in dated]
+    sensors = [sensor_text(one) for one in dated]
+    if len(dated) <= 2:
+        return _and(" ".join(filter(None, pair)) for pair in zip(days, sensors, strict=True))
+    known = sorted(filter(None, days))
+    span = f", {known[0]} to {known[-1]}" if known else ""
+    return f"{len(dated)} dates{span}" + "".join(f" · {s}" for s in [_and(sensors)] if s)
+
+
+def change_text(change: xr.DataArray) -> str:
+    """Say between which dates a change map lies, and what saw them, as far as it names them."""
+    days = [day_text(change.attrs[w]) for w in ("before", "after") if w in change.attrs]
+    return " · ".join(filter(None, (" to ".join(filter(None, days)), _and(change_sensors(change)))))
+
+
+def change_sensors(change: xr.DataArray) -> tuple[str, str]:
+    """Name what saw the dates before and after, as people write it; empty where not known."""
+    before, after = (
+        sensor_text(xr.DataArray(attrs={"platform": change.attrs.get(f"platform_{when}", "")}))
+        for when in ("before", "after")
+    )
+    return before, after
+
+
+def _and(names: Iterable[str]) -> str:
+    """Name each once."""
+    return " and ".join(dict.fromkeys(filter(None, names)))
+
+
+def channel_ranges(bands: Sequence[str], stretch: Stretch) -> list[tuple[str, str, str]]:
+    """Say what the channels of a composite show: its colour, the band, from dark to bright.
+
+    Examples
+    --------
+    >>> from strandline.show.display import Stretch
+    >>> channel_ranges(["nir08"], Stretch((0.01,), (0.4,)))
+    [('grey', 'nir08', '0.01 – 0.40')]
+    """
+    channels = ("red", "green", "blue") if len(bands) == 3 else ("grey",)
+    ranges = zip(stretch.low, stretch.high, strict=True)
+    return [
+        (channel, band, f"{low:.2f} – {high:.2f}")
+        for channel, band, (low, high) in zip(channels, bands, ranges, strict=True)
+    ]
 
 
 def length_text(pixels: int, place: Place) -> str:

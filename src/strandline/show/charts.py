@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from strandline.show.canvas import own_style
-from strandline.show.captions import signature_hints
+from strandline.show.captions import seen_text, signature_hints
 from strandline.show.furniture import INK, SOFT
 from strandline.show.palettes import WATER, label_colour
 
@@ -69,8 +69,9 @@ def signature_chart(
             0.2 / _WIDTH, 1 - 0.18 / height, title or "Mean spectrum of each cluster",
             size=12.5, weight="bold", color=INK, va="top",
         )  # fmt: skip
+        told = (seen_text(clustered_dates(segmentation)), "shaded: one standard deviation")
         figure.text(
-            0.2 / _WIDTH, 1 - 0.43 / height, "shaded: one standard deviation", color=SOFT, va="top"
+            0.2 / _WIDTH, 1 - 0.43 / height, " · ".join(filter(None, told)), color=SOFT, va="top"
         )
         axes = figure.add_axes(
             (0.72 / _WIDTH, 0.72 / height, (_WIDTH - 1.0 - _LEGEND) / _WIDTH, 1 - 1.85 / height)
@@ -94,6 +95,14 @@ def signature_chart(
             text.set_color(WATER if cluster in wet else INK)
             text.set_fontweight("bold" if cluster in wet else "normal")
     return figure
+
+
+def clustered_dates(segmentation: xr.Dataset) -> list[xr.DataArray]:
+    """Give the dates that clusters were found in, as far as the labels know them."""
+    if "labels" not in segmentation:
+        return []
+    labels = segmentation["labels"]
+    return list(labels) if "time" in labels.dims else [labels]
 
 
 def _name(cluster: int, hint: str, is_water: bool, share: float) -> str:

@@ -18,6 +18,8 @@ from strandline.errors import ConfigurationError, MissingBandError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.show.canvas import Legend, LegendRow, Panel, draw_sheet
 from strandline.show.captions import (
+    change_sensors,
+    channel_ranges,
     class_amounts,
     class_shares,
     date_text,
@@ -37,6 +39,7 @@ from strandline.show.display import (
     reduce_values,
 )
 from strandline.show.palettes import (
+    CHANNELS,
     Palette,
     change_palette,
     label_palette,
@@ -260,7 +263,8 @@ def change_map(
     dates : pair of date-like, optional
         Before and after, for the headline; by default those the map names.
     sensors : pair of str, optional
-        What saw them, as people write it, for the line below the headline.
+        What saw them, as people write it, for the line below the headline; by default
+        what the map names.
     title : str, optional
         Another headline.
 
@@ -286,6 +290,7 @@ def change_map(
     if dates is None and {"before", "after"} <= set(change.attrs):
         dates = (change.attrs["before"], change.attrs["after"])
     when = f", {day_text(dates[0])} to {day_text(dates[1])}" if dates is not None else ""
+    sensors = sensors or change_sensors(change)
     return draw_sheet(
         [_class_panel(change, palette, background)],
         title=title or f"Water lost and gained{when}",
@@ -305,7 +310,16 @@ def _composite(
     for scene in scenes:
         image = _rgba(stretch.apply(_read(scene, bands)))
         panels.append(Panel(image, image_extent(scene), place_of(scene), smooth=True))
-    return draw_sheet(_titled(panels, scenes), title=title, subtitle=_subtitle(scenes))
+    rows = [
+        LegendRow(CHANNELS[channel], band, span)
+        for channel, band, span in channel_ranges(bands, stretch)
+    ]
+    return draw_sheet(
+        _titled(panels, scenes),
+        title=title,
+        subtitle=_subtitle(scenes),
+        legend=Legend(rows, "Reflectance, dark to bright"),
+    )
 
 
 def _read(scene: xr.DataArray, bands: Sequence[str]) -> np.ndarray:

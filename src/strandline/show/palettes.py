@@ -24,6 +24,9 @@ LOST = "#d9541e"
 GAINED = "#56b4e9"
 UNSEEN = "#8c8c8c"
 
+CHANNELS = {"red": "#d93025", "green": "#2b9348", "blue": "#2563eb", "grey": "#9a9a9a"}
+"""What a channel of a composite looks like in a legend."""
+
 _LABELS = (
     "#332288",  # indigo
     "#117733",  # green

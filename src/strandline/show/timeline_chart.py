@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from strandline.show.canvas import own_style
+from strandline.show.captions import day_text
 from strandline.show.furniture import INK, SOFT
 from strandline.show.palettes import LOST, UNSEEN, WATER
 
@@ -49,8 +50,12 @@ def timeline_chart(series: pd.DataFrame, *, title: str | None = None) -> Figure:
     with own_style():
         figure = Figure(figsize=_SIZE, facecolor="white")
         FigureCanvasAgg(figure)
-        figure.text(0.02, 0.965, title or "Water over time", size=12.5, weight="bold", color=INK,
-                    va="top")  # fmt: skip
+        days = [day_text(day) for day in (series.index.min(), series.index.max())]
+        when = f", {' to '.join(dict.fromkeys(days))}" if all(days) else ""
+        figure.text(
+            0.02, 0.965, title or f"Water over time{when}", size=12.5, weight="bold", color=INK,
+            va="top",
+        )  # fmt: skip
         figure.text(
             0.02, 0.915, ("band: 95 % interval; " if "low_95" in series else "")
             + "bars: the least and the most, whatever was hidden; "

@@ -143,11 +143,11 @@ def test_change_tells_the_reflectance_on_both_dates(water, scenes):
     change = sl.compare(water[0], water[1])
     picture = sl.plot.change_map(change, scenes=scenes)
     rows = dict(hover_of(picture).tooltips)
-    assert rows["red"] == "@{red_1}{value} → @{red_2}{value}"
+    assert rows["red"] == "$x{value:red_1} → $x{value:red_2}"
     (image,) = plots(picture)
     np.testing.assert_array_equal(values(image, "red 2"), scenes[1].sel(band="red").values)
     title = image.opts.get("plot").kwargs["title"]
-    assert title == "Water lost and gained, 1988-10-22 to 2017-10-22"
+    assert title.startswith("Water lost and gained, 1988-10-22 to 2017-10-22 · Landsat 5 TM and")
 
 
 def test_colours_have_one_stretch_and_what_was_not_observed_is_transparent(scenes):
@@ -286,7 +286,7 @@ def test_a_scene_on_another_grid_is_refused(segmentation, scenes):
 
 def test_swipe_holds_both_dates_under_one_pointer(scenes, water):
     picture = sl.plot.swipe(*scenes)
-    assert dict(hover_of(picture).tooltips)["red"] == ("@{before_red}{value} → @{after_red}{value}")
+    assert dict(hover_of(picture).tooltips)["red"] == ("$x{value:before_red} → $x{value:after_red}")
     masks = sl.plot.swipe(water[0], water[1])
     below, above = plots(masks)
     assert (values(below, "before") == water[0].values).all()

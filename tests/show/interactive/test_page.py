@@ -54,7 +54,124 @@ def test_the_pointer_shows_the_values_of_the_pixel_below_it(browser, tmp_path, s
             assert (lon, lat) == pytest.approx(to.transform(east, north), abs=1e-5)
         told = pointed(page, frame, float(labels["x"][10]), float(labels["y"][6]))
         assert told["cluster"] == "not observed"
-        assert told["red"] == "NaN"
+        assert told["red"] == "not observed"
+        assert not watch.elsewhere
+        assert not watch.errors
+
+
+@pytest.mark.parametrize("draw", ["bands", "true_colour", "swipe"])
+def test_where_nothing_was_observed_the_pointer_says_so(browser, tmp_path, scene, draw):
+    if draw == "swipe":
+        picture = sl.plot.swipe(scene, scene.fillna(0.25))
+    else:
+        picture = getattr(sl.plot, draw)(scene)
+    path = write_picture(picture, tmp_path / "picture.html")
+    row = "reflectance" if draw == "bands" else "red"
+    band = "blue" if draw == "bands" else "red"
+    with open_page(browser, offline=True) as (page, watch):
+        page.goto(path.as_uri())
+        frame = frame_of(page)
+        places = {"seen": (30, 20), "unseen": (6, 10)}
+        told = {
+            name: pointed(page, frame, float(scene["x"][column]), float(scene["y"][line]))[row]
+            for name, (line, column) in places.items()
+        }
+        value = f"{float(scene.sel(band=band)[30, 20]):.4f}"
+        if draw == "swipe":
+            assert told == {"seen": f"{value} → {value}", "unseen": "not observed → 0.2500"}
+        else:
+            assert told == {"seen": value, "unseen": "not observed"}
+        assert not watch.errors
+
+
+def test_every_band_of_every_date_can_be_chosen_in_a_saved_page(browser, tmp_path, scene):
+    later = scene.assign_coords(time=np.datetime64("2017-10-22", "ns")) * 0.5
+    path = write_picture(sl.plot.bands([scene, later]), tmp_path / "bands.html")
+    with open_page(browser, offline=True) as (page, watch):
+        page.goto(path.as_uri())
+        frames = frame_of(page), frame_of(page, 1)
+        x, y = float(scene["x"][40]), float(scene["y"][30])
+        unseen = float(scene["x"][10]), float(scene["y"][6])
+        options = page.locator("select option").all_text_contents()
+        assert options == list(scene["band"].values)
+        before = picture_of(page, tmp_path)
+        # There and back again: what the page began with is not lost.
+        for band in ("swir16", "nir08", options[0]):
+            page.locator("select").select_option(band)
+            page.wait_for_timeout(300)
+            for frame, date in zip(frames, (scene, later), strict=True):
+                value = float(date.sel(band=band)[30, 40])
+                assert pointed(page, frame, x, y)["reflectance"] == f"{value:.4f}"
+                assert pointed(page, frame, *unseen)["reflectance"] == "not observed"
+            shown = titles_of(page)
+            assert [title.split(" · ")[:2] for title in shown] == [
+                [f"Band {band}", "1988-10-22"], [f"Band {band}", "2017-10-22"]
+            ]  # fmt: skip
+            page.mouse.move(1, 1)
+            page.wait_for_timeout(300)
+            same = (picture_of(page, tmp_path) == before).all()
+            assert same == (band == options[0])
+        assert not watch.elsewhere
+        assert not watch.errors
+
+
+def titles_of(page: Any) -> list[str]:
+    return page.evaluate("""() => Object.values(Bokeh.index).flatMap(root =>
+      [...root.model.references()].filter(m => m.type == 'Figure').map(m => m.title.text)).sort()
+    """)
+
+
+def test_a_page_too_large_to_hold_all_bands_says_so(monkeypatch, scene):
+    from strandline.show.interactive import page
+
+    assert "Only band" not in sl.plot.page_of(sl.plot.bands(scene))
+    monkeypatch.setattr(page, "MOST_VALUES", scene.size - 1)
+    html = sl.plot.page_of(sl.plot.bands(scene))
+    assert "Only band blue is in this page, as all 6 would make it too large." in html
+
+
+def test_pictures_of_hvplot_lie_beside_those_of_plot_in_one_page(browser, tmp_path, scene):
+    import hvplot.xarray  # noqa: F401  it gives DataArrays their .hvplot
+
+    red = scene.sel(band="red", drop=True).rename("red")
+    picture = sl.plot.true_colour(scene, width=420) + red.hvplot.image(
+        x="x", y="y", frame_width=420, frame_height=315
+    )
+    path = write_picture(picture, tmp_path / "both.html")
+    with open_page(browser, offline=True) as (page, watch):
+        page.goto(path.as_uri())
+        frames = frame_of(page), frame_of(page, 1)
+        page.mouse.move(frames[0]["left"] + 100, frames[0]["top"] + 100)
+        page.mouse.wheel(0, -400)
+        page.wait_for_timeout(500)
+        near = frame_of(page), frame_of(page, 1)
+        assert near[0]["x"] == near[1]["x"] != frames[0]["x"], "they zoom together"
+        assert not watch.elsewhere
+        assert not watch.errors
+    widgets = scene.expand_dims("time").hvplot.image(x="x", y="y", groupby=["time", "band"])
+    assert "Only time 1988-10-22T00:00:00.000000000, band blue is in this page." in (
+        sl.plot.page_of(widgets)
+    )
+
+
+def test_a_page_with_an_overview_says_so(segmentation):
+    labels = segmentation["labels"]
+    assert "overview of a large raster" not in sl.plot.page_of(sl.plot.label_map(labels))
+    html = sl.plot.page_of(sl.plot.label_map(labels, max_pixels=1000))
+    assert "overview of a large raster" in html
+
+
+@pytest.mark.parametrize(
+    "name", ["true_colour", "false_colour", "bands", "label_map", "signatures", "swipe"]
+)
+def test_no_page_asks_anybody_for_anything(browser, tmp_path, scene, segmentation, name):
+    given = {"label_map": [segmentation["labels"]], "signatures": [segmentation],
+             "swipe": [scene, scene]}.get(name, [scene])  # fmt: skip
+    path = write_picture(getattr(sl.plot, name)(*given), tmp_path / "picture.html")
+    # With a network the requests would be seen, and refused.
+    with open_page(browser) as (page, watch):
+        page.goto(path.as_uri())
+        frame_of(page)
         assert not watch.elsewhere
         assert not watch.errors
 

@@ -3,7 +3,8 @@
 This is `strandline.plot`. It needs the extra ``viz``; `strandline.show` draws pictures that do
 not move without it. In a notebook an object shows itself, Panel serves it, and
 `strandline.export.write_picture` writes it as a page that needs neither server nor network. No
-page asks another server for anything unless ``tiles=`` says so.
+page asks another server for anything unless ``tiles=`` says so. (In a notebook, Panel, which shows
+the object there, links a style sheet of its own on the web; the picture does not need it.)
 """
 
 from strandline.show.interactive.charts import signatures

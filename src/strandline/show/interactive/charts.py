@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from strandline.show.captions import signature_hints
-from strandline.show.charts import band_positions
+from strandline.show.captions import seen_text, signature_hints
+from strandline.show.charts import band_positions, clustered_dates
 from strandline.show.interactive.engine import holoviews
 from strandline.show.palettes import label_colour
 
@@ -87,7 +87,15 @@ def signatures(
     return hv.Overlay(layers).opts(
         frame_width=width,
         frame_height=round(0.6 * width),
-        title="Mean spectrum of each cluster, and one standard deviation",
+        title="\n".join(
+            filter(
+                None,
+                (
+                    "Mean spectrum of each cluster, and one standard deviation",
+                    seen_text(clustered_dates(segmentation)),
+                ),
+            )
+        ),
         xlabel=axis_name,
         ylabel="reflectance" if units == "1" else f"value ({units})",
         xticks=[(float(p), n) for p, n in zip(positions, names, strict=True)]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from strandline.prepare.classes import NOT_OBSERVED
+from strandline.show.captions import channel_ranges
+from strandline.show.display import Stretch
 from strandline.show.interactive.ground import Ground
 from strandline.show.palettes import Palette
 
@@ -16,8 +19,16 @@ _STILL = 150
 
 UNSEEN_NAME = "not observed"
 
+_LETTER = 7  # pixels of the screen that one of a title takes, about
+
+# The measured values are read here, too: Bokeh itself writes NaN where one is missing.
 _PLACE = """
 const x = special_vars.x, y = special_vars.y
+if (format.startsWith("value:")) {
+  const plane = source.data[format.slice(6)][0]
+  const value = plane[special_vars.image_index.flat_index]
+  return Number.isFinite(value) ? value.toFixed(4) : unseen
+}
 if (format == "map") return x.toFixed(digits) + ", " + y.toFixed(digits)
 const u = (x - fit.middle[0]) / fit.half[0], v = (y - fit.middle[1]) / fit.half[1]
 let lon = 0, lat = 0
@@ -29,7 +40,6 @@ fit.powers.forEach(([i, j], n) => {
 return lon.toFixed(5) + "°, " + lat.toFixed(5) + "°"
 """
 _NAME = "return value in names ? names[value] : unseen"
-_VALUE = "return value.toFixed(4)"
 _KILOMETRES = """
 const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1000
 const digits = Math.max(0, Math.min(3, Math.ceil(3 - Math.log10(step))))
@@ -63,32 +73,43 @@ class Pointer:
         if self.ground.crs is not None:
             rows.append(("lon, lat", "$x{degrees}"))
         for row, layers in self.values.items():
-            fields = [f"{_field(layer, first)}{{value}}" for layer in layers]
-            rows.append((row, " → ".join(fields)))
+            columns = (_column(layer, first) for layer in layers)
+            rows.append((row, " → ".join(f"$x{{value:{column}}}" for column in columns)))
         return rows
 
-    def formatters(self, first: str) -> dict[str, Any]:
-        """Bokeh's formatters of those rows; new ones, as each belongs to one page."""
+    def formatters(self, first: str, source: Any) -> dict[str, Any]:
+        """Bokeh's formatters of those rows, for the source of the image that is pointed at.
+
+        They are new ones, as each belongs to one page.
+        """
         from bokeh.models import CustomJSHover
 
         fit = self.ground.degrees
-        args = {"digits": 5 if self.ground.in_degrees else 1, "fit": vars(fit) if fit else {}}
+        args = {
+            "digits": 5 if self.ground.in_degrees else 1,
+            "fit": vars(fit) if fit else {},
+            "source": source,
+            "unseen": UNSEEN_NAME,
+        }
         found: dict[str, Any] = {"$x": CustomJSHover(args=args, code=_PLACE)}
         for layer, names in self.names.items():
             text = json.dumps({str(value): name for value, name in names.items()})
             code = f"const names = {text}, unseen = {json.dumps(UNSEEN_NAME)}\n{_NAME}"
             found[_field(layer, first)] = CustomJSHover(code=code)
-        for layers in self.values.values():
-            for layer in layers:
-                found[_field(layer, first)] = CustomJSHover(code=_VALUE)
         return found
 
 
 def _field(layer: str, first: str) -> str:
+    """Refer to a layer as tooltips do."""
+    column = _column(layer, first)
+    return "@image" if column == "image" else f"@{{{column}}}"
+
+
+def _column(layer: str, first: str) -> str:
     """Name a layer as Bokeh does: HoloViews renames the one that is drawn, and odd names."""
     from holoviews.core.util import dimension_sanitizer
 
-    return "@image" if layer == first else f"@{{{dimension_sanitizer(layer)}}}"
+    return "image" if layer == first else str(dimension_sanitizer(layer))
 
 
 def hover_hook(pointer: Pointer, first: str) -> Callable[[Any, Any], None]:
@@ -100,7 +121,7 @@ def hover_hook(pointer: Pointer, first: str) -> Callable[[Any, Any], None]:
     def hook(plot: Any, _element: Any) -> None:
         hover = plot.handles.get("hover")
         if hover is not None and not hover.formatters:
-            hover.formatters = pointer.formatters(first)
+            hover.formatters = pointer.formatters(first, plot.handles["source"])
             hover.muted_policy = "ignore"
 
     return hook
@@ -135,6 +156,27 @@ def frame_hook(ground: Ground) -> Callable[[Any, Any], None]:
                 axis.ticker.desired_num_ticks = 5
         if ground.crs is not None and not figure.select({"name": "scale"}):
             figure.add_layout(_scale_bar(ground, figure.x_range))
+
+    return hook
+
+
+def key_hook(bands: Sequence[str], stretch: Stretch) -> Callable[[Any, Any], None]:
+    """Make the hook that says below a composite which band each of its colours shows."""
+    parts = [
+        f"{channel}: {band} {span}" if channel != band else f"{band} {span}"
+        for channel, band, span in channel_ranges(bands, stretch)
+    ]
+
+    def hook(plot: Any, _element: Any) -> None:
+        from bokeh.models.annotations import Title
+
+        figure = plot.state
+        if figure.select({"name": "key"}):
+            return
+        # Lines of their own fit below the narrowest picture.
+        text = "Reflectance from dark to bright\n" + "\n".join(parts)
+        key = Title(name="key", text=text, text_font_size="9pt", text_font_style="normal")
+        figure.add_layout(key, "below")
 
     return hook
 
@@ -197,12 +239,12 @@ def class_legend(palette: Palette, notes: Mapping[int, str]) -> dict[str, Any]:
 
 
 def frame(ground: Ground, title: str, width: int) -> dict[str, Any]:
-    """Options that every picture has."""
+    """Options that every picture has; a title that is too long for it gets several lines."""
     x, y = ground.axis_names
     return {
         "frame_width": width,
         "frame_height": max(round(width / ground.aspect), 40),
-        "title": title,
+        "title": "\n".join(textwrap.wrap(title, max(width // _LETTER, 20))),
         "xlabel": x,
         "ylabel": y,
         "active_tools": ["wheel_zoom"],

@@ -12,10 +12,10 @@ import xarray as xr
 from strandline.errors import ConfigurationError
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show.captions import (
+    change_text,
     class_amounts,
     class_shares,
     date_text,
-    day_text,
     percent_text,
     sensor_text,
     signature_hints,
@@ -28,6 +28,7 @@ from strandline.show.interactive.dress import (
     frame,
     frame_hook,
     hover_hook,
+    key_hook,
 )
 from strandline.show.interactive.engine import holoviews
 from strandline.show.interactive.ground import Ground, north_up, on_mercator
@@ -371,10 +372,7 @@ def change_map(
     (one,) = each_map(change)
     view = View(geo, tiles, width, max_pixels)
     notes = class_amounts(one) if _in_reach([one], max_pixels) else {}
-    dates = [day_text(one.attrs[when]) for when in ("before", "after") if when in one.attrs]
-    title = " to ".join(["Water lost and gained, " + dates[0], *dates[1:]]) if dates else (
-        "Water lost and gained"
-    )  # fmt: skip
+    title = ", ".join(filter(None, ("Water lost and gained", change_text(one))))
     return view.over_tiles(
         _class_picture(one, "class", change_palette(), notes, title, _values(scenes), view, 1)
     )
@@ -404,7 +402,7 @@ def _composites(
             below = plane(layers, extent).opts(alpha=0, **pointed(pointer, first))
             shown = shown.opts(
                 **frame(ground, _title(name, original), view.wide(len(dated))),
-                hooks=[frame_hook(ground)],
+                hooks=[frame_hook(ground), key_hook(chosen, found)],
                 alpha=view.alpha,
             )
             return shown * below

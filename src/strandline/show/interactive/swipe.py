@@ -10,9 +10,15 @@ import xarray as xr
 from strandline.errors import ConfigurationError, GridMismatchError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import describe_grid, grid_of, same_grid
-from strandline.show.captions import date_text
+from strandline.show.captions import seen_text
 from strandline.show.display import Extent, fit_stretch
-from strandline.show.interactive.dress import Pointer, class_colours, class_legend, frame
+from strandline.show.interactive.dress import (
+    Pointer,
+    class_colours,
+    class_legend,
+    frame,
+    key_hook,
+)
 from strandline.show.interactive.engine import holoviews
 from strandline.show.interactive.ground import Ground
 from strandline.show.interactive.maps import View, band_layers, composite, pointed
@@ -94,7 +100,7 @@ def swipe(
         )
     view = View(geo, tiles, width, max_pixels)
     dates = [
-        date_text(one) or name.strip() for one, name in zip(pair, (_BEFORE, _AFTER), strict=True)
+        seen_text([one]) or name.strip() for one, name in zip(pair, (_BEFORE, _AFTER), strict=True)
     ]
     title = f"{dates[0]} | {dates[1]} · drag the line"
     draw = _scenes if "band" in before.dims else _masks
@@ -121,7 +127,7 @@ def _scenes(before: xr.DataArray, after: xr.DataArray, title: str, view: View) -
         pointer = Pointer(ground, {}, rows)
         return (
             below
-            * above.opts(hooks=[cut_hook(extent, 0)])
+            * above.opts(hooks=[cut_hook(extent, 0), key_hook(chosen, stretch)])
             * plane(layers, extent).opts(alpha=0, **pointed(pointer, read))
         )
 

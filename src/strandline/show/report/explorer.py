@@ -25,7 +25,14 @@ from strandline.show.palettes import (
     water_palette,
 )
 from strandline.show.report.layers import class_picture, composites
-from strandline.show.report.pixels import Lattice, Points, lattice_of, points_of
+from strandline.show.report.pixels import (
+    SURE_LOW,
+    SURE_STEP,
+    Lattice,
+    Points,
+    lattice_of,
+    points_of,
+)
 
 _NODES = 17  # along a side, where longitude and latitude are given; straight lines between them
 _FOR_THE_SCRIPT = ("key", "name", "below", "over", "grey")
@@ -39,6 +46,7 @@ def explorer(
     masks: Sequence[xr.DataArray],
     change: xr.DataArray | None,
     water: Sequence[int],
+    confidence: Sequence[xr.DataArray] = (),
 ) -> dict[str, Any]:
     """Gather pictures and pixels for the part of the page that answers to the reader.
 
@@ -54,6 +62,8 @@ def explorer(
         Between the first and the last date.
     water : sequence of int
         The clusters that are water.
+    confidence : sequence of DataArray, shape (y, x)
+        How sure the mask of each date is, with the pixels of the dates; or nothing.
 
     Returns
     -------
@@ -64,7 +74,7 @@ def explorer(
     bands = _bands(dated, segmentation)
     lattice = lattice_of(labels[0], dated[0], len(bands), len(dated))
     classes = [*labels, *masks, *([] if change is None else [change])]
-    points = points_of(dated, bands, classes, lattice)
+    points = points_of(dated, bands, classes, lattice, confidence)
     place = captions.place_of(labels[0])
     clusters = _clusters(segmentation, bands, water)
     dates = [
@@ -88,6 +98,7 @@ def explorer(
         "layers": [{key: layer[key] for key in _FOR_THE_SCRIPT} for layer in layers],
         "pictures": pictures,
         "clusters": clusters,
+        "sure": {"low": SURE_LOW, "step": SURE_STEP} if len(points.sure) else None,
         "changes": _changes() if change is not None else None,
         "place": place_told(place, lattice),
         "start": _start(points, len(dated), change is not None),
@@ -179,8 +190,8 @@ def _layers(
         return list(range(len(pictures) - len(drawn), len(pictures)))
 
     layers = []
-    for key, (words, drawn) in composites(dated, lattice).items():
-        layers.append(_layer(key, words, below=shelve(drawn)))
+    for key, (words, drawn, legend) in composites(dated, lattice).items():
+        layers.append(_layer(key, words, below=shelve(drawn), legend=legend))
     palette, wet = label_palette(max(len(clusters), 1)), water_palette()
     over = shelve([class_picture(one, palette, lattice) for one in labels])
     legend = [{"colour": cluster["colour"], "name": cluster["name"]} for cluster in clusters]
@@ -300,8 +311,16 @@ def _note(lattice: Lattice, points: Points, place: Place, unit: str) -> str:
             f"To keep this page small, a point stands for {lattice.step} × {lattice.step} "
             f"pixels{size}: its spectrum is their mean, its class the commonest of theirs"
         )
+    if len(points.sure):
+        mean = "" if lattice.step == 1 else ", the mean of these pixels"
+        sure = (
+            " How sure a pixel is: the probability that water is told from land rightly, by its "
+            f"spectrum{mean}."
+        )
+    else:
+        sure = ""
     off = f"{points.step / 2:.6f}".rstrip("0").rstrip(".")
     return (
         f"{what}. Spectra are kept in steps of {points.step:g}, so the {unit} shown is at most "
-        f"{off} off."
+        f"{off} off.{sure}"
     )

@@ -16,8 +16,9 @@ from PIL import Image, features
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show import maps
 from strandline.show.canvas import UNSEEN_FACE, UNSEEN_HATCH
+from strandline.show.captions import channel_ranges
 from strandline.show.display import block_means, fit_stretch, image_step
-from strandline.show.palettes import Palette
+from strandline.show.palettes import CHANNELS, Palette
 from strandline.show.report.pixels import Lattice
 
 _PIXELS = 2_200_000  # of all composites together
@@ -29,7 +30,7 @@ _QUALITY = 85
 
 def composites(
     dated: Sequence[xr.DataArray], lattice: Lattice
-) -> dict[str, tuple[str, list[dict[str, Any]]]]:
+) -> dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]]:
     """Draw each date in true and in false colour, as far as there are bands for it.
 
     Parameters
@@ -41,10 +42,10 @@ def composites(
 
     Returns
     -------
-    dict of str to (str, list of dict)
-        By "true" and "false": what the colours are, and a picture per date.
+    dict of str to (str, list of dict, list of dict)
+        By "true" and "false": what the colours are, a picture per date, and a legend.
     """
-    found: dict[str, tuple[str, list[dict[str, Any]]]] = {}
+    found: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {}
     chosen = {
         "true": maps.display_bands(dated),
         "false": maps.display_bands(dated, maps.FALSE_COLOURS),
@@ -52,14 +53,19 @@ def composites(
     side = min(_LONGEST_SIDE, math.isqrt(_PIXELS // (2 * len(dated))))
     step = image_step(dated[0].shape, side)
     for name, (bands, words) in chosen.items():
-        if any(words == other for other, _ in found.values()):
+        if any(words == other for other, *_ in found.values()):
             continue
         stretch = fit_stretch(dated, bands, natural=maps.is_true_colour(bands))
         images = [
             _composite(stretch.apply(block_means(date.sel(band=list(bands)), step)))
             for date in dated
         ]
-        found[name] = words, [_placed(image, lattice, step * lattice.thinned) for image in images]
+        legend = [
+            {"colour": CHANNELS[channel], "name": f"{band}, from dark to bright {span}"}
+            for channel, band, span in channel_ranges(bands, stretch)
+        ]
+        placed = [_placed(image, lattice, step * lattice.thinned) for image in images]
+        found[name] = words, placed, legend
     return found
 
 

@@ -33,6 +33,7 @@ def report(
     record: Mapping[str, Any] | None = None,
     *,
     quality: pd.DataFrame | None = None,
+    confidence: xr.DataArray | Sequence[xr.DataArray] | None = None,
     title: str | None = None,
 ) -> str:
     """Write up a run as one self-contained HTML page.
@@ -63,6 +64,9 @@ def report(
         are left out.
     quality : DataFrame, optional
         What was not observed, and why: from `strandline.quality_table`.
+    confidence : DataArray or sequence of DataArray, optional
+        How sure each date's mask is, 0.5 to 1, with the pixels of the scenes: from
+        `strandline.water_confidence`. A click on a pixel then tells it.
     title : str, optional
         Headline of the page.
 
@@ -105,7 +109,7 @@ def report(
         policy=_policy(style, script),
         style=Embedded(style),
         script=Embedded(script),
-        explorer=explorer(dated, segmentation, flat, change, water),
+        explorer=explorer(dated, segmentation, flat, change, water, _dates_of(confidence)),
         verdict=verdict_of(evidence),
         summary=summary(dated, segmentation, evidence),
         numbers=numbers,
@@ -131,6 +135,15 @@ def _policy(style: str, script: str) -> str:
         f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; "
         f"script-src 'sha256-{script_hash}'; base-uri 'none'; form-action 'none'"
     )
+
+
+def _dates_of(
+    confidence: xr.DataArray | Sequence[xr.DataArray] | None,
+) -> list[xr.DataArray]:
+    """Take the dates apart."""
+    if confidence is None:
+        return []
+    return [date for one in _listed(confidence) for date in (one if "time" in one.dims else [one])]
 
 
 def _listed(masks: xr.DataArray | Sequence[xr.DataArray]) -> list[xr.DataArray]:

@@ -10,7 +10,7 @@ import base64
 import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -30,6 +30,9 @@ SHORTEST_SIDE = 48
 
 STEP = 0.001
 """To this reflectance is rounded: about the noise of the instruments."""
+
+SURE_LOW, SURE_STEP = 0.5, 0.0025
+"""The least that a mask is sure of a pixel, and to what that is rounded: a byte holds it."""
 
 _MOST_CODES = 65_000
 
@@ -106,24 +109,28 @@ class Points:
         The commonest class of each point; 255 where not observed.
     low, step : float
         The lowest value, and what values are rounded to.
+    sure : ndarray of uint8, shape (n_dates or 0, rows, columns)
+        How sure the masks are: 0 where not observed, otherwise 1 + (mean - 0.5) / 0.0025, rounded.
     """
 
     values: NDArray[np.uint16]
     classes: NDArray[np.uint8]
     low: float
     step: float
+    sure: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 0), np.uint8))
 
     def packed(self) -> str:
         """Pack for the page: base64 of deflated bytes.
 
         In the order of `values`, each value is written as its difference to the one before
         in its layer (the first one's to 0), modulo 65,536, the sign in the lowest bit. First
-        come the low bytes of all, then the high bytes, then the classes.
+        come the low bytes of all, then the high bytes, then the classes, and how sure they are.
         """
         layers = self.values.reshape(-1, math.prod(self.values.shape[2:]))
         difference = np.diff(layers, axis=1, prepend=np.uint16(0)).view(np.int16)
         folded = ((difference << 1) ^ (difference >> 15)).view(np.uint16)
-        parts = ((folded & 255).astype(np.uint8), (folded >> 8).astype(np.uint8), self.classes)
+        low, high = (folded & 255).astype(np.uint8), (folded >> 8).astype(np.uint8)
+        parts = (low, high, self.classes, self.sure)
         content = b"".join(part.tobytes() for part in parts)
         return base64.b64encode(zlib.compress(content, 9)).decode("ascii")
 
@@ -133,6 +140,7 @@ def points_of(
     bands: Sequence[str],
     maps: Sequence[xr.DataArray],
     lattice: Lattice,
+    confidence: Sequence[xr.DataArray] = (),
 ) -> Points:
     """Thin scenes and maps to points.
 
@@ -146,10 +154,17 @@ def points_of(
         Labels, masks, a change map.
     lattice : Lattice
         From `lattice_of`.
+    confidence : sequence of DataArray, shape (y, x)
+        How sure the masks are, per date, with the pixels of the dates; or nothing.
 
     Returns
     -------
     Points
+
+    Raises
+    ------
+    ConfigurationError
+        If it is not there for each date, or has other pixels.
     """
     names = list(bands)
     means = np.stack([block_means(date.sel(band=names), lattice.per_point) for date in dated])
@@ -160,7 +175,25 @@ def points_of(
     codes = np.rint((means.astype(np.float64) - low) / step) + 1
     codes = np.where(np.isfinite(means), codes, 0).astype(np.uint16)
     classes = np.stack([thin_classes(one, lattice.step) for one in maps])
-    return Points(codes, classes, low, step)
+    if not confidence:
+        return Points(codes, classes, low, step)
+    return Points(codes, classes, low, step, _sure(confidence, dated, lattice))
+
+
+def _sure(
+    confidence: Sequence[xr.DataArray], dated: Sequence[xr.DataArray], lattice: Lattice
+) -> NDArray[np.uint8]:
+    """Thin out how sure the masks are, and put it into bytes."""
+    wanted, given = ([one.shape[-2:] for one in many] for many in (dated, confidence))
+    if wanted != given:
+        raise ConfigurationError(
+            "What says how sure the masks are does not fit the scenes of the report.",
+            expected=f"{len(wanted)} of {wanted[0][0]} × {wanted[0][1]} pixels",
+            got=", ".join(f"{rows} × {columns}" for rows, columns in given),
+        )
+    means = np.stack([block_means(one, lattice.per_point) for one in confidence])
+    codes = np.rint((means.astype(np.float64) - SURE_LOW) / SURE_STEP) + 1
+    return np.where(np.isfinite(means), np.clip(codes, 1, 255), 0).astype(np.uint8)
 
 
 def _step(span: float, *, reflectance: bool) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from strandline.change.crosstable import crosstable
+from strandline.change.crosstable import crosstables
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show import captions, maps
 
@@ -152,8 +152,8 @@ def transition_tables(
         return None
     labels = list(maps.each_map(segmentation["labels"]))
     hints = captions.signature_hints(segmentation["signature_mean"])
-    states = crosstable(masks[0], masks[-1], 2)
-    clusters = crosstable(labels[0], labels[-1], segmentation.sizes["cluster"])
+    count = segmentation.sizes["cluster"]
+    states, clusters = crosstables([(masks[0], masks[-1], 2), (labels[0], labels[-1], count)])
     names = {0: "not water", 1: "water", NOT_OBSERVED: _UNSEEN}
     words = {
         number: f"{number} {'water' if number in water else hint}" for number, hint in hints.items()

@@ -141,6 +141,14 @@
     if (points) tell(x, y);
   }
 
+  // How sure the mask of a date is of the chosen pixel, in words; nothing where that is not known.
+  function sureness(date) {
+    const code = data.sure ? classOf(2 * data.dates.length + (data.changes ? 1 : 0) + date) : 0;
+    if (code === 0) return "";
+    const percent = 100 * (data.sure.low + (code - 1) * data.sure.step);
+    return percent > 99 ? " (over 99 % sure)" : ` (${percent.toFixed(0)} % sure)`;
+  }
+
   const waterNames = { 0: "not water", 1: "water" };
 
   function tell(x, y) {
@@ -162,7 +170,7 @@
       for (let date = 0; date < dates; date++) {
         const cluster = data.clusters[classOf(date)];
         const water = waterNames[classOf(dates + date)] || "not observed";
-        const words = cluster ? `${water}, cluster ${cluster.name}` : "not observed";
+        const words = cluster ? `${water}${sureness(date)}, cluster ${cluster.name}` : "not observed";
         add(data.dates[date].name, words, cluster && cluster.colour);
         if (sides().includes(date)) heard.push(data.dates[date].name, words);
       }
