@@ -12,6 +12,7 @@ import pytest
 import strandline as sl
 from app_served import library_of, served, visit
 from strandline.app.analysis import Outcome, Shared
+from strandline.app.library import Library
 from strandline.app.state import Session
 from strandline.export.raster import write_cog
 from strandline.testing.lakes import round_lake
@@ -32,9 +33,14 @@ def cache(tmp_path_factory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def expected(folder, cache, tmp_path_factory) -> Session:
+def library(folder, cache, tmp_path_factory) -> Library:
+    """What the server may open, here."""
+    return library_of(cache, [folder], tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture(scope="module")
+def expected(library) -> Session:
     """What the library itself finds for the page's first choices."""
-    library = library_of(cache, [folder], tmp_path_factory.mktemp("kept"))
     session = Session(library, Shared())
     session.run()
     return session
@@ -152,6 +158,26 @@ def test_choices_stay_on_reload_and_come_back(browser, server, expected):
         there.page.go_back(wait_until="commit")
         there.has_clusters(8)
         assert "k=7" not in there.page.url
+
+
+def test_dates_are_made_comparable_and_stay_so_on_reload(browser, server, library):
+    session = Session(library, Shared())
+    session.choose(harmonize=True)
+    first, last = session.run().by_date["best"]
+    with visit(browser, server.url) as there:
+        there.ready()
+        there.page.get_by_text("Make the dates comparable").click()
+        there.page.get_by_text("As one sensor sees it").click()
+        there.has_address("harmonize=true")
+        there.has_area(first)
+        assert there.areas() == rounded([first, last, last - first])
+        there.page.get_by_text("Show them").click()
+        there.page.get_by_text("--harmonize").wait_for(timeout=10_000)
+        there.page.reload(wait_until="commit")
+        there.ready()
+        assert there.areas() == rounded([first, last, last - first])
+        there.page.get_by_text("Make the dates comparable").click()
+        assert there.page.get_by_label("As one sensor sees it").is_checked()
 
 
 def test_two_visitors_do_not_see_each_other(browser, server, expected):

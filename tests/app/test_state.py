@@ -24,8 +24,10 @@ from strandline.errors import (
     ConfigurationError,
     SearchError,
     SourceNotFoundError,
+    StrandlineError,
     UnreadableSourceError,
 )
+from strandline.prepare.classes import NOT_OBSERVED
 from strandline.study import replay_study
 
 
@@ -196,6 +198,74 @@ def test_the_python_code_makes_the_grid_of_the_study(library, shared, more, tmp_
     else:
         labels = np.stack([_labels(path) for path in sorted(tmp_path.rglob("labels_*.tif"))])
     assert (labels == outcome.segmentation["labels"].values).all()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"harmonize": True, "normalize": True, "bands": ["green", "red", "nir08", "swir16"]},
+        {"mask": ["fill", "cloud", "snow"], "conflicts": "spectrum", "seed": 7},
+        {"resolution": 450.0, "resampling": "average", "n_subclusters": 60},
+        {"water_at": (-118.72, 38.69), "vectors": ["geojson"], "min_pixels": 4},
+        {"mask": [], "vectors": []},
+    ],
+    ids=["comparable", "observed", "grid", "lake", "nothing"],
+)
+def test_further_choices_are_in_the_address_the_command_and_the_code(
+    library, shared, more, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    session = Session(library, shared)
+    session.choose(n_clusters=5, **more)
+    outcome = session.run()
+    other = Session(library, shared)
+    other.follow(session.address())
+    assert other.config == session.config
+    done = CliRunner().invoke(app, shlex.split(session.command().replace("\\\n", " "))[1:])
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "strandline-results"
+    expected = outcome.segmentation["labels"].values
+    written = np.stack([_labels(path) for path in sorted(folder.glob("labels_*.tif"))])
+    assert (np.nan_to_num(written, nan=NOT_OBSERVED) == expected).all()
+    config = json.loads((folder / "record.json").read_text())["config"]
+    assert StudyConfig.parse(config) == session.config
+    names: dict = {}
+    exec(session.code().replace('"strandline-results"', '"again"'), names)
+    if "segmentation" in names:
+        assert (names["segmentation"]["labels"].values == expected).all()
+    else:
+        again = json.loads((tmp_path / "again" / "record.json").read_text())
+        assert StudyConfig.parse(again["config"]) == session.config
+
+
+def test_one_scene_drops_what_two_were_made_comparable_by(session):
+    session.choose(harmonize=True, normalize=True, correct_shift=True, seed=3)
+    session.open_scenes(["scenes/lake.tif"])
+    assert not session.config.harmonize
+    assert not session.config.normalize
+    assert session.config.seed == 3
+
+
+def test_dates_that_cannot_be_made_comparable_are_told(session):
+    session.open_scenes(["demo:1988-10-22", "scenes/lake.tif"], [{}, {"time": "2001-02-03"}])
+    session.choose(harmonize=True)
+    with pytest.raises(StrandlineError) as caught:
+        session.run()
+    session.finish(caught.value)
+    assert session.problem.text.startswith("Scene does not say whether")
+    assert session.problem.remedy
+
+
+def test_a_lake_is_placed_by_what_was_typed(session):
+    session.choose(water_labels=[0])
+    session.place_lake("-118.72, 38.69")
+    assert session.config.water_at == (-118.72, 38.69)
+    assert session.config.water_labels is None
+    assert session.run().areas["area"].nunique() > 1
+    with pytest.raises(ConfigurationError, match="place cannot be understood"):
+        session.place_lake("there")
+    session.place_lake(" ")
+    assert session.config.water_at is None
 
 
 def test_code_and_command_of_a_single_scene_say_how_it_is_read(library, shared):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from strandline.configuration import SceneSource, StudyConfig
 
 _LINE = 88  # columns after which a command goes on in the next line
-_MADE_COMPARABLE = ("harmonize", "normalize", "correct_shift")
+_OF_A_WHOLE_STUDY = ("harmonize", "normalize", "correct_shift", "vectors", "min_pixels")
 
 
 def command_line(config: StudyConfig, out: str = "strandline-results") -> str:
@@ -60,7 +61,8 @@ def python_code(config: StudyConfig) -> str:
     -------
     str
         A program that leaves ``segmentation``, ``evidence``, ``water`` and, of two scenes,
-        ``change``. Where dates are made comparable first it is one call of `run_study`.
+        ``change``. Where dates are made comparable first, or polygons are asked for, it is one
+        call of `run_study`.
 
     Examples
     --------
@@ -74,7 +76,7 @@ def python_code(config: StudyConfig) -> str:
     water = sl.water_mask(segmentation, evidence)
     print(sl.areas(water, intervals=True))
     """
-    if any(getattr(config, name) for name in _MADE_COMPARABLE):
+    if _given(config, *_OF_A_WHOLE_STUDY):
         return _as_study(config)
     return "\n".join(["import strandline as sl", "", *_stages(config)])
 
@@ -82,8 +84,8 @@ def python_code(config: StudyConfig) -> str:
 def _as_study(config: StudyConfig) -> str:
     given = config.model_dump(mode="json", exclude_defaults=True)
     text = json.dumps(given, indent=4, ensure_ascii=False)
-    for word, name in (("true", "True"), ("false", "False"), ("null", "None")):
-        text = text.replace(f": {word}", f": {name}")
+    # Words of JSON that Python has others for end a line; what a string holds does not.
+    text = re.sub(r"\b(true|false)(?=,?$)", lambda word: word[0].title(), text, flags=re.M)
     return f'import strandline as sl\n\nsl.run_study({text}, "strandline-results")'
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import panel as pn
 
 from strandline.app import parts
+from strandline.app.further import folded
 from strandline.app.job import Job
 from strandline.app.library import DEMO, KEPT, UPLOAD_TYPES
-from strandline.app.looks import CONTROL, FOLDED
+from strandline.app.looks import CONTROL
 
 if TYPE_CHECKING:
     from strandline.app.page import Page
@@ -23,15 +24,6 @@ _WORDS = {
     "band_names": ("Names of the bands, in order", "green, red, nir08, …"),
     "crs": ("CRS", "such as EPSG:32611"),
 }
-
-
-def folded(title: str, *content: Any) -> Any:
-    """Fold widgets away under a title."""
-    header = pn.pane.HTML(parts.folded_title(title), stylesheets=[parts.STYLE], margin=(2, 0))
-    return pn.Card(
-        *content, header=header, collapsed=True, width=258, margin=(3, 5),
-        stylesheets=[FOLDED],
-    )  # fmt: skip
 
 
 class Opening:

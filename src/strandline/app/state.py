@@ -28,6 +28,7 @@ from strandline.scenes.storage import is_url
 
 _DEGREES = 6  # decimals of a box drawn on the map: a tenth of a metre
 _OTHER_SCENES = {"center", "buffer", "bbox", "water_at", "water_labels", "bands"}
+_OF_TWO = {"harmonize", "normalize", "correct_shift"}
 _OF_WATER = {"water_at", "water_labels", "vectors", "min_pixels"}
 
 
@@ -158,7 +159,8 @@ class Session:
         ]
         if scenes == [scene.model_dump(exclude_defaults=True) for scene in self.config.scenes]:
             return False
-        kept = self.config.model_dump(exclude_defaults=True, exclude={"scenes", *_OTHER_SCENES})
+        dropped = _OTHER_SCENES if len(scenes) == 2 else _OTHER_SCENES | _OF_TWO
+        kept = self.config.model_dump(exclude_defaults=True, exclude={"scenes", *dropped})
         self.config = StudyConfig.parse({**kept, "scenes": scenes})
         return True
 
@@ -223,6 +225,23 @@ class Session:
     def find_water_itself(self) -> bool:
         """Drop all marks."""
         return self.choose(water_labels=None, water_at=None)
+
+    def place_lake(self, text: str) -> bool:
+        """Choose a point in the water, whose lake is measured by itself, too.
+
+        Parameters
+        ----------
+        text : str
+            Longitude and latitude, degrees, with a comma; nothing drops the point.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no place.
+        """
+        if not text.strip():
+            return self.choose(water_at=None)
+        return self.choose(water_at=_lon_lat(text), water_labels=None)
 
     # --- searching --------------------------------------------------------------
 
