@@ -13,6 +13,7 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import strandline as sl
+from servers import item_of_product, website
 from strandline.app.analysis import Shared
 from strandline.app.commands import command_line, python_code
 from strandline.app.job import Cancelled, Job, Workshop
@@ -512,3 +513,71 @@ def test_a_search_tells_what_cannot_work(session, items):
         session.search("scenes/items.json", "somewhere", "2017", 20)
     with pytest.raises(AccessDeniedError):
         session.search("/etc/passwd", "-118.7, 38.7", "2017", 20)
+
+
+@pytest.fixture(scope="module")
+def site(demo_products):
+    """A STAC API with the demo's products behind it."""
+    with website(next(iter(demo_products.values())).parent) as running:
+        running.items = [
+            item_of_product(folder, running.url_of) for folder in demo_products.values()
+        ]
+        yield running
+
+
+@pytest.mark.parametrize("more", [{}, {"harmonize": True}], ids=["stages", "one call"])
+def test_what_a_search_found_is_mapped_where_it_was_searched_and_can_be_repeated(
+    library, shared, site, tmp_path, monkeypatch, more
+):
+    monkeypatch.chdir(tmp_path)
+    session = Session(library, shared)
+    found = session.search(f"{site.url}/stac", "-118.7081, 38.6942", "1980/2020", 20, buffer=9000)
+    assert [label[:10] for label in found] == ["1988-10-22", "2017-10-22"]
+    session.open_scenes(found.values())
+    assert (session.config.center, session.config.buffer) == ((-118.7081, 38.6942), 9000)
+    session.choose(n_clusters=4, **more)
+    outcome = session.run()
+    expected = outcome.segmentation["labels"].values
+    assert outcome.water.sizes["x"] == pytest.approx(60, abs=1)
+    for text in (session.command(), session.code()):
+        assert "kept:" not in text
+        assert str(library.kept) not in text
+    searching, mapping = session.command().split("\n", 1)
+    for line in (searching, mapping.replace("\\\n", " ")):
+        done = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert done.exit_code == 0, done.output
+    written = sorted((tmp_path / "strandline-results").glob("labels_*.tif"))
+    assert (np.stack([_labels(path) for path in written]) == expected).all()
+    (tmp_path / "found.json").unlink()
+    names: dict = {}
+    exec(session.code().replace('"strandline-results"', '"again"'), names)
+    if more:
+        written = sorted((tmp_path / "again").glob("labels_*.tif"))
+        assert (np.stack([_labels(path) for path in written]) == expected).all()
+    else:
+        assert (names["segmentation"]["labels"].values == expected).all()
+
+
+def test_two_searches_are_both_repeated(session, site):
+    archive, place = f"{site.url}/stac", "-118.7081, 38.6942"
+    (first,) = session.search(archive, place, "1988", 20).values()
+    (last,) = session.search(archive, place, "2017", 20).values()
+    session.open_scenes([first, last])
+    lines = session.command().splitlines()
+    assert [line.rpartition(" ")[2] for line in lines[:2]] == ["found.json", "found-2.json"]
+    code = session.code()
+    compile(code, "code", "exec")
+    assert f'found["{first.rpartition(":")[2]}"]' in code
+    assert f'found_2["{last.rpartition(":")[2]}"]' in code
+
+
+def test_an_upload_is_called_elsewhere_what_its_owner_calls_it(session, library, scenes):
+    session.open_scenes([library.keep("my lake (1).tif", (scenes / "lake.tif").read_bytes())])
+    assert "strandline segment 'my lake (1).tif'" in session.command()
+    assert 'sl.open_scene("my lake (1).tif")' in session.code()
+
+
+def test_an_archive_that_does_not_answer_is_told(session, site):
+    with pytest.raises(StrandlineError) as caught:
+        session.search(f"{site.url}/nothing", "-118.7, 38.7", "2017", 20)
+    assert caught.value.remedy
