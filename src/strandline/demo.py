@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ from strandline.configuration import StudyConfig
 DATES = ("1988-10-22", "2017-10-22")
 CENTER = (-118.7081, 38.6942)
 BUFFER = 16_500.0
+
+_MAKES_SCENES = ("simulate.py", "sensors.py", "reflectance.py")  # besides the simulation itself
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,28 @@ def simulate_pair(
         scene, truth = simulate_scene(date, resolution=resolution, seed=seed, path=folder)
         made.append((str(scene.attrs["source"]), truth))
     return made
+
+
+def simulation_key() -> str:
+    """Give a short name that changes whenever what makes the demo's scenes does.
+
+    Returns
+    -------
+    str
+        The first half of a SHA-256 of the sources and tables of the simulation.
+
+    Examples
+    --------
+    >>> len(simulation_key())
+    32
+    """
+    scenes = files("strandline.scenes")
+    parts = [scenes / name for name in _MAKES_SCENES]
+    parts += [part for part in (scenes / "simulation").iterdir() if part.is_file()]
+    digest = hashlib.sha256()
+    for part in sorted(parts, key=lambda part: part.name):
+        digest.update(part.name.encode() + b"\0" + part.read_bytes() + b"\0")
+    return digest.hexdigest()[:32]
 
 
 def _score(path: Path, truth: xr.DataArray) -> dict[str, float]:

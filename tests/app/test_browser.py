@@ -11,6 +11,8 @@ import pytest
 
 import strandline as sl
 from app_served import library_of, served, visit
+from servers import item_of_product, website
+from strandline.app.library import Library
 from strandline.app.outcome import Outcome
 from strandline.app.shared import Shared
 from strandline.app.state import Session
@@ -33,9 +35,14 @@ def cache(tmp_path_factory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def expected(folder, cache, tmp_path_factory) -> Session:
+def library(folder, cache, tmp_path_factory) -> Library:
+    """What the server may open, here."""
+    return library_of(cache, [folder], tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture(scope="module")
+def expected(library) -> Session:
     """What the library itself finds for the page's first choices."""
-    library = library_of(cache, [folder], tmp_path_factory.mktemp("kept"))
     session = Session(library, Shared())
     session.run()
     return session
@@ -155,6 +162,46 @@ def test_choices_stay_on_reload_and_come_back(browser, server, expected):
         there.page.go_back(wait_until="commit")
         there.has_clusters(8)
         assert "k=7" not in there.page.url
+
+
+def test_dates_are_made_comparable_and_stay_so_on_reload(browser, server, library):
+    session = Session(library, Shared())
+    session.choose(harmonize=True)
+    first, last = session.run().by_date["best"]
+    with visit(browser, server.url) as there:
+        there.ready()
+        there.page.get_by_text("Make the dates comparable").click()
+        there.page.get_by_text("As one sensor sees it").click()
+        there.has_address("harmonize=true")
+        there.has_area(first)
+        assert there.areas() == rounded([first, last, last - first])
+        there.page.get_by_text("Show them").click()
+        there.page.get_by_text("--harmonize").wait_for(timeout=10_000)
+        there.page.reload(wait_until="commit")
+        there.ready()
+        assert there.areas() == rounded([first, last, last - first])
+        there.page.get_by_text("Make the dates comparable").click()
+        assert there.page.get_by_label("As one sensor sees it").is_checked()
+
+
+def test_a_pass_that_a_search_found_is_mapped(browser, server, library):
+    products = list(library.demo.values())
+    with website(products[0].parent) as site, visit(browser, server.url) as there:
+        site.items = [item_of_product(folder, site.url_of) for folder in products]
+        there.ready()
+        there.page.get_by_text("Search an archive").click()
+        there.set("Archive", f"{site.url}/stac")
+        there.set("So far around it, km", "9")
+        there.set("When", "2017")
+        there.button("Search").click()
+        there.choose("Found", "2017-10-22  landsat-8  cloud 3 %")
+        there.button("As first").click()
+        there.choose("Later scene", "none")
+        there.button("Open").click()
+        there.says("study", "61 × 61")  # 18 km, outwards to whole pixels of 300 m
+        assert len(there.areas()) == 1
+        there.page.get_by_text("Show them").click()
+        there.page.get_by_text(f"strandline search {site.url}/stac").wait_for(timeout=10_000)
 
 
 def test_two_visitors_do_not_see_each_other(browser, server, expected):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import strandline.scenes
 from app_served import served
 from strandline.app.serve import demo_products, serve
 from strandline.cli import app
@@ -88,3 +91,19 @@ def test_the_demo_is_simulated_once(tmp_path, monkeypatch):
     changed = {path: path.stat().st_mtime_ns for path in first.values()}
     assert demo_products(600.0) == first
     assert {path: path.stat().st_mtime_ns for path in first.values()} == changed
+
+
+def test_the_demo_is_simulated_anew_when_the_simulation_has_changed(tmp_path, monkeypatch):
+    copied = tmp_path / "scenes"
+    here = Path(strandline.scenes.__file__).parent
+    shutil.copytree(here, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr("strandline.demo.files", lambda package: copied)
+    monkeypatch.setenv("STRANDLINE_CACHE", str(tmp_path / "cache"))
+    first = demo_products(600.0)
+    (copied / "open.py").write_text("# is no part of the simulation")
+    assert demo_products(600.0) == first
+    with (copied / "simulation" / "walker_spectra.json").open("a") as table:
+        table.write(" ")
+    again = demo_products(600.0)
+    assert not set(again.values()) & set(first.values())
+    assert all(path.exists() for path in [*first.values(), *again.values()])

@@ -13,6 +13,7 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import strandline as sl
+from servers import item_of_product, website
 from strandline.app.commands import command_line, python_code
 from strandline.app.job import Cancelled, Job, Workshop
 from strandline.app.shared import Shared
@@ -24,9 +25,11 @@ from strandline.errors import (
     ConfigurationError,
     SearchError,
     SourceNotFoundError,
+    StrandlineError,
     UnreadableSourceError,
     WaterError,
 )
+from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import grid_of
 from strandline.study import replay_study
 
@@ -198,6 +201,74 @@ def test_the_python_code_makes_the_grid_of_the_study(library, shared, more, tmp_
     else:
         labels = np.stack([_labels(path) for path in sorted(tmp_path.rglob("labels_*.tif"))])
     assert (labels == outcome.segmentation["labels"].values).all()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"harmonize": True, "normalize": True, "bands": ["green", "red", "nir08", "swir16"]},
+        {"mask": ["fill", "cloud", "snow"], "conflicts": "spectrum", "seed": 7},
+        {"resolution": 450.0, "resampling": "average", "n_subclusters": 60},
+        {"water_at": (-118.72, 38.69), "vectors": ["geojson"], "min_pixels": 4},
+        {"mask": [], "vectors": []},
+    ],
+    ids=["comparable", "observed", "grid", "lake", "nothing"],
+)
+def test_further_choices_are_in_the_address_the_command_and_the_code(
+    library, shared, more, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    session = Session(library, shared)
+    session.choose(n_clusters=5, **more)
+    outcome = session.run()
+    other = Session(library, shared)
+    other.follow(session.address())
+    assert other.config == session.config
+    done = CliRunner().invoke(app, shlex.split(session.command().replace("\\\n", " "))[1:])
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "strandline-results"
+    expected = outcome.segmentation["labels"].values
+    written = np.stack([_labels(path) for path in sorted(folder.glob("labels_*.tif"))])
+    assert (np.nan_to_num(written, nan=NOT_OBSERVED) == expected).all()
+    config = json.loads((folder / "record.json").read_text())["config"]
+    assert StudyConfig.parse(config) == session.config
+    names: dict = {}
+    exec(session.code().replace('"strandline-results"', '"again"'), names)
+    if "segmentation" in names:
+        assert (names["segmentation"]["labels"].values == expected).all()
+    else:
+        again = json.loads((tmp_path / "again" / "record.json").read_text())
+        assert StudyConfig.parse(again["config"]) == session.config
+
+
+def test_one_scene_drops_what_two_were_made_comparable_by(session):
+    session.choose(harmonize=True, normalize=True, correct_shift=True, seed=3)
+    session.open_scenes(["scenes/lake.tif"])
+    assert not session.config.harmonize
+    assert not session.config.normalize
+    assert session.config.seed == 3
+
+
+def test_dates_that_cannot_be_made_comparable_are_told(session):
+    session.open_scenes(["demo:1988-10-22", "scenes/lake.tif"], [{}, {"time": "2001-02-03"}])
+    session.choose(harmonize=True)
+    with pytest.raises(StrandlineError) as caught:
+        session.run()
+    session.finish(caught.value)
+    assert session.problem.text.startswith("Scene does not say whether")
+    assert session.problem.remedy
+
+
+def test_a_lake_is_placed_by_what_was_typed(session):
+    session.choose(water_labels=[0])
+    session.place_lake("-118.72, 38.69")
+    assert session.config.water_at == (-118.72, 38.69)
+    assert session.config.water_labels is None
+    assert session.run().areas["area"].nunique() > 1
+    with pytest.raises(ConfigurationError, match="place cannot be understood"):
+        session.place_lake("there")
+    session.place_lake(" ")
+    assert session.config.water_at is None
 
 
 def test_code_and_command_of_a_single_scene_say_how_it_is_read(library, shared):
@@ -562,3 +633,71 @@ def test_a_search_tells_what_cannot_work(session, items):
         session.search("scenes/items.json", "somewhere", "2017", 20)
     with pytest.raises(AccessDeniedError):
         session.search("/etc/passwd", "-118.7, 38.7", "2017", 20)
+
+
+@pytest.fixture(scope="module")
+def site(demo_products):
+    """A STAC API with the demo's products behind it."""
+    with website(next(iter(demo_products.values())).parent) as running:
+        running.items = [
+            item_of_product(folder, running.url_of) for folder in demo_products.values()
+        ]
+        yield running
+
+
+@pytest.mark.parametrize("more", [{}, {"harmonize": True}], ids=["stages", "one call"])
+def test_what_a_search_found_is_mapped_where_it_was_searched_and_can_be_repeated(
+    library, shared, site, tmp_path, monkeypatch, more
+):
+    monkeypatch.chdir(tmp_path)
+    session = Session(library, shared)
+    found = session.search(f"{site.url}/stac", "-118.7081, 38.6942", "1980/2020", 20, buffer=9000)
+    assert [label[:10] for label in found] == ["1988-10-22", "2017-10-22"]
+    session.open_scenes(found.values())
+    assert (session.config.center, session.config.buffer) == ((-118.7081, 38.6942), 9000)
+    session.choose(n_clusters=4, **more)
+    outcome = session.run()
+    expected = outcome.segmentation["labels"].values
+    assert outcome.water.sizes["x"] == pytest.approx(60, abs=1)
+    for text in (session.command(), session.code()):
+        assert "kept:" not in text
+        assert str(library.kept) not in text
+    searching, mapping = session.command().split("\n", 1)
+    for line in (searching, mapping.replace("\\\n", " ")):
+        done = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert done.exit_code == 0, done.output
+    written = sorted((tmp_path / "strandline-results").glob("labels_*.tif"))
+    assert (np.stack([_labels(path) for path in written]) == expected).all()
+    (tmp_path / "found.json").unlink()
+    names: dict = {}
+    exec(session.code().replace('"strandline-results"', '"again"'), names)
+    if more:
+        written = sorted((tmp_path / "again").glob("labels_*.tif"))
+        assert (np.stack([_labels(path) for path in written]) == expected).all()
+    else:
+        assert (names["segmentation"]["labels"].values == expected).all()
+
+
+def test_two_searches_are_both_repeated(session, site):
+    archive, place = f"{site.url}/stac", "-118.7081, 38.6942"
+    (first,) = session.search(archive, place, "1988", 20).values()
+    (last,) = session.search(archive, place, "2017", 20).values()
+    session.open_scenes([first, last])
+    lines = session.command().splitlines()
+    assert [line.rpartition(" ")[2] for line in lines[:2]] == ["found.json", "found-2.json"]
+    code = session.code()
+    compile(code, "code", "exec")
+    assert f'found["{first.rpartition(":")[2]}"]' in code
+    assert f'found_2["{last.rpartition(":")[2]}"]' in code
+
+
+def test_an_upload_is_called_elsewhere_what_its_owner_calls_it(session, library, scenes):
+    session.open_scenes([library.keep("my lake (1).tif", (scenes / "lake.tif").read_bytes())])
+    assert "strandline segment 'my lake (1).tif'" in session.command()
+    assert 'sl.open_scene("my lake (1).tif")' in session.code()
+
+
+def test_an_archive_that_does_not_answer_is_told(session, site):
+    with pytest.raises(StrandlineError) as caught:
+        session.search(f"{site.url}/nothing", "-118.7, 38.7", "2017", 20)
+    assert caught.value.remedy

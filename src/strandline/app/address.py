@@ -15,6 +15,7 @@ _SCENES = ("before", "after")
 _TUPLES = ("center", "bbox", "water_at")
 _WORDS = ("bands", "mask", "vectors")
 _LABELS = "water_labels"
+_NONE = "none"
 _SHORT = {"n_clusters": "k"}
 _LONG = {short: name for name, short in _SHORT.items()}
 MOST = 4000
@@ -107,6 +108,8 @@ def read_address(query: str, locate: Callable[[str], str]) -> StudyConfig | None
 
 def _write(value: Any) -> str:
     if isinstance(value, list):
+        if not value:
+            return _NONE
         return ",".join(map(_write, value))
     if isinstance(value, float):
         return f"{value:.12g}"
@@ -115,6 +118,8 @@ def _write(value: Any) -> str:
 
 def _read(name: str, text: str) -> Any:
     if name in _WORDS:
+        if text == _NONE:
+            return []
         return [word for word in text.split(",") if word]
     if name in _TUPLES or name == _LABELS:
         return [_value(word) for word in text.split(",") if word]

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from strandline.app.origins import Search
 from strandline.configuration import SceneSource, StudyConfig
 
 _LINE = 88  # columns after which a command goes on in the next line
-_MADE_COMPARABLE = ("harmonize", "normalize", "correct_shift")
+_OF_A_WHOLE_STUDY = ("harmonize", "normalize", "correct_shift", "vectors", "min_pixels")
 
 
-def command_line(config: StudyConfig, out: str = "strandline-results") -> str:
+def command_line(
+    config: StudyConfig,
+    out: str = "strandline-results",
+    searches: Mapping[str, Search] | None = None,
+) -> str:
     """Write the command that does this study.
 
     Parameters
@@ -21,6 +27,8 @@ def command_line(config: StudyConfig, out: str = "strandline-results") -> str:
     config : StudyConfig
     out : str
         Folder for its results.
+    searches : mapping of str to Search, optional
+        What is to be searched before, by the file that takes what is found.
 
     Returns
     -------
@@ -33,7 +41,13 @@ def command_line(config: StudyConfig, out: str = "strandline-results") -> str:
     >>> print(command_line(config))
     strandline segment 'lake view.tif' --clusters 6 --out strandline-results
     """
+    before = [search.command(file) for file, search in (searches or {}).items()]
     words = [shlex.quote(word) for word in [*config.command(), "--out", out]]
+    return "\n".join([*before, _in_lines(words)])
+
+
+def _in_lines(words: list[str]) -> str:
+    """Write a command in as many lines as it needs."""
     if len(" ".join(words)) <= _LINE:
         return " ".join(words)
     # An option stays on the line of its values; each source gets a line of its own.
@@ -49,18 +63,21 @@ def command_line(config: StudyConfig, out: str = "strandline-results") -> str:
     return " \\\n    ".join(lines)
 
 
-def python_code(config: StudyConfig) -> str:
+def python_code(config: StudyConfig, searches: Mapping[str, Search] | None = None) -> str:
     """Write the Python code that does this study.
 
     Parameters
     ----------
     config : StudyConfig
+    searches : mapping of str to Search, optional
+        What is to be searched before, by the file that takes what is found.
 
     Returns
     -------
     str
         A program that leaves ``segmentation``, ``evidence``, ``water`` and, of two scenes,
-        ``change``. Where dates are made comparable first it is one call of `run_study`.
+        ``change``. Where dates are made comparable first, or polygons are asked for, it is one
+        call of `run_study`.
 
     Examples
     --------
@@ -74,22 +91,35 @@ def python_code(config: StudyConfig) -> str:
     water = sl.water_mask(segmentation, evidence)
     print(sl.areas(water, intervals=True))
     """
-    if any(getattr(config, name) for name in _MADE_COMPARABLE):
-        return _as_study(config)
-    return "\n".join(["import strandline as sl", "", *_stages(config)])
+    if _given(config, *_OF_A_WHOLE_STUDY):
+        saved = [f"{_variable(file)}.save({_text(file)})" for file in searches or {}]
+        lines = [*_searching(searches or {}), *saved, _as_study(config)]
+    else:
+        lines = [*_searching(searches or {}), *_stages(config, searches or {})]
+    return "\n".join(["import strandline as sl", "", *lines])
+
+
+def _searching(searches: Mapping[str, Search]) -> Iterator[str]:
+    for file, search in searches.items():
+        arguments = _arguments(_text(search.api), search.conditions())
+        yield f"{_variable(file)} = sl.search_scenes({arguments})"
+
+
+def _variable(file: str) -> str:
+    return file.removesuffix(".json").replace("-", "_")
 
 
 def _as_study(config: StudyConfig) -> str:
     given = config.model_dump(mode="json", exclude_defaults=True)
     text = json.dumps(given, indent=4, ensure_ascii=False)
-    for word, name in (("true", "True"), ("false", "False"), ("null", "None")):
-        text = text.replace(f": {word}", f": {name}")
-    return f'import strandline as sl\n\nsl.run_study({text}, "strandline-results")'
+    # Words of JSON that Python has others for end a line; what a string holds does not.
+    text = re.sub(r"\b(true|false)(?=,?$)", lambda word: word[0].title(), text, flags=re.M)
+    return f'sl.run_study({text}, "strandline-results")'
 
 
-def _stages(config: StudyConfig) -> Iterator[str]:
+def _stages(config: StudyConfig, searches: Mapping[str, Search]) -> Iterator[str]:
     two = len(config.scenes) == 2
-    calls = [_opening(config, scene) for scene in config.scenes]
+    calls = [_opening(config, scene, searches) for scene in config.scenes]
     yield from (
         [f"scenes = [\n    {calls[0]},\n    {calls[1]},\n]"] if two else [f"scene = {calls[0]}"]
     )
@@ -115,10 +145,15 @@ def _stages(config: StudyConfig) -> Iterator[str]:
     yield "print(sl.areas(water, intervals=True))"
 
 
-def _opening(config: StudyConfig, scene: SceneSource) -> str:
+def _opening(config: StudyConfig, scene: SceneSource, searches: Mapping[str, Search]) -> str:
     options = scene.model_dump(exclude={"source"}, exclude_defaults=True)
     options |= _given(config, "mask", "conflicts")
-    return f"sl.open_scene({_arguments(_text(scene.source), options)})"
+    source = _text(scene.source)
+    for file in searches:
+        if str(scene.source).startswith(f"{file}:"):
+            # What was found is there already, and its items are asked for by id.
+            source = f"{_variable(file)}[{_text(str(scene.source).removeprefix(f'{file}:'))}]"
+    return f"sl.open_scene({_arguments(source, options)})"
 
 
 def _grid(config: StudyConfig, first: str) -> str | None:

@@ -8,9 +8,10 @@ import panel as pn
 
 from strandline.app import parts
 from strandline.app.elements import Copy, Download
+from strandline.app.further import Further, box_to_tick, folded
 from strandline.app.job import Job
 from strandline.app.looks import CONTROL
-from strandline.app.opening import Opening, folded
+from strandline.app.opening import Opening
 from strandline.results import dates_of
 from strandline.segmentation.segment import NOT_SURFACE_BANDS
 
@@ -32,18 +33,23 @@ class Controls:
         self._quiet = False
         self._box: tuple[float, float, float, float] | None = None
         self.opening = Opening(page)
+        self.further = Further(self._chosen, self._on_lake)
         self._make_area()
         self._make_clusters()
         self._make_water()
         self._make_export()
         self.layout = pn.Column(
-            *self._section(1, "Scenes", self.opening.layout),
+            *self._section(1, "Scenes", self.opening.layout, self.further.comparable),
             *self._section(2, "Area", self.area_text, self.use_box, self.whole),
-            *self._section(3, "Clusters", self.clusters, self.bands, self.standardize),
-            *self._section(4, "Water", self.water_text, self.marking, self.itself),
+            *self._section(
+                3, "Clusters", self.clusters, self.bands, self.standardize, self.further.more
+            ),
+            *self._section(
+                4, "Water", self.water_text, self.marking, self.itself, self.further.lake
+            ),
             *self._section(
                 5, "Export", pn.Row(self.archive, self.report, margin=0), self.command, self.code,
-                self.shown_code,
+                self.shown_code, self.further.polygons,
             ),
             self.download,
             width=268,
@@ -110,12 +116,8 @@ class Controls:
 
     def _make_water(self) -> None:
         self.water_text = self._text()
-        self.marking = pn.widgets.Checkbox(
-            stylesheets=[CONTROL],
-            name="A click on the map marks its cluster",
-            value=True,
-            width=258,
-        )
+        marks = "A click on the map marks its cluster"
+        self.marking = box_to_tick(marks, value=[marks], width=258)
         self.itself = pn.widgets.Button(
             stylesheets=[CONTROL], name="Find water by itself", width=258,
             on_click=lambda _: self._choose("find_water_itself"),
@@ -148,6 +150,7 @@ class Controls:
         self.opening.refresh()
         self.clusters.value = config.n_clusters
         self.standardize.value = config.standardize
+        self.further.refresh(config)
         ready = outcome is not None
         for widget in (self.archive, self.report, self.itself, self.whole):
             widget.disabled = not ready
@@ -171,6 +174,8 @@ class Controls:
         ]
 
     def _water_words(self) -> str:
+        if self._session.config.water_at is not None:
+            return "<p class='small'>What lies at your point in the lake.</p>"
         if self._session.config.water_labels is None:
             return "<p class='small'>Found by itself, from the spectra.</p>"
         marked = ", ".join(map(str, self._session.config.water_labels))
@@ -189,6 +194,10 @@ class Controls:
         there = [band for band in self.bands.options if band not in NOT_SURFACE_BANDS]
         chosen = [band for band in self.bands.options if band in event.new]
         self._chosen(bands=None if not chosen or chosen == there else chosen)
+
+    def _on_lake(self, text: str) -> None:
+        if not self._quiet:
+            self._page.choose(lambda: self._session.place_lake(text))
 
     def _on_box(self, _: Any) -> None:
         if self._box is not None:

@@ -13,7 +13,11 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from pydantic import TypeAdapter
+
+from strandline.app.origins import Search, Upload
 from strandline.configuration import SceneSource
 from strandline.demo import DATES
 from strandline.errors import AccessDeniedError, ConfigurationError, StrandlineError
@@ -35,6 +39,8 @@ UPLOAD_TYPES = (".tif", ".tiff", ".nc", ".h5", ".tar", ".gz", ".tgz", ".zip")
 _PRODUCT = re.compile(r".*(_MTL\.(txt|json|xml)|MTD_MSIL\w+\.xml)$", re.IGNORECASE)
 _RASTERS = (".tif", ".tiff", ".nc", ".h5", ".tar", ".gz", ".tgz", ".zip", ".jp2", ".img")
 _CATALOGS = (".yml", ".yaml")
+_ORIGIN = "origin.json"  # beside what is kept
+_ORIGINS: TypeAdapter[Any] = TypeAdapter(Upload | Search)
 _HEAD = 512  # bytes in which a file says that it is a list of others
 
 
@@ -201,15 +207,36 @@ class Library:
             )
         self.check_size(filename, len(content))
         name = f"{KEPT}{secrets.token_urlsafe(24)}/{plain}"
-        with replacing(self.kept / name.removeprefix(KEPT)) as partial:
+        path = self.kept / name.removeprefix(KEPT)
+        with replacing(path) as partial:
             partial.write_bytes(content)
+        _remember(path, Upload(filename=Path(filename.replace("\\", "/")).name))
         return name
 
-    def new_place(self, filename: str) -> tuple[str, Path]:
-        """Give a name, and the path of a file that is to be written there."""
+    def new_place(self, filename: str, search: Search | None = None) -> tuple[str, Path]:
+        """Give a name, and the path of a file that is to be written there.
+
+        Parameters
+        ----------
+        filename : str
+        search : Search, optional
+            What the file will hold the result of.
+        """
         token = secrets.token_urlsafe(24)
         (self.kept / token).mkdir(parents=True)
+        if search is not None:
+            _remember(self.kept / token / filename, search)
         return f"{KEPT}{token}/{filename}", self.kept / token / filename
+
+    def origin(self, source: str) -> Upload | Search | None:
+        """Say where a source that is kept here came from; None of all others."""
+        if is_url(source) or not Path(source).is_relative_to(self.kept):
+            return None
+        path = Path(source).parent / _ORIGIN
+        if not path.exists():
+            return None
+        known: Upload | Search = _ORIGINS.validate_json(path.read_bytes())
+        return known
 
     def check_size(self, filename: str, size: int) -> None:
         """Refuse an upload by its size in bytes."""
@@ -290,6 +317,11 @@ class Library:
                     got="a GDAL virtual raster",
                     remedy="Open the files that it names.",
                 )
+
+
+def _remember(path: Path, origin: Upload | Search) -> None:
+    """Write down where a file came from."""
+    path.with_name(_ORIGIN).write_text(origin.model_dump_json(), encoding="utf-8")
 
 
 def _named_folders(folders: Iterable[str | os.PathLike[str]]) -> dict[str, Path]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import panel as pn
 
 from strandline.app import parts
+from strandline.app.further import folded
 from strandline.app.job import Job
 from strandline.app.library import DEMO, KEPT, UPLOAD_TYPES
-from strandline.app.looks import CONTROL, FOLDED
+from strandline.app.looks import CONTROL
+from strandline.demo import BUFFER
 
 if TYPE_CHECKING:
     from strandline.app.page import Page
@@ -23,15 +25,6 @@ _WORDS = {
     "band_names": ("Names of the bands, in order", "green, red, nir08, …"),
     "crs": ("CRS", "such as EPSG:32611"),
 }
-
-
-def folded(title: str, *content: Any) -> Any:
-    """Fold widgets away under a title."""
-    header = pn.pane.HTML(parts.folded_title(title), stylesheets=[parts.STYLE], margin=(2, 0))
-    return pn.Card(
-        *content, header=header, collapsed=True, width=258, margin=(3, 5),
-        stylesheets=[FOLDED],
-    )  # fmt: skip
 
 
 class Opening:
@@ -147,6 +140,10 @@ class Opening:
             value="-118.7081, 38.6942",
             width=240,
         )
+        self.around = pn.widgets.FloatInput(
+            stylesheets=[CONTROL], name="So far around it, km", value=BUFFER / 1000, start=0.1,
+            end=500, width=240,
+        )  # fmt: skip
         self.period = pn.widgets.TextInput(
             stylesheets=[CONTROL],
             name="When",
@@ -183,7 +180,7 @@ class Opening:
             on_click=lambda _: self._use(self.after),
         )
         self._search_widgets = [
-            self.archive, self.place, self.period, self.cloud, self.search, self.found,
+            self.archive, self.place, self.around, self.period, self.cloud, self.search, self.found,
             pn.Row(self.as_before, self.as_after, margin=0),
         ]  # fmt: skip
 
@@ -233,9 +230,10 @@ class Opening:
             widget.value or "" for widget in (self.archive, self.place, self.period)
         )
         cloud = float(self.cloud.value or 0)
+        buffer = 1000 * float(self.around.value or BUFFER / 1000)
 
         def work(job: Job) -> Any:
-            return lambda: self._session.search(archive, place, period, cloud, job)
+            return lambda: self._session.search(archive, place, period, cloud, job, buffer)
 
         self._page.start(work, self._on_found)
 

@@ -137,12 +137,14 @@ def serving(
 
 
 def demo_products(resolution: float) -> dict[str, Path]:
-    """Give the demo's two products by date, simulated the first time."""
-    from strandline import __version__
-    from strandline.demo import DATES, simulate_pair
+    """Give the demo's two products by date, simulated the first time.
+
+    They are made anew when the simulation has changed, within a version of the package, too.
+    """
+    from strandline.demo import DATES, simulate_pair, simulation_key
     from strandline.scenes.cache import cache_folder
 
-    folder = cache_folder() / f"demo-{__version__}-{resolution:g}m"
+    folder = cache_folder() / f"demo-{simulation_key()}-{resolution:g}m"
     found = {date: sorted(folder.glob(f"L*_{date.replace('-', '')}_*")) for date in DATES}
     if all(found.values()):
         return {date: products[0] for date, products in found.items()}

@@ -19,6 +19,7 @@ from strandline.app.analysis import analyse, export, report_page
 from strandline.app.commands import command_line, python_code
 from strandline.app.job import Job
 from strandline.app.library import DEMO, Library
+from strandline.app.origins import Search, repeated
 from strandline.app.outcome import Outcome
 from strandline.app.shared import Shared
 from strandline.configuration import StudyConfig
@@ -30,6 +31,7 @@ from strandline.scenes.storage import is_url
 
 _DEGREES = 6  # decimals of a box drawn on the map: a tenth of a metre
 _OTHER_SCENES = {"center", "buffer", "bbox", "water_at", "water_labels", "bands"}
+_OF_TWO = {"harmonize", "normalize", "correct_shift"}
 _OF_WATER = {"water_at", "water_labels", "vectors", "min_pixels"}
 
 
@@ -133,7 +135,8 @@ class Session:
     def open_scenes(self, names: Iterable[str], how: Iterable[dict[str, Any]] = ()) -> bool:
         """Choose one scene or two by their names, with how to read them.
 
-        The area, marks and bands of earlier scenes are dropped.
+        The area, marks and bands of earlier scenes are dropped; what a search found is opened
+        in the area that was searched.
 
         Parameters
         ----------
@@ -160,7 +163,12 @@ class Session:
         ]
         if scenes == [scene.model_dump(exclude_defaults=True) for scene in self.config.scenes]:
             return False
-        kept = self.config.model_dump(exclude_defaults=True, exclude={"scenes", *_OTHER_SCENES})
+        dropped = _OTHER_SCENES if len(scenes) == 2 else _OTHER_SCENES | _OF_TWO
+        kept = self.config.model_dump(exclude_defaults=True, exclude={"scenes", *dropped})
+        origin = self.library.origin(scenes[0]["source"])
+        if isinstance(origin, Search):
+            # A whole scene of an archive is long in coming, and not what was searched for.
+            kept |= {"center": origin.center, "buffer": origin.buffer}
         self.config = StudyConfig.parse({**kept, "scenes": scenes})
         return True
 
@@ -227,10 +235,33 @@ class Session:
         """Drop all marks."""
         return self.choose(water_labels=None, water_at=None)
 
+    def place_lake(self, text: str) -> bool:
+        """Choose a point in the water, whose lake is measured by itself, too.
+
+        Parameters
+        ----------
+        text : str
+            Longitude and latitude, degrees, with a comma; nothing drops the point.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no place.
+        """
+        if not text.strip():
+            return self.choose(water_at=None)
+        return self.choose(water_at=_lon_lat(text), water_labels=None)
+
     # --- searching --------------------------------------------------------------
 
     def search(
-        self, archive: str, place: str, period: str, max_cloud: float, job: Job | None = None
+        self,
+        archive: str,
+        place: str,
+        period: str,
+        max_cloud: float,
+        job: Job | None = None,
+        buffer: float = BUFFER,
     ) -> dict[str, str]:
         """Search a STAC archive for scenes of a place.
 
@@ -247,6 +278,8 @@ class Session:
             Percent.
         job : Job, optional
             Is told what is being done.
+        buffer : float
+            Half the side of the area around the place, metres.
 
         Returns
         -------
@@ -269,18 +302,16 @@ class Session:
             address = self.library.locate(address)
         else:
             self.library.locate(service_url(address))
-        found = search_scenes(
-            address,
-            center=_lon_lat(place),
-            buffer=BUFFER,
-            datetime=period.strip() or None,
-            max_cloud=max_cloud,
-        )
+        asked = Search(
+            api=address, center=_lon_lat(place), buffer=buffer,
+            datetime=period.strip() or None, max_cloud=max_cloud,
+        )  # fmt: skip
+        found = search_scenes(asked.api, **asked.conditions())
         if not found:
             raise SearchError(
                 "Nothing was found there.", remedy="Try other dates, or allow more cloud."
             )
-        name, path = self.library.new_place("found.json")
+        name, path = self.library.new_place("found.json", asked)
         found.save(path)
         rows = found.table().to_dict("records")
         return {
@@ -413,11 +444,13 @@ class Session:
 
     def command(self) -> str:
         """Write the command line that does the same as the page has done."""
-        return command_line(self._done())
+        there = repeated(self._done(), self.library.origin)
+        return command_line(there.config, searches=there.searches)
 
     def code(self) -> str:
         """Write the Python code that does the same as the page has done."""
-        return python_code(self._done())
+        there = repeated(self._done(), self.library.origin)
+        return python_code(there.config, there.searches)
 
     def _done(self) -> StudyConfig:
         return self.config if self.outcome is None else self.outcome.config

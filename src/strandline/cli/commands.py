@@ -148,6 +148,7 @@ def segment(
     water_labels: WaterLabels = None,
     vectors: Vectors = None,
     min_pixels: MinPixels = None,
+    harmonize: Harmonize = False,
     mask: Mask = None,
     conflicts: Conflicts = "quality",
     date: Date = None,
