@@ -227,6 +227,31 @@ def test_hints_know_snow_and_water_and_survive_missing_bands():
     }
 
 
+def test_shade_is_dark_ground_whatever_its_ratios_say():
+    bands = ["blue", "green", "red", "nir08", "swir16"]
+    spectra = {
+        "dark ground": [0.024, 0.032, 0.034, 0.082, 0.062],  # hills in shade
+        "sparse vegetation": [0.05, 0.07, 0.07, 0.16, 0.15],
+        "green vegetation": [0.02, 0.04, 0.03, 0.25, 0.11],
+        "like water": [0.03, 0.03, 0.02, 0.01, 0.006],
+    }
+    means = xr.DataArray(list(spectra.values()), dims=("cluster", "band"), coords={"band": bands})
+    assert list(signature_hints(means).values()) == list(spectra)
+
+
+@pytest.mark.parametrize(("count", "columns"), [(2, 1), (6, 1), (8, 2)])
+def test_a_sheet_for_a_phone_has_its_maps_one_below_the_other_and_its_legend_last(count, columns):
+    days = np.datetime64("2001-01-01", "ns") + np.arange(count) * np.timedelta64(1, "D")
+    masks = xr.concat([mask().assign_coords(time=day) for day in days], "time")
+    figure = water_map(masks, narrow=True)
+    assert figure.get_size_inches()[0] <= 4.3
+    boxes = [axes.get_position() for axes in figure.axes]
+    assert len({round(box.x0, 3) for box in boxes}) == columns
+    assert len({round(box.y0, 3) for box in boxes}) == count / columns
+    legend = next(text for text in figure.texts if text.get_text() == "Area in this picture")
+    assert legend.get_position()[1] < min(box.y0 for box in boxes)
+
+
 def test_small_shares_are_not_rounded_to_nothing():
     assert [percent_text(v) for v in (0, 0.0004, 0.25)] == ["0.0 %", "< 0.1 %", "25.0 %"]
 

@@ -19,6 +19,7 @@ from strandline.change import areas, compare
 from strandline.export.record import build_record
 from strandline.prepare import stack_scenes
 from strandline.segmentation import segment
+from strandline.show.captions import true_minus
 from strandline.show.charts import signature_chart
 from strandline.show.report import report
 from strandline.show.report.tables import MOST_CLUSTERS, MOST_ROWS, transition_tables
@@ -42,7 +43,7 @@ def study():
 class Reader(html.parser.HTMLParser):
     """Collects what a browser would load, run or show."""
 
-    void = frozenset({"meta", "img", "br", "link", "input"})
+    void = frozenset({"meta", "img", "br", "link", "input", "source"})
 
     def __init__(self):
         super().__init__()
@@ -88,7 +89,7 @@ def test_the_page_is_whole_and_self_contained(study):
     assert all(link.startswith("data:image/") for link in reader.links)
     text = re.sub(r"base64,[^\"]*|\"packed\":\"[^\"]*", "", page)
     assert "http" not in text.replace("http-equiv", "")
-    assert len(reader.links) == 5  # two scenes, change, labels, spectra
+    assert len(reader.links) == 8  # two scenes; change, labels, spectra, also for a phone
     assert all(reader.alts)
     for link in reader.links:
         Image.open(io.BytesIO(base64.b64decode(link.split(",")[1]))).verify()
@@ -135,7 +136,7 @@ def test_no_water_is_said_in_words():
     masks = water_mask(segmentation, evidence)
     assert evidence.attrs["verdict"] == "no water"
     text = words(report(scenes, segmentation, evidence, masks, compare(masks[0], masks[1])))
-    assert verdict_text(evidence) in text
+    assert true_minus(verdict_text(evidence)) in text
     assert "None of them is water" in text
     assert "Why this is no water" in text
     assert "water 2017-10-22 0 km²" in text
@@ -222,7 +223,8 @@ def test_many_dates_are_on_one_sheet_and_can_all_be_chosen():
     segmentation = segment(scenes, n_clusters=3)
     evidence = find_water(segmentation)
     page = report(scenes, segmentation, evidence, water_mask(segmentation, evidence))
-    assert len(read(page).links) == 4  # scenes, water, labels, spectra
+    assert "one model for all dates, so that" in page
+    assert len(read(page).links) == 7  # scenes; water, labels, spectra, also for a phone
     for side in ("left", "right"):
         options = re.search(f'<select id="date-{side}">(.*?)</select>', page, re.DOTALL)[1]
         assert re.findall(">([^<]+)</option>", options) == dates
@@ -314,12 +316,68 @@ def test_long_evidence_is_folded_into_what_looks_like_water_and_the_rest(study):
     assert f"The other {dry} classes" in page
 
 
-def test_water_is_shaded_in_the_evidence_and_wide_pictures_scroll_on_a_phone(study):
+def test_water_is_shaded_in_the_evidence(study):
     page = report(*study)
     finer = int(study[2]["water"].sum())
-    assert page.count('<tr class="water">') == finer + 1 > 1  # and the one cluster of water
-    assert '<figure class="wide">' in page
+    assert page.count('class="water">') == (finer + 1) + 2  # the one cluster; both key numbers
     assert "class=&" not in page
+
+
+def test_a_phone_gets_pictures_of_its_own_width(study):
+    page = report(*study)
+    for name in ("change", "labels", "signatures"):
+        section = re.search(f'<section id="{name}".*?</section>', page, re.DOTALL)[0]
+        narrow, wide = (
+            Image.open(io.BytesIO(base64.b64decode(data)))
+            for data in re.findall(r'(?:srcset|src)="data:image/\w+;base64,([^"]+)"', section)
+        )
+        assert narrow.width < wide.width
+        assert narrow.height / narrow.width > 1.25 * wide.height / wide.width
+
+
+def test_the_parameters_are_told_without_brackets_and_quotes(study):
+    scenes = [{"source": "/data/a b.tif", "bands": {"1": "green"}}, {"source": ["x.tif", "y.tif"]}]
+    config = {"scenes": scenes, "center": [-118.7, 38.5], "buffer": 16500.0, "align": True}
+    page = report(*study, None, build_record(config=config))
+    told = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page))
+    assert told["scenes 1"] == "/data/a b.tif"
+    assert told["scenes 1.bands.1"] == "green"
+    assert told["scenes 2"] == "x.tif, y.tif"
+    assert told["center"] == "-118.7, 38.5"
+    assert told["buffer"] == "16500"
+    assert told["align"] == "yes"
+
+
+def test_the_command_is_whole_and_can_be_broken_at_spaces_alone(study):
+    command = ["strandline", "change", "my scenes/a", "--center", "-118.7", "38.5", "--buffer", "9"]
+    page = report(*study, None, build_record(config={}, command=command))
+    shown = re.search(r'<pre class="command">(.*?)</pre>', page, re.DOTALL)[1]
+    assert "<span>--buffer</span> <span>9</span>" in shown
+    whole = "".join(read(shown).text)
+    assert whole == "strandline change 'my scenes/a' --center -118.7 38.5 --buffer 9"
+    assert "<pre" not in report(*study, None, build_record(config={}))
+
+
+def test_the_verdict_says_who_decided_against_the_signatures(study):
+    scenes, segmentation, evidence, masks, change = study
+    told = evidence.copy()
+    told.attrs = evidence.attrs | {"decided_by": "the point (1, 2), against the signatures"}
+    page = report(scenes, segmentation, told, masks, change)
+    verdict = re.search(r'<p class="verdict told">([^<]*)</p>', page)[1]
+    assert verdict.endswith(" Decided by the point (1, 2), against the signatures.")
+    own = re.search(r'<p class="verdict wet">([^<]*)</p>', report(*study))[1]
+    assert "Decided" not in own
+
+
+def test_the_reasons_have_a_minus_like_the_numbers_beside_them(study):
+    assert study[2]["reason"].str.contains("MNDWI -").any()
+    page = report(*study)
+    assert "MNDWI −" in page
+    assert "MNDWI -" not in page
+
+
+def test_the_lead_says_what_one_model_means_for_two_dates_and_for_more(study):
+    assert "one model for both dates, so that a cluster means the same on each" in report(*study)
 
 
 def test_lazy_results_give_the_same_page(study):

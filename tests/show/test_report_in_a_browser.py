@@ -14,8 +14,9 @@ from PIL import Image
 
 import strandline as sl
 from browser import open_page
-from strandline.change import compare
+from strandline.change import areas, compare
 from strandline.demo import run_demo
+from strandline.export.record import build_record
 from strandline.prepare import stack_scenes
 from strandline.prepare.georeference import grid_of
 from strandline.segmentation import segment
@@ -43,7 +44,12 @@ def study():
 def path(study, tmp_path_factory):
     page = tmp_path_factory.mktemp("report") / "report.html"
     confidence = water_confidence(study[1], study[2])
-    page.write_text(report(*study, confidence=confidence), encoding="utf-8")
+    scenes = [f"a/long/way/to/the/scene/of/{year}" for year in (1988, 2017)]
+    area = ["--center", "-118.7081", "38.6942", "--buffer", "16500", "--buffer", "16500"]
+    command = ["strandline", "change", *scenes, *area]
+    record = build_record(config={}, command=command)
+    told = areas(study[-1]), record
+    page.write_text(report(*study, *told, confidence=confidence), encoding="utf-8")
     return page
 
 
@@ -253,6 +259,43 @@ def test_nothing_reaches_beyond_the_screen(browser, path, width):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
         assert box["width"] > 0.4 * min(width, 700)
+
+
+def test_on_a_phone_pictures_fit_and_wide_tables_are_stacked(browser, path):
+    with opened(browser, path, width=390) as page:
+        pictures = page.locator("#change img, #labels img, #signatures img")
+        assert pictures.count() == 3
+        for picture in pictures.all():
+            narrow = picture.locator("xpath=../source")
+            picture.scroll_into_view_if_needed()
+            assert picture.evaluate("one => one.currentSrc") == narrow.get_attribute("srcset")
+            box = picture.bounding_box()
+            assert box["x"] >= 0
+            assert 320 < box["width"] <= 390 - box["x"]
+        row = page.locator("#areas .stacked tbody tr").first
+        names = row.locator("td").evaluate_all(
+            "all => all.map(one => getComputedStyle(one, '::before').content)"
+        )
+        assert '"least"' in names
+        for cell in row.locator("td").all():
+            box = cell.bounding_box()
+            assert box["x"] + box["width"] <= 390
+        heads = page.locator("#areas .stacked th")
+        assert heads.first.evaluate("one => getComputedStyle(one.closest('thead')).position") == (
+            "absolute"
+        )
+
+
+def test_a_printed_command_breaks_between_its_options(browser, path):
+    with opened(browser, path, width=688) as page:
+        page.emulate_media(media="print")
+        words = page.locator(".command span").all()
+        heights = {word.text_content(): word.bounding_box()["height"] for word in words}
+        tops = {word.bounding_box()["y"] for word in words}
+        assert len(tops) > 1
+        assert len({round(height) for height in heights.values()}) == 1
+        image = page.locator("#change img")
+        assert image.evaluate("one => one.currentSrc") == image.get_attribute("src")
 
 
 @pytest.fixture(scope="module")

@@ -49,9 +49,13 @@ UNSEEN_HATCH = "#a8a8a8"
 
 _MAP_SIDE = 6.6  # longest side of a lone map
 _THIN = 1.1  # a map gets no thinner than this; beyond, it is no longer to scale
+_LEAST = 5.0  # width of a sheet; its headline needs as much
 _LEFT, _RIGHT, _BOTTOM = 0.72, 0.22, 0.46
 _PANEL_TITLE, _GAP = 0.30, 0.30
 _LEGEND_WIDTH, _ROW, _NOTE_ROW = 2.65, 0.27, 0.155
+NARROW = 4.2
+"""Width of a sheet for a phone in inches, on which text keeps its size beside a page's own."""
+_NARROW_COLUMN = 6  # maps; of more, two are side by side
 
 
 @contextlib.contextmanager
@@ -94,7 +98,12 @@ class Legend:
 
 
 def draw_sheet(
-    panels: Sequence[Panel], *, title: str, subtitle: str = "", legend: Legend | None = None
+    panels: Sequence[Panel],
+    *,
+    title: str,
+    subtitle: str = "",
+    legend: Legend | None = None,
+    narrow: bool = False,
 ) -> Figure:
     """Lay out maps, title and legend.
 
@@ -106,6 +115,8 @@ def draw_sheet(
         Headline, and the grey line below it.
     legend : Legend, optional
         Drawn on the right, or below where the maps are wide.
+    narrow : bool
+        For a phone: the maps one below the other, then the legend.
 
     Returns
     -------
@@ -113,19 +124,21 @@ def draw_sheet(
         With an Agg canvas.
     """
     with own_style():
-        width, height, to_scale = _panel_size(panels)
-        columns = _columns(len(panels), width, height)
+        width, height, to_scale = _panel_size(panels, narrow=narrow)
+        columns = _columns(len(panels), width, height, narrow=narrow)
         rows = math.ceil(len(panels) / columns)
         panel_title = _PANEL_TITLE if any(p.title for p in panels) else 0.06
         block_width = columns * (_LEFT + width) + (columns - 1) * _GAP * 0.5 + _RIGHT
         block_height = rows * (panel_title + height + _BOTTOM)
-        aside = legend is not None and block_height >= 0.55 * block_width
-        legend_height = _legend_height(legend, aside, block_width)
-        sheet_width = max(block_width + (_LEGEND_WIDTH if aside else 0), 5.0)
+        aside = legend is not None and block_height >= 0.55 * block_width and not narrow
+        least = NARROW if narrow else _LEAST
+        sheet_width = max(block_width + (_LEGEND_WIDTH if aside else 0), least)
+        beside = 1 if aside else _legend_columns(sheet_width - _LEFT - _RIGHT)
+        legend_height = _legend_height(legend, beside)
         if not to_scale:
             subtitle = f"{subtitle} · height and width not to the same scale".removeprefix(" · ")
-        headline = textwrap.wrap(title, max(20, int(sheet_width * 9.5))) or [""]
-        subline = textwrap.wrap(subtitle, max(30, int(sheet_width * 14.5)))
+        headline = _lines(title, max(20, int(sheet_width * 9.5))) or [""]
+        subline = _lines(subtitle, max(30, int(sheet_width * 14.5)))
         top = 0.18 + 0.25 * len(headline) + 0.17 * len(subline) + 0.08
         if aside:
             sheet_height = top + max(block_height, legend_height)
@@ -154,7 +167,7 @@ def draw_sheet(
             else:
                 start = (_LEFT, legend_height)
                 wide = sheet_width - _LEFT - _RIGHT
-                _draw_legend(figure, legend, start, wide, _legend_columns(wide))
+                _draw_legend(figure, legend, start, wide, beside)
     return figure
 
 
@@ -194,19 +207,28 @@ def picture_bytes(figure: Figure, *, dpi: int = 150, lossy: bool = False) -> tup
     return stream.getvalue(), "image/png"
 
 
-def _panel_size(panels: Sequence[Panel]) -> tuple[float, float, bool]:
+def _lines(text: str, most: int) -> list[str]:
+    return textwrap.wrap(text, most, break_on_hyphens=False)  # a date stays whole
+
+
+def _panel_size(panels: Sequence[Panel], *, narrow: bool) -> tuple[float, float, bool]:
     """Width and height of each map in inches, and whether they are to scale."""
     ratios = [_ground_ratio(p.place) for p in panels]
     ratio = sorted(ratios)[len(ratios) // 2]
     side = _MAP_SIDE if len(panels) == 1 else _MAP_SIDE * 0.75
     width, height = (side, side * ratio) if ratio <= 1 else (side / ratio, side)
+    if narrow:
+        columns = _columns(len(panels), width, height, narrow=True)
+        room = NARROW - columns * _LEFT - (columns - 1) * _GAP * 0.5 - _RIGHT
+        width = min(room / columns, _MAP_SIDE / ratio)
+        height = width * ratio
     to_scale = width >= _THIN and height >= _THIN
     return max(width, _THIN), max(height, _THIN), to_scale
 
 
-def _columns(n: int, width: float, height: float) -> int:
-    if n == 1:
-        return 1
+def _columns(n: int, width: float, height: float, *, narrow: bool) -> int:
+    if n == 1 or narrow:
+        return 1 if n <= _NARROW_COLUMN else 2
     if n == 2:
         return 2 if height > 0.45 * width else 1
     return min(n, 3 if height >= 0.6 * width else 2)
@@ -266,10 +288,9 @@ def _legend_columns(width: float) -> int:
     return max(1, int(width / 2.3))
 
 
-def _legend_height(legend: Legend | None, aside: bool, block_width: float) -> float:
+def _legend_height(legend: Legend | None, columns: int) -> float:
     if legend is None:
         return 0.12
-    columns = 1 if aside else _legend_columns(max(block_width, 5.0) - _LEFT - _RIGHT)
     lines = math.ceil(len(legend.rows) / columns)
     notes = _NOTE_ROW if any(row.note for row in legend.rows) else 0.0
     head = 0.30 if legend.heading else 0.0

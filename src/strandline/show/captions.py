@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from strandline.show.furniture import Place
 from strandline.show.palettes import palette_for
 
 _VISIBLE = ("red", "green", "blue")
+_DARK = 0.1  # reflectance; leaves in the sun are brighter in the near infrared
 
 
 def date_text(data: xr.DataArray) -> str:
@@ -194,6 +196,9 @@ def _hint(spectrum: Mapping[str, float]) -> str | None:
         return "snow or ice"
     if wetness > 0 and not greenness > 0.2:
         return "like water"
+    # In shade the sky lights the ground, and ratios of what little comes back mean nothing.
+    if spectrum and all(value < _DARK for value in spectrum.values()):
+        return "dark ground"
     if greenness > 0.55:
         return "green vegetation"
     if greenness > 0.3:
@@ -251,6 +256,17 @@ def _counts(classes: xr.DataArray) -> np.ndarray:
         for row in np.asarray(stripe):
             counts += np.bincount(row, minlength=256)
     return counts
+
+
+def true_minus(text: str) -> str:
+    """Write the numbers of a text with a minus; hyphens and dates stay.
+
+    Examples
+    --------
+    >>> true_minus("MNDWI -0.43: dry, on 1988-10-22")
+    'MNDWI −0.43: dry, on 1988-10-22'
+    """
+    return re.sub(r"(?<![\w-])-(?=\d)", "−", text)
 
 
 def percent_text(share: float) -> str:

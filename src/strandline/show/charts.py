@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from strandline.show.canvas import own_style
+from strandline.show.canvas import NARROW, own_style
 from strandline.show.captions import seen_text, signature_hints
 from strandline.show.furniture import INK, SOFT
 from strandline.show.palettes import WATER, label_colour
@@ -19,7 +20,11 @@ _WIDTH, _LEGEND = 8.6, 2.5
 
 
 def signature_chart(
-    segmentation: xr.Dataset, *, water: Sequence[int] | None = None, title: str | None = None
+    segmentation: xr.Dataset,
+    *,
+    water: Sequence[int] | None = None,
+    title: str | None = None,
+    narrow: bool = False,
 ) -> Figure:
     """Draw each cluster's mean spectrum with one standard deviation around it.
 
@@ -35,6 +40,8 @@ def signature_chart(
         The clusters that are water.
     title : str, optional
         Another headline.
+    narrow : bool
+        For a phone: the legend below the chart.
 
     Returns
     -------
@@ -61,20 +68,32 @@ def signature_chart(
     hints = signature_hints(means)
     clusters = list(hints)
     wet = set(water or ())
-    height = max(4.6, 1.6 + 0.26 * len(clusters))
+    told = (seen_text(clustered_dates(segmentation)), "shaded: one standard deviation")
+    subline = " · ".join(filter(None, told))
+    # Inches: the sheet, and what is kept free to the right of the axes, below and above them.
+    if narrow:
+        lines = textwrap.wrap(subline, int(NARROW * 14.5), break_on_hyphens=False)
+        width, right, below = NARROW, 0.2, 0.85 + 0.205 * len(clusters)
+        above = 0.96 + 0.17 * len(lines)
+        height = below + above + 2.9
+    else:
+        lines, width, right, below, above = [subline], _WIDTH, 0.28 + _LEGEND, 0.72, 1.13
+        height = max(4.6, 1.6 + 0.26 * len(clusters))
     with own_style():
-        figure = Figure(figsize=(_WIDTH, height), facecolor="white")
+        figure = Figure(figsize=(width, height), facecolor="white")
         FigureCanvasAgg(figure)
         figure.text(
-            0.2 / _WIDTH, 1 - 0.18 / height, title or "Mean spectrum of each cluster",
+            0.2 / width, 1 - 0.18 / height, title or "Mean spectrum of each cluster",
             size=12.5, weight="bold", color=INK, va="top",
         )  # fmt: skip
-        told = (seen_text(clustered_dates(segmentation)), "shaded: one standard deviation")
-        figure.text(
-            0.2 / _WIDTH, 1 - 0.43 / height, " · ".join(filter(None, told)), color=SOFT, va="top"
-        )
+        figure.text(0.2 / width, 1 - 0.43 / height, "\n".join(lines), color=SOFT, va="top")
         axes = figure.add_axes(
-            (0.72 / _WIDTH, 0.72 / height, (_WIDTH - 1.0 - _LEGEND) / _WIDTH, 1 - 1.85 / height)
+            (
+                0.72 / width,
+                below / height,
+                (width - 0.72 - right) / width,
+                1 - (below + above) / height,
+            )
         )
         for i, cluster in enumerate(clusters):
             mean = np.asarray(means)[i, order]
@@ -87,9 +106,14 @@ def signature_chart(
                 label=_name(cluster, hints[cluster], cluster in wet, share),
             )  # fmt: skip
         _dress(axes, bands, positions, axis_name, str(means.attrs.get("units", "1")))
+        beside = {"bbox_to_anchor": (1.03, 1.0), "bbox_transform": axes.transAxes}
+        under = {
+            "bbox_to_anchor": (0.72 / width, (below - 0.7) / height),
+            "bbox_transform": figure.transFigure,
+        }
         legend = axes.legend(
-            loc="upper left", bbox_to_anchor=(1.03, 1.0), frameon=False, fontsize=8.5,
-            handlelength=1.6, borderaxespad=0, labelspacing=0.7,
+            loc="upper left", frameon=False, fontsize=8.5, handlelength=1.6, borderaxespad=0,
+            labelspacing=0.7, **(under if narrow else beside),
         )  # fmt: skip
         for text, cluster in zip(legend.get_texts(), clusters, strict=True):
             text.set_color(WATER if cluster in wet else INK)

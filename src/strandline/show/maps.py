@@ -157,6 +157,7 @@ def label_map(
     segmentation: xr.Dataset | None = None,
     water: Sequence[int] | None = None,
     title: str | None = None,
+    narrow: bool = False,
 ) -> Figure:
     """Draw the clusters, with what each looks like and how much ground it covers.
 
@@ -170,6 +171,8 @@ def label_map(
         The clusters that are water.
     title : str, optional
         Another headline.
+    narrow : bool
+        For a phone: the legend below the maps, which are one below the other.
 
     Returns
     -------
@@ -199,6 +202,7 @@ def label_map(
         title=title or _with_date(f"{n_labels} clusters found in the spectra", dated),
         subtitle=_subtitle(dated),
         legend=legend,
+        narrow=narrow,
     )
 
 
@@ -207,6 +211,7 @@ def water_map(
     *,
     over: xr.DataArray | Sequence[xr.DataArray] | None = None,
     title: str | None = None,
+    narrow: bool = False,
 ) -> Figure:
     """Draw water in blue over a grey picture of the ground.
 
@@ -218,6 +223,8 @@ def water_map(
         The scene of each date; without it land is plain.
     title : str, optional
         Another headline.
+    narrow : bool
+        For a phone: the legend below the maps, which are one below the other.
 
     Returns
     -------
@@ -241,6 +248,7 @@ def water_map(
         title=title or _with_date("Water", dated),
         subtitle=_subtitle(dated),
         legend=Legend(rows, "Area in this picture"),
+        narrow=narrow,
     )
 
 
@@ -251,6 +259,7 @@ def change_map(
     dates: tuple[object, object] | None = None,
     sensors: tuple[str, str] | None = None,
     title: str | None = None,
+    narrow: bool = False,
 ) -> Figure:
     """Draw where water was lost and gained between two dates.
 
@@ -267,6 +276,8 @@ def change_map(
         what the map names.
     title : str, optional
         Another headline.
+    narrow : bool
+        For a phone: the legend below the map.
 
     Returns
     -------
@@ -296,6 +307,7 @@ def change_map(
         title=title or f"Water lost and gained{when}",
         subtitle=" · ".join(filter(None, (_seen_by(sensors), grid_text(change)))),
         legend=Legend(rows, "Area in this picture"),
+        narrow=narrow,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import xarray as xr
@@ -17,7 +18,7 @@ from strandline.show.charts import signature_chart
 from strandline.show.display import fit_stretch
 
 _DPI = 120
-_WIDE = 1000  # pixels; on a phone such a picture is scrolled, not shrunk
+_PHONE_DPI = 200  # of a narrow picture: about two pixels to each of the page
 _LARGEST = 5_000_000  # pixels; a sheet of very many dates is drawn less finely
 
 
@@ -61,31 +62,34 @@ def sections_of(
     ]
     if change is not None:
         dates = [captions.date_text(d) for d in dated]
-        figure = maps.change_map(
+        draw = partial(
+            maps.change_map,
             change,
             over=dated[-1],
             dates=(dates[0], dates[-1]) if all(dates) else None,
             sensors=(captions.sensor_text(dated[0]), captions.sensor_text(dated[-1])),
         )
-        sections.append(_section("change", "Where water was lost and gained", "", figure))
+        sections.append(_section("change", "Where water was lost and gained", "", draw))
     if change is None or many:
-        figure = maps.water_map(_seen_by(_together(masks), dated), over=list(dated))
-        sections.append(_section("water", "Where the water is", "", figure, lossy=many))
+        draw = partial(maps.water_map, _seen_by(_together(masks), dated), over=list(dated))
+        sections.append(_section("water", "Where the water is", "", draw, lossy=many))
     sections.append(
         _section(
             "labels",
             "The clusters",
             "Pixels with like spectra, numbered from the darkest; what they are is said by the "
             "evidence below, the words in the legend are hints.",
-            maps.label_map(
-                _seen_by(segmentation["labels"], dated), segmentation=segmentation, water=water
+            partial(
+                maps.label_map,
+                _seen_by(segmentation["labels"], dated),
+                segmentation=segmentation,
+                water=water,
             ),
             lossy=many,
         )
     )
-    sections.append(
-        _section("signatures", "Their spectra", "", signature_chart(segmentation, water=water))
-    )
+    draw = partial(signature_chart, segmentation, water=water)
+    sections.append(_section("signatures", "Their spectra", "", draw))
     return sections
 
 
@@ -121,15 +125,17 @@ def _together(masks: Sequence[xr.DataArray]) -> xr.DataArray:
 
 
 def _section(
-    name: str, heading: str, text: str, figure: Figure, *, lossy: bool = False
+    name: str, heading: str, text: str, draw: Callable[..., Figure], *, lossy: bool = False
 ) -> dict[str, Any]:
-    pictures = [_picture(figure, lossy=lossy)]
-    return {"name": name, "heading": heading, "text": text, "pictures": pictures}
+    """Draw a picture twice: for a page, and for a phone, where the one would be too small."""
+    picture = _picture(draw(), lossy=lossy)
+    picture["narrow"] = _picture(draw(narrow=True), dpi=_PHONE_DPI, lossy=True)
+    return {"name": name, "heading": heading, "text": text, "pictures": [picture]}
 
 
-def _picture(figure: Figure, *, lossy: bool = False) -> dict[str, Any]:
+def _picture(figure: Figure, *, dpi: int = _DPI, lossy: bool = False) -> dict[str, Any]:
     inches = [float(side) for side in figure.get_size_inches()]
-    dpi = min(_DPI, math.floor(math.sqrt(_LARGEST / math.prod(inches))))
+    dpi = min(dpi, math.floor(math.sqrt(_LARGEST / math.prod(inches))))
     content, media_type = picture_bytes(figure, dpi=dpi, lossy=lossy)
     width, height = (round(side * dpi) for side in inches)
     if media_type == "image/png":
@@ -140,7 +146,6 @@ def _picture(figure: Figure, *, lossy: bool = False) -> dict[str, Any]:
         "alt": _told(figure),
         "width": width,
         "height": height,
-        "wide": width > _WIDE,
     }
 
 

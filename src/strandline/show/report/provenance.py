@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -36,7 +35,8 @@ def provenance(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
         parameters.append(("seed", str(record["seed"])))
     return {
         "strandline": record["strandline"],
-        "command": record.get("command"),
+        # The page breaks lines between these alone, so that no option falls apart.
+        "command": record["command"].split(" ") if record.get("command") else [],
         "parameters": parameters,
         "versions": [*versions.items(), *record["packages"].items()],
         "inputs": [
@@ -60,7 +60,32 @@ def _flatten(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str
             continue
         if isinstance(value, Mapping) and value:
             rows += _flatten(value, f"{prefix}{name}.")
+        elif _is_list(value) and any(isinstance(one, Mapping) for one in value):
+            for number, one in enumerate(value, start=1):
+                rows += _flatten_one(one, f"{prefix}{name} {number}")
         elif value is not None:
-            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            rows.append((f"{prefix}{name}", shown))
+            rows.append((f"{prefix}{name}", _shown(value)))
     return rows
+
+
+def _flatten_one(one: Any, name: str) -> list[tuple[str, str]]:
+    """Tell one of several, as a scene: its source stands for it, the rest has names."""
+    if not isinstance(one, Mapping):
+        return [(name, _shown(one))]
+    said = [(name, _shown(one["source"]))] if one.get("source") else []
+    return said + _flatten({key: of for key, of in one.items() if key != "source"}, f"{name}.")
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
+def _shown(value: Any) -> str:
+    """Write a value as one would type it: neither brackets nor quotes, whole numbers whole."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if _is_list(value):
+        return ", ".join(map(_shown, value)) or "none"
+    return "none" if isinstance(value, Mapping) else str(value)

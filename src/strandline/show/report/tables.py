@@ -22,6 +22,7 @@ MOST_ROWS = 60
 MOST_CLUSTERS = 12
 """Clusters of the table of transitions; the smaller ones are summed up."""
 
+_WIDE = 5  # columns; fewer of them fit on a phone
 _LEFT_OUT = ("low_90", "high_90")
 _NAMES = {
     "low_95": "95 % from",
@@ -70,6 +71,8 @@ def evidence_tables(evidence: pd.DataFrame, hints: Mapping[int, str]) -> dict[st
     # The decision and its reason first: on a phone the rest is to the right of the screen.
     first = [n for n in ("cluster", "share", "water", "reason") if n in evidence]
     ordered = evidence[[*first, *(n for n in evidence.columns if n not in first)]]
+    if "reason" in ordered:
+        ordered = ordered.assign(reason=ordered["reason"].map(captions.true_minus))
     if len(ordered) <= LONG or not {"cluster", "share"} <= set(ordered):
         text += "A row per class of like spectra, water shaded."
         return {"text": text, "table": folded(table(ordered)), "folds": []}
@@ -215,7 +218,11 @@ def _matrix(pairs: pd.DataFrame, names: Mapping[int, str]) -> dict[str, Any]:
 
 
 def table(frame: pd.DataFrame) -> dict[str, Any]:
-    """Write a table as text, cell by cell; a column ``water`` of yes and no marks rows."""
+    """Write a table as text, cell by cell; a column ``water`` of yes and no marks rows.
+
+    A wide table of few rows is to be ``stacked`` where the screen is narrow, each row with the
+    names of its columns; of many rows, one looks down the columns all the same.
+    """
     named = any(name is not None for name in frame.index.names)
     plain = frame.reset_index() if named else frame
     flags = plain.get("water")
@@ -235,7 +242,8 @@ def table(frame: pd.DataFrame) -> dict[str, Any]:
         }
         for number, name in enumerate(plain.columns)
     ]
-    return {"columns": columns, "rows": rows}
+    stacked = len(columns) >= _WIDE and len(rows) <= LONG
+    return {"columns": columns, "rows": rows, "stacked": stacked}
 
 
 def folded(whole: dict[str, Any]) -> dict[str, Any]:

@@ -27,9 +27,13 @@ def title_of(dated: Sequence[xr.DataArray]) -> str:
 
 
 def verdict_of(evidence: pd.DataFrame) -> dict[str, str]:
-    """Say in a few words whether there is water."""
+    """Say in a few words whether there is water, and who says so if not the signatures."""
     wet = "water" in evidence and bool(evidence["water"].astype(bool).any())
-    return {"kind": "wet" if wet else "dry", "text": verdict_text(evidence)}
+    text = captions.true_minus(verdict_text(evidence))
+    decided = str(evidence.attrs.get("decided_by", ""))
+    if wet and decided and not decided.startswith("the signatures"):
+        return {"kind": "told", "text": f"{text} Decided by {decided}."}
+    return {"kind": "wet" if wet else "dry", "text": text}
 
 
 def summary(dated: Sequence[xr.DataArray], segmentation: xr.Dataset, evidence: pd.DataFrame) -> str:
@@ -48,7 +52,10 @@ def summary(dated: Sequence[xr.DataArray], segmentation: xr.Dataset, evidence: p
     rows, columns = segmentation.get("labels", dated[0]).shape[-2:]
     clusters = segmentation.sizes.get("cluster", 0)
     pixels = int(np.asarray(segmentation["pixels"]).sum())
-    joint = "" if len(dated) == 1 else ", one model for all dates, so that a cluster means the same"
+    joint = ""
+    if len(dated) > 1:
+        which = "both dates" if len(dated) == 2 else "all dates"
+        joint = f", one model for {which}, so that a cluster means the same on each of them"
     first = (
         f"{count} ({'; '.join(names)}) on a grid of {columns} × {rows} pixels "
         f"({captions.grid_text(dated[0])}): {pixels:,} observed pixels were grouped by their "
