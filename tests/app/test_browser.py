@@ -310,7 +310,7 @@ def test_points_selected_in_the_spectral_space_light_up_in_the_map(browser, serv
         there.drag(start, end)
         there.page.get_by_text("of the pixels light up").wait_for(timeout=10_000)
         told = float(there.page.locator("b", has_text="%").first.inner_text().rstrip("%"))
-        lit = 100 * expected.lit_up(0, ("green", "swir16"), box).mean()
+        lit = 100 * expected.outcome.lit_up(0, ("green", "swir16"), box).mean()
         assert told == pytest.approx(lit, abs=1.5)
 
 
