@@ -24,13 +24,14 @@ from strandline.change.compare import (
 from strandline.change.interval import (
     INTERVALS,
     SHORES_OF_CHANGE,
+    UNKNOWN,
     bounds,
     change_variance,
     interval_of,
     shore_kinds,
 )
 from strandline.change.pixel_area import PixelAreas, pixel_area, pixel_areas
-from strandline.change.states import water_states
+from strandline.change.states import UNSEEN, water_states
 from strandline.change.summing import Sums, elementwise, sum_up
 from strandline.errors import ConfigurationError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
@@ -76,7 +77,8 @@ def areas(
         the dates. Default: all water.
     intervals : bool
         Add ``low_90``, ``high_90``, ``low_95`` and ``high_95``, between which the area of what
-        was observed lies in 90 and 95 of 100 cases; see Notes.
+        was observed lies in 90 and 95 of 100 cases; see Notes. NaN where nothing was observed:
+        for the changes, on both dates.
     members : iterable of DataArray, optional
         With `intervals`, for a mask: masks of the same pixels by other segmentations
         (`strandline.segment_again`), to widen them where these do not agree.
@@ -224,6 +226,8 @@ def water_row(
     """
     sums = _summed([date], region, areas_of, shores=True)
     row = _water_row(sums)
+    if not sums.pixels[SURE, :UNSEEN].any():
+        return row | UNKNOWN
     _, shore, squared = sums.sides[0].tolist()
     return row | interval_of(row["best"], shore, squared, np.array(members))
 
@@ -351,8 +355,12 @@ def _change_rows(sums: Sums) -> Iterator[dict[str, Any]]:
 
 def _change_intervals(table: pd.DataFrame, sums: Sums) -> dict[str, dict[str, float]]:
     """Compute the interval of each area that has a shore."""
-    found = {}
+    pixels, found = sums.pixels[SURE], {}
+    seen = {"water before": pixels[:UNSEEN], "water after": pixels[:, :UNSEEN]}
     for name, shores in SHORES_OF_CHANGE.items():
+        if not seen.get(name, pixels[:UNSEEN, :UNSEEN]).any():
+            found[name] = UNKNOWN
+            continue
         best = float(table["best"][name])
         least = -math.inf if name == "net change" else 0.0
         found[name] = bounds(best, change_variance(sums.sides, shores), least=least)
