@@ -122,8 +122,8 @@ def _run(
     on_date: OnPart | None = None,
 ) -> Path:
     from strandline.change.timeline import series_of, timeline
-    from strandline.export.atomic import check_folder, staged_folder
     from strandline.export.record import TIMELINE, build_record, write_record
+    from strandline.export.staging import check_folder, staged_folder
     from strandline.prepare import stack_scenes
     from strandline.study import StageClock, open_source, record_of_inputs, study_grid
 
