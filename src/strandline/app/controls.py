@@ -233,7 +233,7 @@ class Controls:
 
         def work(job: Job) -> Any:
             def write() -> str:
-                from strandline.export.atomic import replacing
+                from strandline.atomic import replacing
 
                 content = make(job)
                 with replacing(path) as partial:

@@ -61,8 +61,8 @@ def export(outcome: Outcome, folder: Path, job: Job) -> Path:
     OutputError
         If it cannot be written.
     """
-    from strandline.export.atomic import staged_folder
     from strandline.export.record import build_record, write_record
+    from strandline.export.staging import staged_folder
 
     job.begin("writing maps, pictures and the report")
     record = _record(outcome)

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from strandline.errors import ConfigurationError, OutputError, SourceNotFoundError
+from strandline.atomic import replacing
+from strandline.errors import ConfigurationError, SourceNotFoundError
 from strandline.scenes.redaction import unsigned
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class FoundScenes(Sequence["pystac.Item"]):
         Parameters
         ----------
         path : path-like
-            Its name should end in ``.json``.
+            Its name should end in ``.json``. Missing folders are made.
 
         Returns
         -------
@@ -219,22 +220,10 @@ class FoundScenes(Sequence["pystac.Item"]):
         OutputError
             If it cannot be written.
         """
-        import secrets
-
-        target = Path(path)
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
-        partial = target.with_name(f".{target.name}.partial-{secrets.token_hex(4)}")
-        try:
+        with replacing(path) as partial:
             partial.write_text(text, encoding="utf-8")
-            partial.replace(target)
-        except OSError as error:
-            raise OutputError(
-                f"Cannot write '{target}': {error.strerror or error}.",
-                remedy="Check the folder and the space on the disk.",
-            ) from error
-        finally:
-            partial.unlink(missing_ok=True)
-        return target
+        return Path(path)
 
     def __repr__(self) -> str:
         count = len(self._items)
