@@ -19,6 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     "errors",
     "progress",
+    "atomic",
     "configuration",
     "spectral",
     "scenes",
@@ -64,7 +65,7 @@ PLOTTING = {
 }  # fmt: skip
 # Looks whether a scheduler listens before Dask is asked to connect to it.
 KNOCKS_AT_SCHEDULERS = {"workers.py": {"socket"}}
-DATA_MAKERS = ("scenes", "export")
+DATA_MAKERS = ("scenes", "export", "atomic")  # the last: how both put a file in its place
 PICTURE_MAKERS = ("show", "app")
 # Modules that have no I/O in them although their package's name says so.
 HARMLESS = {

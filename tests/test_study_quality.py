@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -15,6 +16,7 @@ import strandline as sl
 from strandline import study
 from strandline.description import describe_source
 from strandline.errors import SuspiciousSceneWarning
+from strandline.results import read_summary
 
 CLOUD, WATER = 22280, 21952
 
@@ -106,5 +108,22 @@ def test_a_change_without_a_pixel_seen_on_both_dates_is_warned_of(product, tmp_p
         file.write(np.full(file.shape, CLOUD, np.uint16), 1)
     pair = {"scenes": [{"source": str(hidden)}, {"source": str(product)}], "n_clusters": 4}
     with pytest.warns(SuspiciousSceneWarning) as said:
-        sl.run_study(pair, tmp_path / "out")
+        out = sl.run_study(pair, tmp_path / "out")
     assert any("No pixel was observed on both dates" in str(one.message) for one in said)
+    areas = pd.read_csv(out / "areas.csv").set_index("quantity")
+    unknown = areas["low_95"].isna() & areas["high_90"].isna()
+    assert unknown.drop("not observed").tolist() == [True] * 5 + [False, True]
+    assert unknown.index[-2] == "water 2017-10-22"
+    printed = read_summary(out).splitlines()
+    (hidden,) = [line for line in printed if "water 1988-10-22" in line]
+    assert "–   (not observed; with the hidden: 0.00 … " in hidden
+    (net,) = [line for line in printed if "net change" in line]
+    assert "–   (not observed; with the hidden: -" in net
+    shown = _words(out / "report.html")
+    for name in ("water 1988-10-22", "lost", "gained"):
+        assert re.search(rf"\b{name} – 0 to [\d,]+ not observed\b", shown)
+
+
+def _words(page: Path) -> str:
+    text = re.sub(r"<(style|script).*?</\1>", " ", page.read_text(), flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", text).split())

@@ -28,7 +28,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.change import areas as measure_areas
-from strandline.change.interval import INTERVALS
+from strandline.change.interval import INTERVALS, nothing_observed
 from strandline.configuration import StudyConfig
 from strandline.errors import SuspiciousSceneWarning
 from strandline.prepare.classes import NOT_OBSERVED
@@ -411,9 +411,16 @@ def _warn_of_hidden_water(table: pd.DataFrame, areas: pd.DataFrame) -> None:
             )
 
 
+def best_in_words(row: Mapping[Any, Any]) -> str:
+    """Say an area with two decimals, or a dash where nothing was observed."""
+    return "–" if nothing_observed(row) else f"{row['best']:.2f}"
+
+
 def bounds_in_words(row: Mapping[Any, Any]) -> str:
     """Say between what an area lies, if more than the area itself is known."""
     parts = []
+    if nothing_observed(row):
+        parts.append("not observed")
     if row.get("low_95", math.nan) < row.get("high_95", math.nan):
         parts.append(f"95 %: {row['low_95']:.2f} … {row['high_95']:.2f}")
     if row["least"] != row["most"]:
@@ -427,7 +434,7 @@ def summarise(areas: pd.DataFrame) -> str:
     for name, part in areas.groupby("area", sort=False):
         lines.append(f"{str(name).capitalize()}, km²:")
         for row in part.to_dict("records"):
-            text = f"  {row['quantity']:<26} {row['best']:10.2f}"
+            text = f"  {row['quantity']:<26} {best_in_words(row):>10}"
             text += bounds_in_words(row)
             if row.get("shift_explainable", 0.0) >= 0.005:
                 text += f"   {row['shift_explainable']:.2f} of it may be a shift of the images"

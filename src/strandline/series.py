@@ -122,8 +122,8 @@ def _run(
     on_date: OnPart | None = None,
 ) -> Path:
     from strandline.change.timeline import series_of, timeline
-    from strandline.export.atomic import check_folder, staged_folder
     from strandline.export.record import TIMELINE, build_record, write_record
+    from strandline.export.staging import check_folder, staged_folder
     from strandline.prepare import stack_scenes
     from strandline.study import StageClock, open_source, record_of_inputs, study_grid
 
@@ -158,13 +158,13 @@ def summary(out: str | os.PathLike[str]) -> str:
     """Say what a finished timeline found, from its ``timeline.csv``."""
     import pandas as pd
 
-    from strandline.results import bounds_in_words
+    from strandline.results import best_in_words, bounds_in_words
 
     table = Path(out) / "timeline.csv"
     series = pd.read_csv(table, dtype={"reason": str}).fillna({"reason": ""})
     lines = ["Water, km²:"]
     for row in series.to_dict("records"):
-        text = f"  {row['time'][:10]} {row['best']:10.2f}{bounds_in_words(row)}"
+        text = f"  {row['time'][:10]} {best_in_words(row):>10}{bounds_in_words(row)}"
         lines.append(text + (f"   does not fit: {row['reason']}" if row["reason"] else ""))
     return "\n".join(lines)
 

@@ -106,8 +106,8 @@ def run_study(
     ['areas.csv', 'evidence.csv', 'quality.csv', 'signatures.csv']
     """
     from strandline.change import compare
-    from strandline.export.atomic import check_folder, staged_folder
     from strandline.export.record import build_record, write_record
+    from strandline.export.staging import check_folder, staged_folder
     from strandline.export.work import work_folder
     from strandline.prepare.memory import hold
     from strandline.results import Results, area_table, study_quality, views_of

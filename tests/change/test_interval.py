@@ -18,6 +18,7 @@ from strandline.change.interval import (
     SPREADS,
     TOGETHER,
     interval_of,
+    nothing_observed,
     shore_kinds,
 )
 from strandline.change.pixel_area import pixel_area, pixel_areas
@@ -71,6 +72,35 @@ def test_sides_to_what_was_not_observed_are_no_shore():
 def test_no_water_is_no_area_and_has_no_shore():
     row = sl.areas(mask_of(np.zeros(GRID.shape), GRID), intervals=True).iloc[0]
     assert row[["best", "low_95", "high_95"]].tolist() == [0, 0, 0]
+
+
+def test_where_nothing_was_observed_the_interval_is_unknown():
+    hidden = mask_of(np.full(GRID.shape, 255), GRID)
+    dry = mask_of(np.zeros(GRID.shape), GRID)
+    row = sl.areas(hidden, intervals=True).iloc[0]
+    assert row[["pixels", "least", "best"]].tolist() == [0, 0, 0]
+    assert row["most"] > 0
+    assert row[list(INTERVALS)].isna().all()
+    assert nothing_observed(row.to_dict())
+    assert not nothing_observed(sl.areas(dry, intervals=True).iloc[0].to_dict())
+
+
+def test_a_lake_that_was_hidden_on_a_date_has_no_interval_then():
+    clouded = np.stack([lake(), np.where(lake(800.0) == 1, 255, 0)])
+    table = sl.areas(mask_of(clouded, GRID), at=lonlat_of(GRID, 30, 40), intervals=True)
+    assert table["best"].iloc[1] == 0
+    assert table[list(INTERVALS)].isna().all(axis=1).tolist() == [False, True]
+
+
+def test_a_change_is_unknown_where_no_pixel_was_observed_on_both_dates():
+    before, after = lake(), np.full(GRID.shape, 255)
+    change = sl.compare(mask_of(before, GRID), mask_of(after, GRID, time="2017-10-22"))
+    table = sl.areas(change, intervals=True)
+    unknown = table[list(INTERVALS)].isna().all(axis=1)
+    assert [name for name in table.index if not unknown[name]] == ["water before"]
+    rows = table.reset_index().to_dict("records")
+    known = [row["class"] for row in rows if not nothing_observed(row)]
+    assert known == ["not observed", "water before"]
 
 
 def test_only_the_shore_of_the_lake_that_is_measured_counts():
@@ -138,8 +168,9 @@ def test_water_on_a_date_has_the_same_interval_in_a_change_and_by_itself():
 
 def test_a_shore_that_is_seen_on_one_date_only_does_not_bound_a_change():
     before, after = shrunk()
-    unseen = after.copy(data=np.full_like(after.values, 255))
-    table = sl.areas(sl.compare(before, unseen), intervals=True)
+    hidden = np.full_like(after.values, 255)
+    hidden[:3] = 0
+    table = sl.areas(sl.compare(before, after.copy(data=hidden)), intervals=True)
     for name in ("lost", "gained", "net change"):
         assert table.loc[name, ["low_95", "high_95"]].tolist() == [0, 0]
     assert table.loc["water before", "high_95"] > table.loc["water before", "best"]

@@ -69,6 +69,17 @@ def test_one_name_twice_is_refused(tmp_path):
         list_product(path)
 
 
+def test_what_is_unpacked_is_a_file_like_any_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("STRANDLINE_CACHE", str(tmp_path / "cache"))
+    path = pack(tmp_path / "a.tar.gz", {"x_B1.TIF": b"one", "x_B2.TIF": b"two"})
+    (copy,) = list_product(path).rasters(["x_B2.TIF"])
+    assert Path(copy).read_bytes() == b"two"
+    assert [one.name for one in Path(copy).parent.iterdir()] == ["x_B2.TIF"]
+    ordinary = tmp_path / "ordinary"
+    ordinary.write_bytes(b"")
+    assert Path(copy).stat().st_mode == ordinary.stat().st_mode
+
+
 def test_no_room_to_unpack_is_said(tmp_path, monkeypatch):
     blocked = tmp_path / "file"
     blocked.write_text("")

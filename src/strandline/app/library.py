@@ -195,7 +195,7 @@ class Library:
         OutputError
             If the disk does not take it.
         """
-        from strandline.export.atomic import replacing
+        from strandline.atomic import replacing
 
         plain = re.sub(r"[^\w.+-]+", "_", Path(filename.replace("\\", "/")).name).lstrip(".")
         if Path(plain).suffix.lower() not in UPLOAD_TYPES:

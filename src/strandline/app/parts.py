@@ -12,7 +12,8 @@ import pandas as pd
 from strandline.app.job import Job
 from strandline.app.looks import text_of
 from strandline.app.outcome import Outcome
-from strandline.app.state import Problem
+from strandline.app.problem import Problem
+from strandline.change.interval import nothing_observed
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
 from strandline.show import captions
@@ -75,19 +76,24 @@ def area_cards(outcome: Outcome) -> str:
     dates = dates_of(outcome.water)
     cards = []
     for date, row in zip(dates, table.to_dict("records"), strict=True):
-        span = f"95 %: {_km2(row['low_95'])} – {_km2(row['high_95'])}"
-        cards.append(_card(f"Water {date}".strip(), _km2(row["best"]), span, WATER))
+        best, span = _km2(row["best"]), f"95 %: {_km2(row['low_95'])} – {_km2(row['high_95'])}"
+        if nothing_observed(row):
+            best, span = "–", "not observed"
+        cards.append(_card(f"Water {date}".strip(), best, span, WATER))
     if len(cards) == 2:
         whole = outcome.areas.drop_duplicates("quantity").set_index("quantity")
         row = whole.loc["net change"].to_dict()
         net, low, high = (float(row[name]) for name in ("best", "low_95", "high_95"))
         share = net / float(table["best"].iloc[0]) if table["best"].iloc[0] else np.nan
         percent = "" if np.isnan(share) else _signed(f"{100 * share:+.1f} %")
-        if not np.isnan([low, high]).any():
+        digits = min(_digits(best) for best in table["best"])
+        text = _signed(f"{net:+,.{digits}f}")
+        if nothing_observed(row):
+            text, percent = "–", "not observed on both dates"
+        elif not np.isnan([low, high]).any():
             percent += f" · 95 %: {_span(low, high)}"
         tone = LOST if net < 0 else GAINED
-        digits = min(_digits(best) for best in table["best"])
-        cards.append(_card("Change", _signed(f"{net:+,.{digits}f}"), percent, tone))
+        cards.append(_card("Change", text, percent, tone))
     return f"<div class='cards'>{''.join(cards)}</div>"
 
 

@@ -3,55 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
 
-from strandline.change.body import water_body
-from strandline.change.compare import (
-    CLASS_OF,
-    GAINED,
-    LOST,
-    STABLE_LAND,
-    STABLE_WATER,
-)
-from strandline.change.interval import (
-    INTERVALS,
-    SHORES_OF_CHANGE,
-    bounds,
-    change_variance,
-    interval_of,
-    shore_kinds,
-)
+from strandline.change.body import POSSIBLE, SURE, region_of
+from strandline.change.change_area import change_areas
+from strandline.change.interval import INTERVALS, UNKNOWN, interval_of
 from strandline.change.pixel_area import PixelAreas, pixel_area, pixel_areas
-from strandline.change.states import water_states
-from strandline.change.summing import Sums, elementwise, sum_up
+from strandline.change.state_sums import sum_states
+from strandline.change.states import UNSEEN
+from strandline.change.summing import Sums
 from strandline.errors import ConfigurationError
-from strandline.prepare.classes import NOT_OBSERVED, stored_classes
+from strandline.prepare.classes import stored_classes
 from strandline.prepare.georeference import describe_grid, grid_of, same_grid
 
 __all__ = ["areas", "pixel_area"]
-
-CLASS_NAMES = {
-    STABLE_LAND: "stable land",
-    STABLE_WATER: "stable water",
-    LOST: "lost",
-    GAINED: "gained",
-}
-
-SHIFT_FLAGS = "shift_explainable"
-"""Coordinate of a change map, and column of its areas."""
-
-POSSIBLE, SURE = 1, 2
-"""Where a pixel is, with `at`: outside the body of water (0), perhaps in it, surely in it."""
-
-Counts = NDArray[Any]
 
 
 def areas(
@@ -76,7 +46,8 @@ def areas(
         the dates. Default: all water.
     intervals : bool
         Add ``low_90``, ``high_90``, ``low_95`` and ``high_95``, between which the area of what
-        was observed lies in 90 and 95 of 100 cases; see Notes.
+        was observed lies in 90 and 95 of 100 cases; see Notes. NaN where nothing was observed:
+        for the changes, on both dates.
     members : iterable of DataArray, optional
         With `intervals`, for a mask: masks of the same pixels by other segmentations
         (`strandline.segment_again`), to widen them where these do not agree.
@@ -164,7 +135,7 @@ def areas(
                 expected="a water mask",
                 remedy="Pass the masks of the two dates.",
             )
-        return _change_areas(array, at, intervals=intervals)
+        return change_areas(array, at, intervals=intervals)
     return _water_areas(array, at, others or [], intervals=intervals)
 
 
@@ -172,9 +143,6 @@ def is_change_map(array: xr.DataArray) -> bool:
     """Say whether an array is a change map, by its flags or the masks that it carries."""
     flags = str(array.attrs.get("flag_meanings", "")).split()
     return "lost" in flags or "water_before" in array.coords
-
-
-# --- water masks ----------------------------------------------------------------
 
 
 def _water_areas(
@@ -188,7 +156,7 @@ def _water_areas(
     grid = grid_of(mask)
     areas_of = pixel_areas(grid)
     dates = [dated.isel(time=number).data for number in range(dated.sizes["time"])]
-    region = _region(dates, grid, at)
+    region = region_of(dates, grid, at)
     of_members = [_best_of(member, mask, region, areas_of) for member in members]
     rows = [
         water_row(date, region, areas_of, [best[number] for best in of_members])
@@ -222,8 +190,10 @@ def water_row(
     dict
         The columns of `areas`.
     """
-    sums = _summed([date], region, areas_of, shores=True)
+    sums = sum_states([date], region, areas_of, shores=True)
     row = _water_row(sums)
+    if not sums.pixels[SURE, :UNSEEN].any():
+        return row | UNKNOWN
     _, shore, squared = sums.sides[0].tolist()
     return row | interval_of(row["best"], shore, squared, np.array(members))
 
@@ -257,208 +227,10 @@ def _best_of(
         )
     member = member if "time" in member.dims else member.expand_dims("time")
     dates = [date.data for date in member.transpose("time", "y", "x")]
-    return [_water_row(_summed([date], region, areas_of))["best"] for date in dates]
+    return [_water_row(sum_states([date], region, areas_of))["best"] for date in dates]
 
 
 def _times(dated: xr.DataArray) -> pd.DatetimeIndex:
     count = dated.sizes["time"]
     times = dated["time"].values if "time" in dated.coords else np.full(count, "NaT", "M8[ns]")
     return pd.DatetimeIndex(times.astype("datetime64[ns]"), name="time")
-
-
-# --- change maps ----------------------------------------------------------------
-
-
-def _change_areas(
-    change: xr.DataArray, at: tuple[float, float] | None, *, intervals: bool
-) -> pd.DataFrame:
-    if "time" in change.dims:
-        raise ConfigurationError(
-            "Areas need one change map at a time.",
-            expected="dimensions (y, x)",
-            got=f"dimensions {tuple(map(str, change.dims))}",
-        )
-    change = change.transpose("y", "x")
-    grid = grid_of(change)
-    dates = []
-    for which, name in enumerate(("water_before", "water_after")):
-        known = [change.data]
-        if name in change.coords:
-            known.append(change.coords[name].transpose("y", "x").data)
-        dates.append(elementwise(partial(_known_water, which), *known))
-    region, areas_of = _region(dates, grid, at), pixel_areas(grid)
-    sums = _summed(dates, region, areas_of, shores=intervals)
-    table = pd.DataFrame(_change_rows(sums)).set_index("class")
-    if intervals:
-        table = table.join(pd.DataFrame.from_dict(_change_intervals(table, sums), orient="index"))
-    if SHIFT_FLAGS in change.coords:
-        flags = change.coords[SHIFT_FLAGS].transpose("y", "x").data
-        flagged = elementwise(_flagged, change.data, flags)
-        km2 = _summed([flagged], region, areas_of).km2
-        lost, gained = (float(km2[SURE, state]) for state in (1, 2))
-        by_name = {"lost": lost, "gained": gained, "net change": gained - lost}
-        table[SHIFT_FLAGS] = pd.Series(by_name)
-    table.attrs |= {"units": "km2"} | {
-        key: change.attrs[key] for key in ("before", "after") if key in change.attrs
-    }
-    return table
-
-
-def _flagged(change: NDArray[np.uint8], flags: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Tell lost (1) and gained (255, which is counted third) apart where flags are set."""
-    kinds = np.where(change == LOST, np.uint8(1), np.uint8(0))
-    kinds[change == GAINED] = NOT_OBSERVED
-    return np.where(flags, kinds, np.uint8(0))
-
-
-def _known_water(
-    which: int, change: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None
-) -> NDArray[np.uint8]:
-    """Say what is known of the water before (0) or after (1), as values of a water mask.
-
-    Where the map is observed it counts, even against the masks: somebody may have cleaned it
-    since. Elsewhere one of the dates may have been observed.
-    """
-    known: NDArray[np.uint8] = _WATER_OF_CLASS[which][change]
-    if (known == _NO_CLASS).any():
-        strange = sorted(set(np.unique(change).tolist()) - {*CLASS_NAMES, NOT_OBSERVED})
-        raise ConfigurationError(
-            "Values that a change map does not have.",
-            expected="0, 1, 2, 3 and 255",
-            got=", ".join(map(str, strange)),
-        )
-    return known if mask is None else np.where(change == NOT_OBSERVED, mask, known)
-
-
-def _change_rows(sums: Sums) -> Iterator[dict[str, Any]]:
-    """Turn the sums per (region, before, after) into rows with bounds."""
-    pixels, km2, _ = sums
-    for (before, after), number in CLASS_OF.items():
-        may = _may_be(before)[:, None] & _may_be(after)[None, :]
-        observed = km2[SURE, before, after]
-        most = math.fsum(km2[POSSIBLE:, may].ravel())
-        yield _row(CLASS_NAMES[number], pixels[SURE, before, after], observed, observed, most)
-    unseen = np.ones((3, 3), dtype=bool)
-    unseen[:2, :2] = False
-    hidden = math.fsum(km2[POSSIBLE:, unseen].ravel())
-    yield _row("not observed", pixels[POSSIBLE:, unseen].sum(), hidden, hidden, hidden)
-    for name, axis in (("water before", 1), ("water after", 2)):
-        by_state, count = np.moveaxis(km2, axis, 1), np.moveaxis(pixels, axis, 1)[SURE, 1].sum()
-        observed = math.fsum(by_state[SURE, 1])
-        yield _row(name, count, observed, observed, math.fsum(by_state[POSSIBLE:, 1:].ravel()))
-    yield _net_change(pixels, km2)
-
-
-def _change_intervals(table: pd.DataFrame, sums: Sums) -> dict[str, dict[str, float]]:
-    """Compute the interval of each area that has a shore."""
-    found = {}
-    for name, shores in SHORES_OF_CHANGE.items():
-        best = float(table["best"][name])
-        least = -math.inf if name == "net change" else 0.0
-        found[name] = bounds(best, change_variance(sums.sides, shores), least=least)
-    return found
-
-
-def _net_change(pixels: Counts, km2: Counts) -> dict[str, Any]:
-    """Bound the water after less the water before, pixel by pixel."""
-    low, high = [], []
-    for before in range(3):
-        for after in range(3):
-            least = (after == 1) - (before != 0)
-            most = (after != 0) - (before == 1)
-            # In the possible part a pixel may also not belong to the body at all.
-            sure, possible = km2[SURE, before, after], km2[POSSIBLE, before, after]
-            low += [least * sure, min(least, 0) * possible]
-            high += [most * sure, max(most, 0) * possible]
-    best = km2[SURE, 0, 1] - km2[SURE, 1, 0]
-    count = pixels[SURE, 0, 1] - pixels[SURE, 1, 0]
-    # A zero shall have no sign.
-    return _row("net change", count, math.fsum(low) + 0.0, best + 0.0, math.fsum(high) + 0.0)
-
-
-def _may_be(state: int) -> NDArray[np.bool_]:
-    """Say which of land, water and not observed may have been in this state."""
-    return np.arange(3) % 2 == 0 if state == 0 else np.arange(3) > 0
-
-
-def _row(name: str, pixels: Any, least: Any, best: Any, most: Any) -> dict[str, Any]:
-    return {
-        "class": name,
-        "pixels": int(pixels),
-        "least": float(least),
-        "best": float(best),
-        "most": float(most),
-    }
-
-
-_NO_CLASS = 9
-_WATER_OF_CLASS = np.full((2, 256), _NO_CLASS, np.uint8)
-_WATER_OF_CLASS[:, NOT_OBSERVED] = NOT_OBSERVED
-for _states, _class in CLASS_OF.items():
-    _WATER_OF_CLASS[:, _class] = _states
-
-
-# --- summing --------------------------------------------------------------------
-
-
-def _region(dates: list[Any], grid: GeoBox, at: tuple[float, float] | None) -> Any:
-    """Say where the water is looked for: everywhere, or in the body of water at a place."""
-    if at is None:
-        return None
-    return body_region(np.asarray(elementwise(_water_and_unseen, *dates)), grid, at)
-
-
-def body_region(
-    flags: NDArray[np.uint8], grid: GeoBox, at: tuple[float, float]
-) -> NDArray[np.uint8]:
-    """Find the pixels of the body of water at a place.
-
-    Parameters
-    ----------
-    flags : ndarray of uint8, shape (y, x)
-        1 where there was water on any date, 2 where it may have been unseen, 3 both, else 0.
-    grid : GeoBox
-        The pixels.
-    at : (float, float)
-        Longitude and latitude, degrees.
-
-    Returns
-    -------
-    ndarray of uint8, shape (y, x)
-        2 in the body, 1 where it may reach under what was not observed, else 0.
-    """
-    body = water_body((flags & 1).astype(bool), (flags & 2).astype(bool), grid, at)
-    region = np.zeros(flags.shape, np.uint8)  # in bytes from the start: maps may be large
-    region[body.possible] = POSSIBLE
-    region[body.sure] = SURE
-    return region
-
-
-def _water_and_unseen(*dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Flag water on any date (1), and a date on which nothing was observed (2)."""
-    states = [water_states(date) for date in dates]
-    water = np.any([state == 1 for state in states], axis=0)
-    unseen = np.any([state == 2 for state in states], axis=0)
-    flags: NDArray[np.uint8] = water.astype(np.uint8) + np.uint8(2) * unseen.astype(np.uint8)
-    return flags
-
-
-def _summed(dates: list[Any], region: Any, areas_of: PixelAreas, *, shores: bool = False) -> Sums:
-    """Sum up per region (0, POSSIBLE, SURE) and state on each date; the shores if asked for."""
-    shape = (3,) * (1 + len(dates))
-    if region is None:
-        codes = elementwise(partial(_codes, np.uint8(SURE)), *dates)
-    else:
-        codes = elementwise(_codes, region, *dates)
-    where, *states = np.indices(shape).reshape(len(shape), -1)
-    kinds = shore_kinds(where == SURE, *states) if shores else None
-    pixels, km2, sides = sum_up(codes, areas_of, math.prod(shape), kinds)
-    return Sums(pixels.reshape(shape), km2.reshape(shape), sides)
-
-
-def _codes(region: Any, *dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Write what is known of a pixel as a number in base 3: region, then state on each date."""
-    code: Any = region
-    for date in dates:
-        code = np.uint8(3) * code + water_states(date)
-    return np.asarray(code)

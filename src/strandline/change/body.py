@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from strandline.change.states import UNSEEN, water_states
+from strandline.change.summing import elementwise
 from strandline.errors import WaterError
 from strandline.prepare.georeference import pixel_at
 
 NEAR = 5
 """Water this many pixels from the place still counts as the water there."""
+
+POSSIBLE, SURE = 1, 2
+"""Where a pixel is: outside the body of water (0), perhaps in it, surely in it."""
 
 _NEIGHBOURS = np.ones((3, 3), dtype=bool)  # sides and corners: 8-connectivity
 
@@ -30,6 +36,56 @@ class Body(NamedTuple):
 
     sure: NDArray[np.bool_]
     possible: NDArray[np.bool_]
+
+
+def region_of(
+    dates: Sequence[Any], grid: GeoBox, at: tuple[float, float] | None
+) -> NDArray[np.uint8] | None:
+    """Say where water is looked for: everywhere, or in the body of water at a place.
+
+    Parameters
+    ----------
+    dates : sequence of ndarray or dask.array.Array of uint8, shape (y, x)
+        Water masks.
+    grid : GeoBox
+        The pixels.
+    at : (float, float) or None
+        Longitude and latitude, degrees.
+
+    Returns
+    -------
+    ndarray of uint8, shape (y, x), or None
+        From `body_region`; None for everywhere.
+    """
+    if at is None:
+        return None
+    return body_region(np.asarray(elementwise(_water_and_unseen, *dates)), grid, at)
+
+
+def body_region(
+    flags: NDArray[np.uint8], grid: GeoBox, at: tuple[float, float]
+) -> NDArray[np.uint8]:
+    """Find the pixels of the body of water at a place.
+
+    Parameters
+    ----------
+    flags : ndarray of uint8, shape (y, x)
+        1 where there was water on any date, 2 where it may have been unseen, 3 both, else 0.
+    grid : GeoBox
+        The pixels.
+    at : (float, float)
+        Longitude and latitude, degrees.
+
+    Returns
+    -------
+    ndarray of uint8, shape (y, x)
+        2 in the body, 1 where it may reach under what was not observed, else 0.
+    """
+    body = water_body((flags & 1).astype(bool), (flags & 2).astype(bool), grid, at)
+    region = np.zeros(flags.shape, np.uint8)  # in bytes from the start: maps may be large
+    region[body.possible] = POSSIBLE
+    region[body.sure] = SURE
+    return region
 
 
 def water_body(
@@ -64,6 +120,15 @@ def water_body(
     """
     place = _nearest(water, grid, at)
     return Body(_connected(water, place), _connected(water | unseen, place))
+
+
+def _water_and_unseen(*dates: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Flag water on any date (1), and a date on which nothing was observed (2)."""
+    states = [water_states(date) for date in dates]
+    water = np.any([state == 1 for state in states], axis=0)
+    unseen = np.any([state == UNSEEN for state in states], axis=0)
+    flags: NDArray[np.uint8] = water.astype(np.uint8) + np.uint8(2) * unseen.astype(np.uint8)
+    return flags
 
 
 def _connected(mask: NDArray[np.bool_], place: tuple[int, int]) -> NDArray[np.bool_]:

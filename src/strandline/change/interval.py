@@ -9,7 +9,7 @@ of error grows as the root of the number of shore pixels, the second as the numb
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,9 @@ SHORES_OF_CHANGE = {
 
 INTERVALS = tuple(f"{side}_{percent}" for percent in SPREADS for side in ("low", "high"))
 """Columns of intervals, in the order of tables."""
+
+UNKNOWN = dict.fromkeys(INTERVALS, math.nan)
+"""Intervals where nothing was observed: there is no shore to go by, and 0 would be a claim."""
 
 
 def shore_kinds(
@@ -151,6 +154,32 @@ def interval_of(
     if members is not None and len(members) > 1:
         variance += float(np.var(members, ddof=1))
     return {name: float(bound) for name, bound in bounds(best, variance).items()}
+
+
+def nothing_observed(row: Mapping[Any, Any]) -> bool:
+    """Say whether nothing was observed of an area, so that its ``best`` of 0 is no finding.
+
+    Parameters
+    ----------
+    row : mapping
+        Row of `strandline.areas` with intervals.
+
+    Returns
+    -------
+    bool
+        Whether the area is unknown. An area without a shore, as that of what was not observed,
+        has no intervals either, but is known.
+
+    Examples
+    --------
+    >>> nothing_observed({"least": 0.0, "best": 0.0, "most": 4.0, **UNKNOWN})
+    True
+    >>> nothing_observed({"least": 4.0, "best": 4.0, "most": 4.0, **UNKNOWN})
+    False
+    """
+    intervals = [row[name] for name in INTERVALS if name in row]
+    unknown = bool(intervals) and all(math.isnan(bound) for bound in intervals)
+    return unknown and bool(row["least"] < row["most"])
 
 
 def shore_variance(shore: Any, squared: Any) -> Any:

@@ -13,7 +13,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from strandline.change.area import body_region, water_row
+from strandline.change.area import water_row
+from strandline.change.body import body_region
 from strandline.change.interval import INTERVALS
 from strandline.change.misfits import LEAST_EXPECTED, area_misfits, spectral_misfits
 from strandline.change.pixel_area import pixel_areas

@@ -1,7 +1,7 @@
 """Results on disk: rasters, tables, pictures and the record, written whole or not at all."""
 
+from strandline.atomic import replacing
 from strandline.export.array import write_arrays
-from strandline.export.atomic import replacing, staged_folder
 from strandline.export.picture import write_page, write_picture
 from strandline.export.raster import write_cog
 from strandline.export.record import (
@@ -13,6 +13,7 @@ from strandline.export.record import (
     write_record,
 )
 from strandline.export.stac import write_item
+from strandline.export.staging import staged_folder
 from strandline.export.style import write_style
 from strandline.export.table import write_areas, write_evidence, write_signatures, write_table
 from strandline.export.vector import write_vectors

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from strandline.atomic import output_error, replacing
 from strandline.errors import GridMismatchError, MissingDependencyError, OutputError
-from strandline.export.atomic import output_error, replacing, staged_folder
 from strandline.export.raster import WHOLE_BYTES
+from strandline.export.staging import staged_folder
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import attach_grid, describe_grid, grid_of, same_grid
 

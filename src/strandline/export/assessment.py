@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from strandline.accuracy import Assessment, assess
+from strandline.atomic import replacing
 from strandline.errors import ConfigurationError
-from strandline.export.atomic import replacing
 from strandline.export.table import write_table
 from strandline.scenes.classes import read_classes, read_reference
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import xarray as xr
 
+from strandline.atomic import replacing
 from strandline.errors import ModelFileError, SourceNotFoundError
-from strandline.export.atomic import replacing
 from strandline.segmentation.model import FORMAT as SEGMENTATION_FORMAT
 from strandline.segmentation.model import SegmentationModel
 from strandline.spectral import SpectralClustering, dump_model

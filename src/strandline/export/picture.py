@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from strandline.atomic import replacing
 from strandline.errors import ConfigurationError
-from strandline.export.atomic import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from strandline.atomic import output_error, replacing
 from strandline.errors import MissingCRSError, OutputError
-from strandline.export.atomic import output_error, replacing
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.show.palettes import Palette, flag_names, palette_for
 

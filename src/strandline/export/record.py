@@ -39,9 +39,10 @@ from typing import Any
 
 import numpy as np
 
+from strandline.atomic import replacing
 from strandline.errors import RecordError
-from strandline.export.atomic import RECORD_NAME, replacing
 from strandline.export.fingerprint import file_content, fingerprint, remote_fingerprint
+from strandline.export.staging import RECORD_NAME
 from strandline.scenes.redaction import REDACTED, SECRET, redact_url
 
 __all__ = [

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from strandline.atomic import replacing
 from strandline.errors import MetadataError
-from strandline.export.atomic import RECORD_NAME, replacing
+from strandline.export.staging import RECORD_NAME
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import crs_of
 

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from strandline.atomic import replacing
 from strandline.errors import ConfigurationError
-from strandline.export.atomic import replacing
 
 AREA_DIGITS = 4
 """Decimals of areas in km²: 0.0001 km² is a ninth of a Landsat pixel."""

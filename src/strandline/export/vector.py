@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from strandline.atomic import output_error, replacing
 from strandline.errors import MissingCRSError, MissingDependencyError, OutputError
-from strandline.export.atomic import output_error, replacing
 
 if TYPE_CHECKING:
     import geopandas

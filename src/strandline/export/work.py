@@ -24,8 +24,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from strandline.atomic import output_error
 from strandline.errors import OutputError
-from strandline.export.atomic import output_error
 
 _PREFIX = ".strandline-work-"
 _KEY = "key"

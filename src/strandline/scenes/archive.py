@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import re
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
+from strandline.atomic import replacing
 from strandline.errors import (
     AccessDeniedError,
     MetadataError,
@@ -326,10 +325,14 @@ def _unpacked(archive: str, members: Mapping[str, str]) -> list[str]:
             raise
         except OSError as error:
             raise OutputError(
-                f"{archive!r} cannot be unpacked into {folder}: {error}.",
+                f"{archive!r} cannot be unpacked into {folder}: {_reason(error)}",
                 remedy="Make room, or name another folder in STRANDLINE_CACHE.",
             ) from error
     return [str(folder / name) for name in members]
+
+
+def _reason(error: OSError) -> str:
+    return error.problem if isinstance(error, OutputError) else f"{error}."
 
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
@@ -337,15 +340,17 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
     content = tar.extractfile(member)
     if content is None:
         return
-    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".part")
+    with replacing(target) as partial_file, partial_file.open("wb") as out:
+        for block in _blocks(content):
+            out.write(block)
+
+
+def _blocks(content: IO[bytes]) -> Iterator[bytes]:
     try:
-        with os.fdopen(handle, "wb") as out:
-            while block := content.read(1 << 20):
-                out.write(block)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        while block := content.read(1 << 20):
+            yield block
+    except gzip.BadGzipFile as error:  # an OSError, but not one of the disk that is written to
+        raise tarfile.ReadError(str(error)) from error
 
 
 def _remote_product(source: str, options: Mapping[str, Any], cache: Cache) -> ProductFiles:

@@ -376,8 +376,8 @@ def test_saving_leaves_a_whole_file_without_signatures_or_nothing(found, tmp_pat
     assert "SECRET" not in path.read_text()
     assert json.loads(path.read_text())["features"][0]["id"] == item.id
     assert [one.name for one in tmp_path.iterdir()] == ["found.json"]
-    with pytest.raises(OutputError, match="nowhere"):
-        found.save(tmp_path / "nowhere" / "found.json")
+    with pytest.raises(OutputError, match="is a file, not a folder"):
+        found.save(path / "found.json")
 
 
 def test_reopened_tiles_count_once(site, found):

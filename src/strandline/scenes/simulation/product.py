@@ -6,8 +6,6 @@ folder named after the product. The folder gets its name when all is written.
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
+from strandline.atomic import output_error, replacing_folder
 from strandline.errors import OutputError
 from strandline.scenes.sensors import SENSORS
 from strandline.scenes.simulation.geography import CRS
@@ -110,39 +109,35 @@ def writing_product(
     """
     target = parent / taken.product
     _check_replaceable(target)
-    partial = parent / f".{taken.product}.partial-{secrets.token_hex(4)}"
     try:
-        partial.mkdir(parents=True)
-        sensor = SENSORS[taken.platform]
-        names = [f"SR_B{sensor.number(band)}" for band in bands]
-        with ExitStack() as stack:
-            pool = stack.enter_context(ThreadPoolExecutor(max_workers=2))
-            place = {
-                "width": grid.width,
-                "height": grid.height,
-                "crs": CRS,
-                "transform": grid.transform,
-            }
-            files = [
-                stack.enter_context(_create(partial, taken.product, name, nodata, place))
-                for name, nodata in [*((name, 0) for name in names), ("QA_PIXEL", FILL)]
-            ]
-            # Nothing is saturated: a file without a single written tile reads as zeros.
-            stack.enter_context(_create(partial, taken.product, "QA_RADSAT", None, place))
-            writer = Writer(files, pool)
-            yield writer
-        text = metadata_text(taken, grid, writer.counts.cloud_percent)
-        (partial / f"{taken.product}_MTL.txt").write_text(text, encoding="ascii", newline="\n")
-        _move(partial, target)
-    except (OSError, rasterio.errors.RasterioError) as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(
-            f"Cannot write the product '{target}': {str(error).rstrip('.')}.",
-            remedy="Check the folder and the space on the disk.",
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with replacing_folder(target) as partial:
+            yield from _written(partial, taken, bands, grid)
+    except rasterio.errors.RasterioError as error:
+        raise output_error(target, error) from error
+
+
+def _written(folder: Path, taken: Pass, bands: Sequence[str], grid: GeoBox) -> Iterator[Writer]:
+    """Write the files; the tiles are filled by who asked for them, in between."""
+    sensor = SENSORS[taken.platform]
+    names = [f"SR_B{sensor.number(band)}" for band in bands]
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=2))
+        place = {
+            "width": grid.width,
+            "height": grid.height,
+            "crs": CRS,
+            "transform": grid.transform,
+        }
+        files = [
+            stack.enter_context(_create(folder, taken.product, name, nodata, place))
+            for name, nodata in [*((name, 0) for name in names), ("QA_PIXEL", FILL)]
+        ]
+        # Nothing is saturated: a file without a single written tile reads as zeros.
+        stack.enter_context(_create(folder, taken.product, "QA_RADSAT", None, place))
+        writer = Writer(files, pool)
+        yield writer
+    text = metadata_text(taken, grid, writer.counts.cloud_percent)
+    (folder / f"{taken.product}_MTL.txt").write_text(text, encoding="ascii", newline="\n")
 
 
 def _create(
@@ -172,18 +167,3 @@ def _check_replaceable(target: Path) -> None:
         got="one that holds it",
         remedy="Choose another folder for path=….",
     )
-
-
-def _move(partial: Path, target: Path) -> None:
-    """Put the folder in its place, and an older simulation out of the way first."""
-    if not target.exists():
-        partial.rename(target)
-        return
-    aside = target.with_name(f".{target.name}.old-{secrets.token_hex(4)}")
-    target.rename(aside)
-    try:
-        partial.rename(target)
-    except OSError:
-        aside.rename(target)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)

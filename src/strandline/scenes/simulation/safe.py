@@ -7,8 +7,6 @@ the cloud mask (Level 1C), and the XML files. The folder gets its name when all 
 from __future__ import annotations
 
 import datetime as dt
-import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.features import shapes
 
+from strandline.atomic import output_error, replacing_folder
 from strandline.errors import OutputError
 from strandline.scenes.sensors import SENSORS, Sensor
 from strandline.scenes.sentinel.factors import BASELINE_OFFSET, has_offset
@@ -144,31 +143,22 @@ def write_safe(
     """
     target = parent / f"{taken.product}.SAFE"
     _check_replaceable(target, f"MTD_MSI{taken.level}.xml")
-    partial = parent / f".{target.name}.partial-{secrets.token_hex(4)}"
     sensor = SENSORS[taken.platform]
     try:
-        partial.mkdir(parents=True)
-        layers = _layers(taken, sensor, images, classes)
-        for (what, size), values in layers.items():
-            _write_image(partial / f"{taken.image(what, size)}.jp2", values, grid, size)
-        if taken.level == "L1C":
-            _write_clouds(partial / f"GRANULE/{taken.granule}/QI_DATA", taken, classes, grid)
-        texts = {
-            f"MTD_MSI{taken.level}.xml": _product_text(taken, sensor, list(layers)),
-            f"GRANULE/{taken.granule}/MTD_TL.xml": _tile_text(taken, grid),
-        }
-        for name, text in texts.items():
-            (partial / name).write_text(text, encoding="utf-8", newline="\n")
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
-    except (OSError, rasterio.errors.RasterioError) as error:
-        raise OutputError(
-            f"Cannot write the product '{target}': {str(error).rstrip('.')}.",
-            remedy="Check the folder and the space on the disk.",
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with replacing_folder(target) as partial:
+            layers = _layers(taken, sensor, images, classes)
+            for (what, size), values in layers.items():
+                _write_image(partial / f"{taken.image(what, size)}.jp2", values, grid, size)
+            if taken.level == "L1C":
+                _write_clouds(partial / f"GRANULE/{taken.granule}/QI_DATA", taken, classes, grid)
+            texts = {
+                f"MTD_MSI{taken.level}.xml": _product_text(taken, sensor, list(layers)),
+                f"GRANULE/{taken.granule}/MTD_TL.xml": _tile_text(taken, grid),
+            }
+            for name, text in texts.items():
+                (partial / name).write_text(text, encoding="utf-8", newline="\n")
+    except rasterio.errors.RasterioError as error:
+        raise output_error(target, error) from error
     return target
 
 

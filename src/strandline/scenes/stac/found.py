@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from strandline.errors import ConfigurationError, OutputError, SourceNotFoundError
+from strandline.atomic import replacing
+from strandline.errors import ConfigurationError, SourceNotFoundError
 from strandline.scenes.redaction import unsigned
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ _SHOWN = 50  # rows of the table in a notebook
 class FoundScenes(Sequence["pystac.Item"]):
     """STAC items that a search found, in the order of time.
 
-    A sequence of :class:`pystac.Item`; an item may be asked for by its id too. Addresses of
-    files are unsigned.
+    A sequence of :class:`pystac.Item`; an item may be asked for by its id, too, and all
+    items of a day by ``"1988-10-22"``. Addresses of files are unsigned.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ class FoundScenes(Sequence["pystac.Item"]):
     >>> found = FoundScenes([cloudy, clear])
     >>> [item.id for item in found.clearest()]
     ['clear']
+    >>> found["1988-10-06"].id
+    'cloudy'
     >>> found
     <FoundScenes: 2 items of 2 passes, 1988-10-06 to 1988-10-22>
     """
@@ -58,16 +61,20 @@ class FoundScenes(Sequence["pystac.Item"]):
         return iter(self._items)
 
     @overload
-    def __getitem__(self, key: int | str) -> pystac.Item: ...
+    def __getitem__(self, key: int) -> pystac.Item: ...
+    @overload
+    def __getitem__(self, key: str) -> pystac.Item | FoundScenes: ...
     @overload
     def __getitem__(self, key: slice) -> FoundScenes: ...
     def __getitem__(self, key: int | str | slice) -> pystac.Item | FoundScenes:
         if isinstance(key, slice):
             return FoundScenes(self._items[key], self.area)
         if isinstance(key, str):
-            for item in self._items:
-                if item.id == key:
-                    return item
+            from strandline.scenes.stac.passes import items_named
+
+            named = items_named(self._items, key)
+            if named:
+                return FoundScenes(named, self.area) if len(named) > 1 else named[0]
             raise SourceNotFoundError(
                 f"No item {key!r} was found.",
                 expected="one of " + ", ".join(item.id for item in self._items[:5]),
@@ -202,7 +209,7 @@ class FoundScenes(Sequence["pystac.Item"]):
         Parameters
         ----------
         path : path-like
-            Its name should end in ``.json``.
+            Its name should end in ``.json``. Missing folders are made.
 
         Returns
         -------
@@ -213,22 +220,10 @@ class FoundScenes(Sequence["pystac.Item"]):
         OutputError
             If it cannot be written.
         """
-        import secrets
-
-        target = Path(path)
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
-        partial = target.with_name(f".{target.name}.partial-{secrets.token_hex(4)}")
-        try:
+        with replacing(path) as partial:
             partial.write_text(text, encoding="utf-8")
-            partial.replace(target)
-        except OSError as error:
-            raise OutputError(
-                f"Cannot write '{target}': {error.strerror or error}.",
-                remedy="Check the folder and the space on the disk.",
-            ) from error
-        finally:
-            partial.unlink(missing_ok=True)
-        return target
+        return Path(path)
 
     def __repr__(self) -> str:
         count = len(self._items)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from strandline.change.interval import nothing_observed
 from strandline.prepare.classes import NOT_OBSERVED, WATER
 from strandline.show import captions
 from strandline.water.verdict import verdict_text
@@ -135,8 +136,10 @@ def _number(name: str, kind: str, row: Mapping[Any, Any]) -> dict[str, str]:
     if all(map(math.isfinite, within)):
         first, last = (f"{bound:,.{decimals}f}" for bound in within)
         also = "" if first == last else f"95 %: {first} to {last}"
-    value = f"{best:,.{decimals}f}"
-    return {"name": name, "kind": kind, "value": value, "unit": "km²", "range": span, "also": also}
+    value, unit = f"{best:,.{decimals}f}", "km²"
+    if nothing_observed(row) or row.get("observed_share") == 0:
+        value, unit, also = "–", "", "not observed"
+    return {"name": name, "kind": kind, "value": value, "unit": unit, "range": span, "also": also}
 
 
 def ranges_note(numbers: Sequence[Mapping[str, str]]) -> str:

@@ -1,15 +1,11 @@
-"""Results appear whole or not at all.
+"""Files and folders appear whole or not at all.
 
-A file is written under another name next to its place and renamed into it when
-it is complete (`replacing`). A set of results is written into a hidden folder
-first and moved file by file at the end (`staged_folder`), the record last, so
-that a folder with a record is always a folder with all that the record names.
+A file is written under another name next to its place and renamed into it when it is complete
+(`replacing`), and so is a folder that is of one piece (`replacing_folder`). The results of a run,
+which share a folder with files of others, come by `strandline.export.staging.staged_folder`.
 
-What a rename can promise: a run that fails or is interrupted, also in the
-middle of the move, leaves the older results as they were. Only a power cut or
-a ``kill -9`` within the few milliseconds of the move can leave old and new
-files side by side; the old record is moved away first and the new one arrives
-last, so such a folder has no record and is recognised as incomplete.
+What a rename can promise: a run that fails or is interrupted, also in the middle of the move,
+leaves what was there before as it was.
 """
 
 from __future__ import annotations
@@ -23,8 +19,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from strandline.errors import OutputError, StrandlineError
-
-RECORD_NAME = "record.json"
 
 _PARTIAL = ".strandline-partial-"
 
@@ -124,99 +118,71 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     ['areas.csv']
     """
     target = Path(path)
-    with _reporting(target):
+    with reporting(target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-        _make_folder(target.parent)
-        with _partial_folder(target.parent) as partial:
+        make_folder(target.parent)
+        with partial_folder(target.parent) as partial:
             yield partial / target.name
             if not (partial / target.name).is_file():
                 raise OutputError(f"Nothing was written for '{target}'.")
-            _flush(partial)
-            _move([p.name for p in partial.iterdir()], partial, target.parent, last=target.name)
-
-
-def check_folder(out: str | os.PathLike[str]) -> None:
-    """Refuse a folder for results early, if it is plain that it cannot be written.
-
-    Raises
-    ------
-    OutputError
-        If ``out`` is a file, or nobody may write there.
-    """
-    target = Path(out)
-    with _reporting(target):
-        existing = next(path for path in (target, *target.absolute().parents) if path.exists())
-        if not existing.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(existing))
-        if not os.access(existing, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(existing))
+            flush(partial)
+            names = [file.name for file in partial.iterdir()]
+            move_files(names, partial, target.parent, last=target.name)
 
 
 @contextlib.contextmanager
-def staged_folder(out: str | os.PathLike[str]) -> Iterator[Path]:
-    """Write a whole set of results, and let it appear in ``out`` only when it is complete.
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Write a folder elsewhere first, and put it in its place only when it is complete.
 
-    Where ``out`` does not exist yet, the complete folder is renamed into place
-    in one step. Where it does, new files replace those of the same name, files
-    that only the older run had written (its record names them) go, and files
-    that are none of ours stay. If the move fails half-way, it is undone.
+    A folder of that name is replaced with all that is in it: whether it may go is for the caller
+    to know.
 
     Parameters
     ----------
-    out : path-like
-        Folder of the results.
+    path : path-like
+        Where the folder shall be. Missing folders above it are made.
 
     Yields
     ------
     Path
-        Empty folder on the same file system to write into.
+        Empty folder of the same name, in a hidden one beside ``path``.
 
     Raises
     ------
     OutputError
-        If ``out`` is a file or may not be written, or the disk is full.
+        If it cannot be written.
 
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     with staged_folder(Path(folder) / "walker") as staging:
-    ...         _ = (staging / "areas.csv").write_text("water,160.2")
-    ...     [str(file.relative_to(folder)) for file in Path(folder).rglob("*.csv")]
-    ['walker/areas.csv']
+    ...     with replacing_folder(Path(folder) / "product") as partial:
+    ...         _ = (partial / "red.tif").write_text("pixels")
+    ...     [str(file.relative_to(folder)) for file in Path(folder).rglob("*.tif")]
+    ['product/red.tif']
     """
-    target = Path(out)
-    with contextlib.ExitStack() as cleaning:
-        with _reporting(target):
-            if target.exists() and not target.is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(target))
-            # An existing folder may be a mount point: only inside it is a rename sure to work.
-            new = not target.exists()
-            if new:
-                _make_folder(target.parent)
-            parent = target.parent if new else target
-            staging = cleaning.enter_context(_partial_folder(parent)) / "results"
-            staging.mkdir()
-        yield staging  # what the block raises is its own affair
-        with _reporting(target):
-            _flush(staging)
-            if new and not target.exists():
-                staging.rename(target)
-                _sync_folder(target.parent)
-            else:
-                _replace_results(staging, target)
+    target = Path(path)
+    with reporting(target):
+        make_folder(target.parent)
+        with partial_folder(target.parent) as beside:
+            partial = beside / target.name
+            partial.mkdir()
+            yield partial
+            flush(partial)
+            older = beside / f"{target.name}.older"
+            try:
+                if target.exists():
+                    target.rename(older)
+                partial.rename(target)
+            except BaseException:
+                if older.exists() and not target.exists():
+                    older.rename(target)
+                raise
+            sync_folder(target.parent)
 
 
-def _replace_results(staging: Path, target: Path) -> None:
-    from strandline.export.record import written_files
-
-    fresh = {str(p.relative_to(staging)) for p in staging.rglob("*") if p.is_file()}
-    stale = written_files(target / RECORD_NAME) - fresh
-    _move(fresh, staging, target, last=RECORD_NAME, stale=stale | {RECORD_NAME})
-
-
-def _move(
+def move_files(
     names: Iterable[str], source: Path, target: Path, *, last: str, stale: Iterable[str] = ()
 ) -> None:
     """Move files into ``target``; put everything back as it was if one of them fails."""
@@ -238,7 +204,7 @@ def _move(
                 _link(target / name, backup / name)
                 undo.append((target / name, backup / name))
             shift(source / name, target / name)
-        _sync_folder(target)
+        sync_folder(target)
     except BaseException:
         for here, there in reversed(undo):
             if there.exists():
@@ -258,7 +224,8 @@ def _link(file: Path, copy: Path) -> None:
 
 
 @contextlib.contextmanager
-def _partial_folder(parent: Path) -> Iterator[Path]:
+def partial_folder(parent: Path) -> Iterator[Path]:
+    """Make a hidden folder for what is not complete; it is gone when the block ends."""
     # Not tempfile.mkdtemp: its folders are closed to everyone else, and ours become results.
     partial = parent / f"{_PARTIAL}{secrets.token_hex(6)}"
     partial.mkdir()
@@ -269,7 +236,8 @@ def _partial_folder(parent: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _reporting(target: Path) -> Iterator[None]:
+def reporting(target: Path) -> Iterator[None]:
+    """Turn what the system says against a write into an `OutputError`; leave errors of ours."""
     try:
         yield
     except StrandlineError:
@@ -278,22 +246,24 @@ def _reporting(target: Path) -> Iterator[None]:
         raise output_error(target, reason) from reason
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; a file in the way is called what it is."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
 
 
-def _flush(folder: Path) -> None:
-    """Have the bytes on the disk before their names are."""
+def flush(folder: Path) -> None:
+    """Have the bytes of all files of a folder on the disk, before their names are."""
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             with file.open("rb+") as stream:
                 os.fsync(stream.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have a folder's new names on the disk."""
     # Windows and some network disks cannot synchronise a folder; the rename holds without it.
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

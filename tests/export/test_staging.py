@@ -1,4 +1,4 @@
-"""Results appear whole or not at all."""
+"""The results of a run appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from strandline.errors import OutputError
-from strandline.export.atomic import output_error, replacing, staged_folder
 from strandline.export.record import build_record, write_record
+from strandline.export.staging import staged_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -33,87 +33,14 @@ def interrupted(path: Path, failure: BaseException | type[BaseException]) -> Non
     raise failure
 
 
-def test_a_file_takes_its_place_complete(tmp_path):
-    target = tmp_path / "new" / "areas.csv"
-    with replacing(target) as partial:
-        partial.write_text("km2")
-        assert not target.exists()
-    assert target.read_text() == "km2"
-    assert names(tmp_path) == ["new/areas.csv"]
-
-
-def test_a_sidecar_comes_along(tmp_path):
-    with replacing(tmp_path / "map.tif") as partial:
-        partial.write_text("tiff")
-        partial.with_name("map.tif.aux.xml").write_text("names")
-    assert names(tmp_path) == ["map.tif", "map.tif.aux.xml"]
-
-
-@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_a_failure_leaves_the_old_file_and_no_trace(tmp_path, failure):
-    target = tmp_path / "areas.csv"
-    target.write_text("old")
-    with pytest.raises(failure), replacing(target) as partial:
-        interrupted(partial, failure)
-    assert target.read_text() == "old"
-    assert [file.name for file in tmp_path.iterdir()] == ["areas.csv"]
-
-
-def test_writing_nothing_is_an_error(tmp_path):
-    with pytest.raises(OutputError, match="Nothing was written"), replacing(tmp_path / "a.csv"):
-        pass
-    assert [file.name for file in tmp_path.iterdir()] == []
-
-
-def test_a_folder_in_the_way_is_named(tmp_path):
-    (tmp_path / "areas.csv").mkdir()
-    with pytest.raises(OutputError, match=r"areas\.csv.*folder is already there.*another name"):  # noqa: SIM117  the inner one is tested
-        with replacing(tmp_path / "areas.csv"):
-            pass
-
-
 def test_a_file_in_place_of_a_folder_is_named(tmp_path):
     (tmp_path / "out").write_text("I am a file")
-    with (
-        pytest.raises(OutputError, match="is a file, not a folder"),
-        replacing(tmp_path / "out" / "areas.csv"),
-    ):
-        pass
     with (
         pytest.raises(OutputError, match="is a file, not a folder"),
         staged_folder(tmp_path / "out"),
     ):
         pass
     assert (tmp_path / "out").read_text() == "I am a file"
-
-
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_named(tmp_path):
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
-    with pytest.raises(OutputError, match="Permission denied"), replacing(closed / "areas.csv"):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("number", "says"),
-    [
-        (errno.ENOSPC, "The disk is full. Free some space"),
-        (errno.EDQUOT, "quota"),
-        (errno.EACCES, "Permission denied. Choose a folder that you may write to"),
-        (errno.EROFS, "read-only"),
-    ],
-)
-def test_what_the_system_says_becomes_a_remedy(tmp_path, number, says):
-    with pytest.raises(OutputError, match=says) as caught, replacing(tmp_path / "a.csv") as partial:
-        interrupted(partial, OSError(number, os.strerror(number)))
-    assert isinstance(caught.value, OSError)
-    assert [file.name for file in tmp_path.iterdir()] == []
-
-
-def test_the_system_s_words_are_recognised_in_another_library_s_error(tmp_path):
-    error = output_error(tmp_path / "x.tif", RuntimeError("write: No space left on device"))
-    assert "The disk is full" in str(error)
 
 
 def test_a_new_folder_appears_at_once_with_normal_permissions(tmp_path):
