@@ -199,6 +199,24 @@ def picture_report(report: Path, target: Path) -> None:
         shrink(Path(name) / "report.png", target, width=1040)
 
 
+def picture_app(target: Path) -> None:
+    """Have a browser take a picture of the app with the demo's map."""
+    sys.path.append(os.fspath(ROOT / "tests"))
+    from app_served import served, visit
+    from browser import open_browser
+
+    with (
+        TemporaryDirectory() as name,
+        served([], Path(name) / "cache", demo_resolution=30.0) as server,
+        open_browser() as browser,
+        visit(browser, server.url, width=1280, height=860) as there,
+    ):
+        there.ready(120)
+        there.page.wait_for_timeout(1000)  # the picture may come after its frame
+        there.page.screenshot(path=Path(name) / "app.png")
+        shrink(Path(name) / "app.png", target, width=1040)
+
+
 def find_table(text: str, name: str) -> re.Match[str] | None:
     """Find the table below the comment ``table: NAME``; it may still be empty."""
     return re.search(_TABLE.format(name=re.escape(name)), text)
@@ -257,6 +275,7 @@ def refresh_demo() -> None:
         said = run_demo(Path(name) / "demo").summary()
         draw_walker_lake(Path(name) / "demo", IMAGES / "walker-lake.png")
         picture_report(Path(name) / "demo" / "report.html", IMAGES / "report.png")
+        picture_app(IMAGES / "app.png")
     text = readme.read_text(encoding="utf-8")
     readme.write_text(re.sub(_DEMO, lambda _: said + "\n", text), encoding="utf-8")
 

@@ -219,6 +219,21 @@ def test_a_pass_that_a_search_found_is_mapped(browser, server, library):
         there.page.get_by_text(f"strandline search {site.url}/stac").wait_for(timeout=10_000)
 
 
+def test_one_goes_back_and_forth_between_choices(browser, server):
+    with visit(browser, server.url) as there:
+        there.ready()
+        for count in (7, 6):
+            there.set("How many", str(count))
+            there.has_clusters(count)
+            there.has_address(f"k={count}")
+        for step, count in (("back", 7), ("back", 8), ("forward", 7), ("forward", 6)):
+            there.page.evaluate(f"history.{step}()")
+            there.has_clusters(count)
+            there.ready()
+            assert ("k=" in there.page.url) == (count != 8)
+            assert there.page.get_by_label("How many", exact=True).input_value() == str(count)
+
+
 def test_two_visitors_do_not_see_each_other(browser, server, expected):
     with visit(browser, server.url) as one, visit(browser, server.url) as other:
         one.ready()
@@ -295,7 +310,7 @@ def test_points_selected_in_the_spectral_space_light_up_in_the_map(browser, serv
         there.drag(start, end)
         there.page.get_by_text("of the pixels light up").wait_for(timeout=10_000)
         told = float(there.page.locator("b", has_text="%").first.inner_text().rstrip("%"))
-        lit = 100 * expected.lit_up(0, ("green", "swir16"), box).mean()
+        lit = 100 * expected.outcome.lit_up(0, ("green", "swir16"), box).mean()
         assert told == pytest.approx(lit, abs=1.5)
 
 

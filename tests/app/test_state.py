@@ -16,8 +16,10 @@ import strandline as sl
 from servers import item_of_product, website
 from strandline.app.commands import command_line, python_code
 from strandline.app.job import Cancelled, Job, Workshop
+from strandline.app.problem import Problem
+from strandline.app.searching import search_archive
 from strandline.app.shared import Shared
-from strandline.app.state import Problem, Session
+from strandline.app.state import Session
 from strandline.cli import app
 from strandline.configuration import StudyConfig
 from strandline.errors import (
@@ -112,19 +114,19 @@ def test_a_pixel_tells_its_cluster_water_and_spectrum(session):
     outcome = session.run()
     row, column = 40, 55
     x, y = (float(outcome.water[d][i]) for d, i in (("x", column), ("y", row)))
-    found = session.pixel(x, y, date=1)
+    found = session.outcome.pixel(x, y, date=1)
     assert (found["row"], found["column"]) == (row, column)
     assert found["cluster"] == int(outcome.segmentation["labels"][1, row, column])
     assert found["water"] == int(outcome.water[1, row, column])
     assert found["change"] == int(outcome.change[row, column])
     scene = outcome.prepared.scenes[1, :, row, column]
     assert list(found["spectrum"].values()) == pytest.approx(scene.values.tolist())
-    assert session.pixel(x - 1e6, y) is None
+    assert session.outcome.pixel(x - 1e6, y) is None
 
 
 def test_pixels_in_a_box_of_the_spectral_space_are_lit_up(session):
     outcome = session.run()
-    lit = session.lit_up(0, ("green", "nir08"), (0.0, 0.0, 0.2, 0.05))
+    lit = session.outcome.lit_up(0, ("green", "nir08"), (0.0, 0.0, 0.2, 0.05))
     green, nir = (outcome.prepared.scenes[0].sel(band=band) for band in ("green", "nir08"))
     assert 0 < lit.sum() < lit.size
     assert (lit == ((green <= 0.2) & (nir <= 0.05) & (green >= 0) & (nir >= 0)).values).all()
@@ -618,7 +620,7 @@ def items(scenes):
 
 
 def test_what_a_search_finds_opens_by_its_name(session, library, items):
-    found = session.search("scenes/items.json", "-118.7, 38.7", "2017", 20)
+    found = search_archive(session.library, "scenes/items.json", "-118.7, 38.7", "2017", 20)
     assert list(found) == ["2017-10-22  landsat-8  cloud 3 %"]
     (name,) = found.values()
     assert name.startswith("kept:")
@@ -628,11 +630,11 @@ def test_what_a_search_finds_opens_by_its_name(session, library, items):
 
 def test_a_search_tells_what_cannot_work(session, items):
     with pytest.raises(SearchError, match="Nothing was found"):
-        session.search("scenes/items.json", "-118.7, 38.7", "1999", 20)
+        search_archive(session.library, "scenes/items.json", "-118.7, 38.7", "1999", 20)
     with pytest.raises(ConfigurationError, match="place cannot be understood"):
-        session.search("scenes/items.json", "somewhere", "2017", 20)
+        search_archive(session.library, "scenes/items.json", "somewhere", "2017", 20)
     with pytest.raises(AccessDeniedError):
-        session.search("/etc/passwd", "-118.7, 38.7", "2017", 20)
+        search_archive(session.library, "/etc/passwd", "-118.7, 38.7", "2017", 20)
 
 
 @pytest.fixture(scope="module")
@@ -651,7 +653,9 @@ def test_what_a_search_found_is_mapped_where_it_was_searched_and_can_be_repeated
 ):
     monkeypatch.chdir(tmp_path)
     session = Session(library, shared)
-    found = session.search(f"{site.url}/stac", "-118.7081, 38.6942", "1980/2020", 20, buffer=9000)
+    found = search_archive(
+        session.library, f"{site.url}/stac", "-118.7081, 38.6942", "1980/2020", 20, buffer=9000
+    )
     assert [label[:10] for label in found] == ["1988-10-22", "2017-10-22"]
     session.open_scenes(found.values())
     assert (session.config.center, session.config.buffer) == ((-118.7081, 38.6942), 9000)
@@ -680,8 +684,8 @@ def test_what_a_search_found_is_mapped_where_it_was_searched_and_can_be_repeated
 
 def test_two_searches_are_both_repeated(session, site):
     archive, place = f"{site.url}/stac", "-118.7081, 38.6942"
-    (first,) = session.search(archive, place, "1988", 20).values()
-    (last,) = session.search(archive, place, "2017", 20).values()
+    (first,) = search_archive(session.library, archive, place, "1988", 20).values()
+    (last,) = search_archive(session.library, archive, place, "2017", 20).values()
     session.open_scenes([first, last])
     lines = session.command().splitlines()
     assert [line.rpartition(" ")[2] for line in lines[:2]] == ["found.json", "found-2.json"]
@@ -699,5 +703,5 @@ def test_an_upload_is_called_elsewhere_what_its_owner_calls_it(session, library,
 
 def test_an_archive_that_does_not_answer_is_told(session, site):
     with pytest.raises(StrandlineError) as caught:
-        session.search(f"{site.url}/nothing", "-118.7, 38.7", "2017", 20)
+        search_archive(session.library, f"{site.url}/nothing", "-118.7, 38.7", "2017", 20)
     assert caught.value.remedy

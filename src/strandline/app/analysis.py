@@ -173,67 +173,6 @@ def _classes(
     return rasters
 
 
-def export(outcome: Outcome, folder: Path, job: Job) -> Path:
-    """Write what `strandline.study.run_study` writes, record included.
-
-    Parameters
-    ----------
-    outcome : Outcome
-    folder : Path
-        Appears when it is complete.
-    job : Job
-        Is told how far the work is.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    from strandline.export.record import build_record, write_record
-    from strandline.export.staging import staged_folder
-
-    job.begin("writing maps, pictures and the report")
-    record = _record(outcome)
-    with staged_folder(folder) as staged:
-        notes = outcome.results().write(staged, build_record(**record))
-        write_record(build_record(**record, outputs=staged, timings={}, notes=notes), staged)
-    return folder
-
-
-def report_page(outcome: Outcome, job: Job) -> str:
-    """Write the report alone, as the folder of results has it.
-
-    Parameters
-    ----------
-    outcome : Outcome
-    job : Job
-        Is told how far the work is.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
-    from strandline.export.record import build_record
-
-    job.begin("writing the report")
-    return outcome.results().page(build_record(**_record(outcome)))
-
-
-def _record(outcome: Outcome) -> dict[str, Any]:
-    from strandline.study import record_of_inputs
-
-    record = record_of_inputs(outcome.config)
-    if outcome.prepared.comparability is not None:
-        record["dates"] = outcome.prepared.comparability
-    return record
-
-
 def _files_of(config: StudyConfig, library: Library) -> tuple[Any, ...]:
     """Check the files of all sources, and say which versions of them there are."""
     versions: list[Any] = []

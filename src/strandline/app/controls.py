@@ -12,6 +12,7 @@ from strandline.app.further import Further, box_to_tick, folded
 from strandline.app.job import Job
 from strandline.app.looks import CONTROL
 from strandline.app.opening import Opening
+from strandline.configuration import StudyConfig
 from strandline.results import dates_of
 from strandline.segmentation.segment import NOT_SURFACE_BANDS
 
@@ -32,6 +33,7 @@ class Controls:
         self._session = page.session
         self._quiet = False
         self._box: tuple[float, float, float, float] | None = None
+        self._boxed_on: StudyConfig | None = None
         self.opening = Opening(page)
         self.further = Further(self._chosen, self._on_lake)
         self._make_area()
@@ -71,6 +73,7 @@ class Controls:
         self.use_box.disabled = False
         size = ""
         if self._session.outcome is not None:
+            self._boxed_on = self._session.outcome.config
             from strandline.prepare.georeference import grid_of
 
             crs = grid_of(self._session.outcome.water).crs
@@ -130,17 +133,22 @@ class Controls:
             name="Results (.zip)",
             button_type="primary",
             width=124,
+            margin=(5, 5, 5, 10),
             on_click=self._on_archive,
         )
         self.report = pn.widgets.Button(
-            stylesheets=[CONTROL], name="Report", width=124, on_click=self._on_report
+            stylesheets=[CONTROL],
+            name="Report",
+            width=124,
+            margin=(5, 10, 5, 5),
+            on_click=self._on_report,
         )
-        self.command = Copy(label="Copy command line", width=258, height=34)
-        self.code = Copy(label="Copy Python code", width=258, height=34)
+        self.command = Copy(label="Copy command line", width=258, height=34, margin=(3, 10))
+        self.code = Copy(label="Copy Python code", width=258, height=34, margin=(3, 10))
         self.shown_code = folded("Show them")
 
     def _text(self) -> Any:
-        return pn.pane.HTML("", stylesheets=[parts.STYLE], margin=(0, 5, 4, 5), width=258)
+        return pn.pane.HTML("", stylesheets=[parts.STYLE], margin=(0, 10, 4, 10), width=258)
 
     # --- showing ------------------------------------------------------------------
 
@@ -152,8 +160,10 @@ class Controls:
         self.standardize.value = config.standardize
         self.further.refresh(config)
         ready = outcome is not None
-        for widget in (self.archive, self.report, self.itself, self.whole):
+        for widget in (self.itself, self.whole):
             widget.disabled = not ready
+        for widget in (self.archive, self.report):
+            widget.disabled = outcome is None or outcome.is_preview
         if outcome is None:
             return
         there = [str(band) for band in outcome.prepared.scenes["band"].values]
@@ -162,8 +172,11 @@ class Controls:
         self.bands.value = list(config.bands or usual)
         self.area_text.object = parts.area_text(outcome)
         self.whole.disabled = config.bbox is None and config.center is None
-        self.use_box.name, self.use_box.disabled = "Draw a box on the map", True
-        self.use_box.button_type = "default"
+        if self._box is None or outcome.config != self._boxed_on:
+            # The map of all pixels comes into the frame of its preview, where a box may stand.
+            self._box = None
+            self.use_box.name, self.use_box.disabled = "Draw a box on the map", True
+            self.use_box.button_type = "default"
         self.itself.disabled = config.water_labels is None and config.water_at is None
         self.water_text.object = self._water_words()
         command, code = session.command(), session.code()

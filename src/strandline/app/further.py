@@ -43,7 +43,7 @@ def folded(title: str, *content: Any) -> Any:
     """Fold widgets away under a title."""
     header = pn.pane.HTML(parts.folded_title(title), stylesheets=[parts.STYLE], margin=(2, 0))
     return pn.Card(
-        *content, header=header, collapsed=True, width=258, margin=(3, 5),
+        *content, header=header, collapsed=True, width=258, margin=(3, 10),
         stylesheets=[FOLDED],
     )  # fmt: skip
 
@@ -170,7 +170,7 @@ class Further:
 def _help(text: str) -> Any:
     return pn.pane.HTML(
         f"<p class='small muted'>{text}</p>", stylesheets=[parts.STYLE], width=230,
-        margin=(0, 5, 2, 5),
+        margin=(4, 5, 2, 5),
     )  # fmt: skip
 
 

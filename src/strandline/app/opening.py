@@ -12,6 +12,7 @@ from strandline.app.further import folded
 from strandline.app.job import Job
 from strandline.app.library import DEMO, KEPT, UPLOAD_TYPES
 from strandline.app.looks import CONTROL
+from strandline.app.searching import search_archive
 from strandline.demo import BUFFER
 
 if TYPE_CHECKING:
@@ -233,7 +234,9 @@ class Opening:
         buffer = 1000 * float(self.around.value or BUFFER / 1000)
 
         def work(job: Job) -> Any:
-            return lambda: self._session.search(archive, place, period, cloud, job, buffer)
+            return lambda: search_archive(
+                self._session.library, archive, place, period, cloud, job, buffer
+            )
 
         self._page.start(work, self._on_found)
 

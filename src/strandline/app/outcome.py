@@ -12,6 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.configuration import StudyConfig
+from strandline.prepare.classes import NOT_OBSERVED
+from strandline.prepare.georeference import grid_of
 from strandline.show.interactive.zoom import Raster
 
 if TYPE_CHECKING:
@@ -94,6 +96,71 @@ class Outcome:
         """Whether it was found from a few of the pixels, and the rest is still to come."""
         return self.prepared.step > 1
 
+    def pixel(self, x: float, y: float, date: int = 0) -> dict[str, Any] | None:
+        """Say what is at a place of the map.
+
+        Parameters
+        ----------
+        x, y : float
+            In the coordinates of the map.
+        date : int
+            Number of the scene.
+
+        Returns
+        -------
+        dict or None
+            ``row``, ``column``, ``lon``, ``lat``, ``cluster`` and ``water`` (None where not
+            observed), ``change`` (of two scenes), ``spectrum`` (band to reflectance). None
+            beside the map.
+        """
+        grid = grid_of(self.water)
+        column, row = (int(np.floor(value)) for value in ~grid.affine @ (x, y))
+        rows, columns = grid.shape
+        if not (0 <= row < rows and 0 <= column < columns):
+            return None
+        place = {"y": row, "x": column}
+        scenes, change = self.prepared.scenes, self.change
+        values = scenes.isel({"time": date, **place}).compute()
+        lon, lat = _degrees(grid, x, y)
+        return {
+            "row": row,
+            "column": column,
+            "lon": lon,
+            "lat": lat,
+            "cluster": _class_at(self.segmentation["labels"].isel(time=date), place),
+            "water": _class_at(self.water.isel(time=date), place),
+            "change": None if change is None else _class_at(change, place),
+            "spectrum": {
+                str(band): float(value)
+                for band, value in zip(values["band"].values, values.values, strict=True)
+            },
+        }
+
+    def lit_up(
+        self, date: int, bands: tuple[str, str], box: tuple[float, float, float, float]
+    ) -> NDArray[np.bool_]:
+        """Find the pixels whose spectrum lies in a box of the spectral space.
+
+        Parameters
+        ----------
+        date : int
+            Number of the scene.
+        bands : (str, str)
+            Across and up.
+        box : (float, float, float, float)
+            Left, bottom, right, top, in reflectance.
+
+        Returns
+        -------
+        ndarray of bool, shape (y, x)
+            On the grid of the pictures: `Prepared.views`.
+        """
+        view = self.prepared.views.isel(time=date)
+        across, up = (np.asarray(view.sel(band=band)) for band in bands)
+        left, bottom, right, top = box
+        lit: NDArray[np.bool_] = (across >= left) & (across <= right) & (up >= bottom) & (up <= top)
+        return lit
+
     def results(self) -> Results:
         """Give what `strandline.study.run_study` would write."""
         from strandline.results import Results
@@ -108,3 +175,15 @@ class Outcome:
             self.areas,
             self.quality,
         )
+
+
+def _class_at(classes: xr.DataArray, place: dict[str, int]) -> int | None:
+    value = int(classes.isel(place))
+    return None if value == NOT_OBSERVED else value
+
+
+def _degrees(grid: Any, x: float, y: float) -> tuple[float, float]:
+    from pyproj import Transformer
+
+    lon, lat = Transformer.from_crs(grid.crs, 4326, always_xy=True).transform(x, y)
+    return float(lon), float(lat)

@@ -17,8 +17,9 @@ from strandline.app.job import Job, Workshop
 from strandline.app.library import Library
 from strandline.app.looks import CONTROL, text_of
 from strandline.app.outcome import Outcome
+from strandline.app.problem import Problem
 from strandline.app.shared import Shared
-from strandline.app.state import Problem, Session, demo_config
+from strandline.app.state import Session, demo_config
 from strandline.app.views import Views
 from strandline.errors import StrandlineError
 

@@ -12,7 +12,7 @@ import pandas as pd
 from strandline.app.job import Job
 from strandline.app.looks import text_of
 from strandline.app.outcome import Outcome
-from strandline.app.state import Problem
+from strandline.app.problem import Problem
 from strandline.change.interval import nothing_observed
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of

@@ -14,7 +14,6 @@ from strandline.app import parts
 from strandline.app.looks import CONTROL
 from strandline.app.outcome import Outcome
 from strandline.app.picture import MapPicture, box_of, date_names
-from strandline.app.state import Session
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show.captions import seen_text
 from strandline.show.palettes import label_colour
@@ -30,13 +29,12 @@ class SpectralSpace:
 
     Parameters
     ----------
-    session : Session
     outcome : Outcome
         That is shown.
     """
 
-    def __init__(self, session: Session, outcome: Outcome) -> None:
-        self._session, self._outcome = session, outcome
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
         scenes = outcome.prepared.scenes
         bands = [str(band) for band in scenes["band"].values]
         across, up = next(
@@ -132,7 +130,7 @@ class SpectralSpace:
         if not bounds:
             return
         bands = (self.across.value, self.up.value)
-        lit = self._session.lit_up(self.date.value, bands, box_of(bounds))
+        lit = self._outcome.lit_up(self.date.value, bands, box_of(bounds))
         self.map.show(lit=lit)
         self.told.object = f"<p class='small'><b>{lit.mean():.1%}</b> of the pixels light up.</p>"
 

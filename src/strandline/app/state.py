@@ -2,72 +2,29 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import xarray as xr
-from numpy.typing import NDArray
-
 from strandline.app.address import read_address, write_address
-from strandline.app.analysis import analyse, export, report_page
+from strandline.app.analysis import analyse
 from strandline.app.commands import command_line, python_code
+from strandline.app.exporting import report_page, zip_archive
 from strandline.app.job import Job
 from strandline.app.library import DEMO, Library
 from strandline.app.origins import Search, repeated
 from strandline.app.outcome import Outcome
+from strandline.app.problem import Problem
+from strandline.app.searching import lon_lat
 from strandline.app.shared import Shared
 from strandline.configuration import StudyConfig
 from strandline.demo import BUFFER, CENTER
-from strandline.errors import ConfigurationError, SearchError, StrandlineError
-from strandline.prepare.classes import NOT_OBSERVED
+from strandline.errors import ConfigurationError
 from strandline.prepare.georeference import grid_of
-from strandline.scenes.storage import is_url
 
 _DEGREES = 6  # decimals of a box drawn on the map: a tenth of a metre
 _OTHER_SCENES = {"center", "buffer", "bbox", "water_at", "water_labels", "bands"}
 _OF_TWO = {"harmonize", "normalize", "correct_shift"}
 _OF_WATER = {"water_at", "water_labels", "vectors", "min_pixels"}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What went wrong, in the parts that an error of ours has.
-
-    Attributes
-    ----------
-    text : str
-    expected, got, remedy : str or None
-    kind : str
-        Name of the error's class.
-    """
-
-    text: str
-    expected: str | None = None
-    got: str | None = None
-    remedy: str | None = None
-    kind: str = "StrandlineError"
-
-    @classmethod
-    def of(cls, error: BaseException, library: Library) -> Problem:
-        """Take an error apart; one that is none of ours is called a fault of this program."""
-        if isinstance(error, StrandlineError):
-            details = {
-                name: library.plainly(text)
-                for name in ("expected", "got", "remedy")
-                if (text := getattr(error, name)) is not None
-            }
-            return cls(library.plainly(error.problem), kind=type(error).__name__, **details)
-        return cls(
-            library.plainly(f"Unexpected {type(error).__name__}: {error}"),
-            remedy="This is a fault of Strandline; the server's log has the details.",
-            kind=type(error).__name__,
-        )
 
 
 class Session:
@@ -250,74 +207,7 @@ class Session:
         """
         if not text.strip():
             return self.choose(water_at=None)
-        return self.choose(water_at=_lon_lat(text), water_labels=None)
-
-    # --- searching --------------------------------------------------------------
-
-    def search(
-        self,
-        archive: str,
-        place: str,
-        period: str,
-        max_cloud: float,
-        job: Job | None = None,
-        buffer: float = BUFFER,
-    ) -> dict[str, str]:
-        """Search a STAC archive for scenes of a place.
-
-        Parameters
-        ----------
-        archive : str
-            ``planetary-computer``, ``earth-search``, the URL of a STAC API, or the name of a
-            file of items that the library knows.
-        place : str
-            Longitude and latitude, degrees, with a comma.
-        period : str
-            As for `strandline.search_scenes`.
-        max_cloud : float
-            Percent.
-        job : Job, optional
-            Is told what is being done.
-        buffer : float
-            Half the side of the area around the place, metres.
-
-        Returns
-        -------
-        dict of str to str
-            Descriptions of passes, and the names by which they open.
-
-        Raises
-        ------
-        SearchError
-            If nothing is found, or the archive does not answer.
-        AccessDeniedError, ConfigurationError
-            If it may not be asked, or the place is none.
-        """
-        from strandline.scenes import search_scenes
-        from strandline.scenes.stac.service import service_url
-
-        (job or Job()).begin("searching")
-        address = archive.strip()
-        if not is_url(service_url(address)):
-            address = self.library.locate(address)
-        else:
-            self.library.locate(service_url(address))
-        asked = Search(
-            api=address, center=_lon_lat(place), buffer=buffer,
-            datetime=period.strip() or None, max_cloud=max_cloud,
-        )  # fmt: skip
-        found = search_scenes(asked.api, **asked.conditions())
-        if not found:
-            raise SearchError(
-                "Nothing was found there.", remedy="Try other dates, or allow more cloud."
-            )
-        name, path = self.library.new_place("found.json", asked)
-        found.save(path)
-        rows = found.table().to_dict("records")
-        return {
-            f"{row['date']}  {row['platform']}  cloud {row['cloud']:.0f} %": f"{name}:{row['id']}"
-            for row in rows
-        }
+        return self.choose(water_at=lon_lat(text), water_labels=None)
 
     # --- working ----------------------------------------------------------------
 
@@ -349,77 +239,6 @@ class Session:
         outcome = self.work(job)()
         self.finish(outcome, job)
         return outcome
-
-    # --- looking ----------------------------------------------------------------
-
-    def pixel(self, x: float, y: float, date: int = 0) -> dict[str, Any] | None:
-        """Say what is at a place of the map.
-
-        Parameters
-        ----------
-        x, y : float
-            In the coordinates of the map.
-        date : int
-            Number of the scene.
-
-        Returns
-        -------
-        dict or None
-            ``row``, ``column``, ``lon``, ``lat``, ``cluster`` and ``water`` (None where not
-            observed), ``change`` (of two scenes), ``spectrum`` (band to reflectance). None
-            beside the map.
-        """
-        if self.outcome is None:
-            return None
-        grid = grid_of(self.outcome.water)
-        column, row = (int(np.floor(value)) for value in ~grid.affine @ (x, y))
-        rows, columns = grid.shape
-        if not (0 <= row < rows and 0 <= column < columns):
-            return None
-        place = {"y": row, "x": column}
-        scenes, change = self.outcome.prepared.scenes, self.outcome.change
-        values = scenes.isel({"time": date, **place}).compute()
-        lon, lat = _degrees(grid, x, y)
-        return {
-            "row": row,
-            "column": column,
-            "lon": lon,
-            "lat": lat,
-            "cluster": _class_at(self.outcome.segmentation["labels"].isel(time=date), place),
-            "water": _class_at(self.outcome.water.isel(time=date), place),
-            "change": None if change is None else _class_at(change, place),
-            "spectrum": {
-                str(band): float(value)
-                for band, value in zip(values["band"].values, values.values, strict=True)
-            },
-        }
-
-    def lit_up(
-        self, date: int, bands: tuple[str, str], box: tuple[float, float, float, float]
-    ) -> NDArray[np.bool_]:
-        """Find the pixels whose spectrum lies in a box of the spectral space.
-
-        Parameters
-        ----------
-        date : int
-            Number of the scene.
-        bands : (str, str)
-            Across and up.
-        box : (float, float, float, float)
-            Left, bottom, right, top, in reflectance.
-
-        Returns
-        -------
-        ndarray of bool, shape (y, x)
-            On the grid of the pictures: `Prepared.views`.
-        """
-        if self.outcome is None:
-            raise ConfigurationError("There is no map yet.")
-        view = self.outcome.prepared.views.isel(time=date)
-        across, up = (np.asarray(view.sel(band=band)) for band in bands)
-        left, bottom, right, top = box
-        lit: NDArray[np.bool_] = (across >= left) & (across <= right) & (up >= bottom) & (up <= top)
-        return lit
 
     # --- taking away ------------------------------------------------------------
 
@@ -465,15 +284,7 @@ class Session:
         OutputError
             If there is no room for them.
         """
-        outcome = self._complete("There are no results yet.")
-        with TemporaryDirectory(prefix="strandline-app-") as scratch:
-            folder = export(outcome, Path(scratch) / "strandline-results", job or Job())
-            packed = io.BytesIO()
-            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-                for path in sorted(folder.rglob("*")):
-                    if path.is_file():
-                        archive.write(path, path.relative_to(folder.parent).as_posix())
-        return packed.getvalue()
+        return zip_archive(self._complete("There are no results yet."), job or Job())
 
     def page(self, job: Job | None = None) -> str:
         """Write the report, as the folder of results has it, as HTML."""
@@ -494,30 +305,6 @@ def demo_config(library: Library) -> StudyConfig:
 
 def _clusters_otherwise(one: StudyConfig, other: StudyConfig) -> bool:
     return one.model_dump(exclude=_OF_WATER) != other.model_dump(exclude=_OF_WATER)
-
-
-def _lon_lat(text: str) -> tuple[float, float]:
-    try:
-        lon, lat = (float(word) for word in text.split(","))
-    except ValueError:
-        raise ConfigurationError(
-            "The place cannot be understood.",
-            expected="longitude and latitude in degrees, with a comma",
-            got=repr(text[:60]),
-        ) from None
-    return lon, lat
-
-
-def _class_at(classes: xr.DataArray, place: dict[str, int]) -> int | None:
-    value = int(classes.isel(place))
-    return None if value == NOT_OBSERVED else value
-
-
-def _degrees(grid: Any, x: float, y: float) -> tuple[float, float]:
-    from pyproj import Transformer
-
-    lon, lat = Transformer.from_crs(grid.crs, 4326, always_xy=True).transform(x, y)
-    return float(lon), float(lat)
 
 
 def _without_none(options: dict[str, Any]) -> dict[str, Any]:

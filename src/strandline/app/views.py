@@ -165,7 +165,7 @@ class Views:
         ]
 
     def _tapped(self, x: float, y: float) -> None:
-        found = self._session.pixel(x, y, self.date.value or 0)
+        found = self._pixel(x, y)
         marking = self._page.controls.marking.value
         if marking and found is not None and found["cluster"] is not None:
             self._mark(found["cluster"])
@@ -174,9 +174,11 @@ class Views:
         self._page.choose(lambda: self._session.toggle_water(cluster))
 
     def _pointed(self, x: float, y: float) -> None:
-        if self._session.outcome is not None:
-            pixel = self._session.pixel(x, y, self.date.value or 0)
-            self.readout.object = parts.readout(pixel, self._names)
+        self.readout.object = parts.readout(self._pixel(x, y), self._names)
+
+    def _pixel(self, x: float, y: float) -> dict[str, Any] | None:
+        outcome = self._session.outcome
+        return None if outcome is None else outcome.pixel(x, y, self.date.value or 0)
 
     def _boxed(self, box: tuple[float, float, float, float]) -> None:
         self._page.controls.offer_box(box)
@@ -243,7 +245,7 @@ class Views:
         return [pn.pane.HoloViews(chart, backend="bokeh", sizing_mode="stretch_width")]
 
     def _scatter(self, outcome: Outcome) -> list[Any]:
-        return [SpectralSpace(self._session, outcome).layout]
+        return [SpectralSpace(outcome).layout]
 
     def _evidence(self, outcome: Outcome) -> list[Any]:
         tables = (parts.evidence_table(outcome), parts.quality_table(outcome))

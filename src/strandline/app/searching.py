@@ -1,0 +1,91 @@
+"""Archives searched for scenes of a place, as a page asks for it."""
+
+from __future__ import annotations
+
+from strandline.app.job import Job
+from strandline.app.library import Library
+from strandline.app.origins import Search
+from strandline.demo import BUFFER
+from strandline.errors import ConfigurationError, SearchError
+from strandline.scenes.storage import is_url
+
+
+def search_archive(
+    library: Library,
+    archive: str,
+    place: str,
+    period: str,
+    max_cloud: float,
+    job: Job | None = None,
+    buffer: float = BUFFER,
+) -> dict[str, str]:
+    """Search a STAC archive for scenes of a place.
+
+    Parameters
+    ----------
+    library : Library
+        Says what may be asked, and keeps what is found.
+    archive : str
+        ``planetary-computer``, ``earth-search``, the URL of a STAC API, or the name of a
+        file of items that the library knows.
+    place : str
+        Longitude and latitude, degrees, with a comma.
+    period : str
+        As for `strandline.search_scenes`.
+    max_cloud : float
+        Percent.
+    job : Job, optional
+        Is told what is being done.
+    buffer : float
+        Half the side of the area around the place, metres.
+
+    Returns
+    -------
+    dict of str to str
+        Descriptions of passes, and the names by which they open.
+
+    Raises
+    ------
+    SearchError
+        If nothing is found, or the archive does not answer.
+    AccessDeniedError, ConfigurationError
+        If it may not be asked, or the place is none.
+    """
+    from strandline.scenes import search_scenes
+    from strandline.scenes.stac.service import service_url
+
+    (job or Job()).begin("searching")
+    address = archive.strip()
+    if not is_url(service_url(address)):
+        address = library.locate(address)
+    else:
+        library.locate(service_url(address))
+    asked = Search(
+        api=address, center=lon_lat(place), buffer=buffer,
+        datetime=period.strip() or None, max_cloud=max_cloud,
+    )  # fmt: skip
+    found = search_scenes(asked.api, **asked.conditions())
+    if not found:
+        raise SearchError(
+            "Nothing was found there.", remedy="Try other dates, or allow more cloud."
+        )
+    name, path = library.new_place("found.json", asked)
+    found.save(path)
+    rows = found.table().to_dict("records")
+    return {
+        f"{row['date']}  {row['platform']}  cloud {row['cloud']:.0f} %": f"{name}:{row['id']}"
+        for row in rows
+    }
+
+
+def lon_lat(text: str) -> tuple[float, float]:
+    """Read longitude and latitude, degrees, with a comma between them."""
+    try:
+        lon, lat = (float(word) for word in text.split(","))
+    except ValueError:
+        raise ConfigurationError(
+            "The place cannot be understood.",
+            expected="longitude and latitude in degrees, with a comma",
+            got=repr(text[:60]),
+        ) from None
+    return lon, lat
