@@ -705,3 +705,22 @@ def test_an_archive_that_does_not_answer_is_told(session, site):
     with pytest.raises(StrandlineError) as caught:
         search_archive(session.library, f"{site.url}/nothing", "-118.7, 38.7", "2017", 20)
     assert caught.value.remedy
+
+
+def test_a_lake_across_two_scenes_of_a_pass_opens_as_one(session, site, demo_products):
+    before = list(site.items)
+    try:
+        north = next(item for item in before if "1988" in item["properties"]["datetime"])
+        site.items = [*before, {**north, "id": "the-row-below"}]
+        found = search_archive(
+            session.library, f"{site.url}/stac", "-118.7081, 38.6942", "1980/2020", 20
+        )
+    finally:
+        site.items = before
+    two, one = found
+    assert two.endswith(", 2 scenes")
+    assert found[two].endswith("found.json:1988-10-22")
+    assert found[one].endswith(before[-1]["id"])
+    session.open_scenes([found[two]])
+    assert session.run().water.sizes["time"] == 1
+    assert 'sl.open_scene(found["1988-10-22"])' in session.code()

@@ -151,7 +151,7 @@ def _opening(config: StudyConfig, scene: SceneSource, searches: Mapping[str, Sea
     source = _text(scene.source)
     for file in searches:
         if str(scene.source).startswith(f"{file}:"):
-            # What was found is there already, and its items are asked for by id.
+            # What was found is there already, and a scene is asked for by its id or day.
             source = f"{_variable(file)}[{_text(str(scene.source).removeprefix(f'{file}:'))}]"
     return f"sl.open_scene({_arguments(source, options)})"
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from strandline.app.job import Job
 from strandline.app.library import Library
 from strandline.app.origins import Search
 from strandline.demo import BUFFER
 from strandline.errors import ConfigurationError, SearchError
 from strandline.scenes.storage import is_url
+
+if TYPE_CHECKING:
+    from strandline.scenes.stac.found import FoundScenes
 
 
 def search_archive(
@@ -71,11 +78,28 @@ def search_archive(
         )
     name, path = library.new_place("found.json", asked)
     found.save(path)
-    rows = found.table().to_dict("records")
-    return {
-        f"{row['date']}  {row['platform']}  cloud {row['cloud']:.0f} %": f"{name}:{row['id']}"
-        for row in rows
-    }
+    return {label: f"{name}:{key}" for label, key in _listed(found)}
+
+
+def _listed(found: FoundScenes) -> Iterator[tuple[str, str]]:
+    """Describe each pass, and name it by its only item, or its day.
+
+    Where a day would name two passes, or a part of one, its items are described one by one.
+    """
+    passes = [one.table().to_dict("records") for one in found.passes]
+    days = Counter(day for rows in passes for day in {row["date"] for row in rows})
+    for rows in passes:
+        first = rows[0]
+        of_day = [row for row in rows if row["date"] == first["date"]]
+        text = f"{first['date']}  {first['platform']}"
+        if len(rows) == 1:
+            yield f"{text}  cloud {first['cloud']:.0f} %", first["id"]
+        elif days[first["date"]] == 1 and len(of_day) == len(rows):
+            clouds = sum(row["cloud"] for row in rows) / len(rows)
+            yield f"{text}  cloud {clouds:.0f} %, {len(rows)} scenes", first["date"]
+        else:
+            for row in rows:
+                yield f"{text}  cloud {row['cloud']:.0f} %, {row['id']}", row["id"]
 
 
 def lon_lat(text: str) -> tuple[float, float]:

@@ -26,8 +26,8 @@ _SHOWN = 50  # rows of the table in a notebook
 class FoundScenes(Sequence["pystac.Item"]):
     """STAC items that a search found, in the order of time.
 
-    A sequence of :class:`pystac.Item`; an item may be asked for by its id too. Addresses of
-    files are unsigned.
+    A sequence of :class:`pystac.Item`; an item may be asked for by its id, too, and all
+    items of a day by ``"1988-10-22"``. Addresses of files are unsigned.
 
     Parameters
     ----------
@@ -44,6 +44,8 @@ class FoundScenes(Sequence["pystac.Item"]):
     >>> found = FoundScenes([cloudy, clear])
     >>> [item.id for item in found.clearest()]
     ['clear']
+    >>> found["1988-10-06"].id
+    'cloudy'
     >>> found
     <FoundScenes: 2 items of 2 passes, 1988-10-06 to 1988-10-22>
     """
@@ -59,16 +61,20 @@ class FoundScenes(Sequence["pystac.Item"]):
         return iter(self._items)
 
     @overload
-    def __getitem__(self, key: int | str) -> pystac.Item: ...
+    def __getitem__(self, key: int) -> pystac.Item: ...
+    @overload
+    def __getitem__(self, key: str) -> pystac.Item | FoundScenes: ...
     @overload
     def __getitem__(self, key: slice) -> FoundScenes: ...
     def __getitem__(self, key: int | str | slice) -> pystac.Item | FoundScenes:
         if isinstance(key, slice):
             return FoundScenes(self._items[key], self.area)
         if isinstance(key, str):
-            for item in self._items:
-                if item.id == key:
-                    return item
+            from strandline.scenes.stac.passes import items_named
+
+            named = items_named(self._items, key)
+            if named:
+                return FoundScenes(named, self.area) if len(named) > 1 else named[0]
             raise SourceNotFoundError(
                 f"No item {key!r} was found.",
                 expected="one of " + ", ".join(item.id for item in self._items[:5]),

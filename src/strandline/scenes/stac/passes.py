@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from strandline.scenes.stac.item import platform_of
 if TYPE_CHECKING:
     import pystac
 
+_DAY = re.compile(r"^\d{4}-\d\d-\d\d$")
 _ONE_PASS = timedelta(minutes=45)  # half an orbit; the next one begins 99 minutes later
 
 
@@ -21,6 +23,14 @@ def moment_of(item: pystac.Item) -> datetime:
     if moment is None:
         return datetime.min.replace(tzinfo=UTC)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def items_named(items: Sequence[pystac.Item], name: str) -> list[pystac.Item]:
+    """Give the items of an id or, if there is none, of a day, ``1988-10-22``."""
+    found = [item for item in items if item.id == name]
+    if not found and _DAY.match(name):
+        return [item for item in items if str(item.datetime or "")[:10] == name]
+    return found
 
 
 def group_passes(items: Sequence[pystac.Item]) -> list[list[pystac.Item]]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _NAMED = re.compile(r"^(?P<path>.+\.(?:geo)?json):(?P<name>[^/\\]+)$", re.IGNORECASE)
 _FILE = re.compile(r"\.(?:geo)?json$", re.IGNORECASE)
 _ITEM_OF_API = re.compile(r"^https?://.+/collections/[^/]+/items/[^/?]+$")
-_DAY = re.compile(r"^\d{4}-\d\d-\d\d$")
 
 
 def is_stac(source: Any) -> bool:
@@ -125,9 +124,9 @@ def items_of(source: Any) -> list[pystac.Item]:
 
 
 def _named(items: Sequence[pystac.Item], name: str, path: str) -> list[pystac.Item]:
-    found = [item for item in items if item.id == name]
-    if not found and _DAY.match(name):
-        found = [item for item in items if str(item.datetime or "")[:10] == name]
+    from strandline.scenes.stac.passes import items_named
+
+    found = items_named(items, name)
     if not found:
         ids = [item.id for item in items]
         raise SourceNotFoundError(
