@@ -162,10 +162,23 @@ def test_the_item_of_a_study_names_every_result(results):
     item = json.loads((results / "item.json").read_text())
     hrefs = {asset["href"].removeprefix("./") for asset in item["assets"].values()}
     assert hrefs == {path.name for path in results.iterdir()} - {"item.json"}
-    names = {
-        one["name"] for one in item["assets"]["change"]["classification:classes"]
-    }  # fmt: skip
-    assert names >= {"water_lost", "water_gained", "not_observed"}
+
+
+def test_the_item_of_a_study_calls_classes_what_the_rasters_call_them(results):
+    item = json.loads((results / "item.json").read_text())
+    told = {
+        name: asset["classification:classes"]
+        for name, asset in item["assets"].items()
+        if "classification:classes" in asset
+    }
+    assert "change" in told
+    for name, classes in told.items():
+        with rasterio.open(results / f"{name}.tif") as file:
+            meanings = file.tags(1)["flag_meanings"].split()
+        names = [one["name"] for one in classes]
+        assert names == [*meanings, *(["not_observed"] if "not_observed" not in meanings else [])]
+    said = [one["description"] for one in told["change"]]
+    assert said == ["land on both", "water on both", "water lost", "water gained", "not observed"]
 
 
 def test_formats_and_minimum_mapping_unit_are_chosen(pair, tmp_path, monkeypatch):

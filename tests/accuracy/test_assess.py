@@ -23,7 +23,7 @@ from strandline.errors import (
 from strandline.export import write_cog
 from strandline.scenes.classes import read_classes, read_reference
 from strandline.show.palettes import water_palette
-from strandline.testing.lakes import lake_fraction, lake_grid, lonlat_of, mask_of
+from strandline.testing.lakes import lake_fraction, lake_grid, lonlat_of, mask_of, round_lake
 
 GRID = lake_grid((40, 50))
 
@@ -79,6 +79,28 @@ def test_maps_that_mean_other_classes_by_their_numbers_are_warned_of():
     change = sl.compare(mask, mask_of(lake(300.0), GRID, time="2017-10-22"))
     with pytest.warns(SuspiciousSceneWarning, match="not_water. on the map and .stable_land"):
         sl.assess(mask, change)
+
+
+def test_clusters_are_not_held_against_water():
+    segmentation = sl.segment(round_lake(), n_clusters=3)
+    labels, mask = segmentation["labels"], sl.water_mask(segmentation)
+    share = mask.copy(data=mask.values.astype(np.float32)).drop_attrs(deep=False)
+    for mapped, reference, got in (
+        (labels, mask, r"clusters as the map \(label_0, label_1, label_2\)"),
+        (mask, labels, "clusters as the reference"),
+        (labels, share, "clusters as the map"),
+        (segmentation["subclusters"], mask, r"clusters as the map \(subcluster_0, "),
+    ):
+        with pytest.raises(ConfigurationError, match=rf"not its classes.*{got}.*water_mask"):
+            sl.assess(mapped, reference)
+
+
+def test_clusters_are_held_against_clusters_and_against_classes_without_a_meaning():
+    labels = sl.segment(round_lake(), n_clusters=2)["labels"]
+    assert sl.assess(labels, labels).overall["accuracy"] == 1
+    unnamed = labels.drop_attrs(deep=False)
+    with pytest.warns(SuspiciousSceneWarning, match="compared by their numbers"):
+        assert sl.assess(labels, unnamed).overall["accuracy"] == 1
 
 
 def test_an_assessment_writes_counts_as_counts():
@@ -217,3 +239,14 @@ def test_the_command_line_estimates_from_a_random_sample(files):
     assert table.loc["water", "estimated_area"] == pytest.approx(
         sl.areas(mask_of(lake(), GRID))["best"].iloc[0], abs=1e-4
     )
+
+
+def test_the_command_line_says_which_file_to_take_instead_of_the_label_map(files):
+    labels = sl.segment(round_lake(), n_clusters=3)["labels"]
+    write_cog(labels, files / "labels.tif")
+    arguments = ["assess", str(files / "labels.tif"), str(files / "water.tif")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    said = f"{result.output} {result.exception}"
+    assert "Clusters cannot be held against water" in said
+    assert "water_DATE.tif" in said

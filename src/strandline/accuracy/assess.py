@@ -118,8 +118,8 @@ def assess(
     Raises
     ------
     ConfigurationError
-        If one is no map of one date, classes cannot be told, nothing can be compared, or the
-        points of a random sample leave a class out.
+        If one is no map of one date, classes cannot be told, nothing can be compared, one is a
+        label map and the other of water, or the points of a random sample leave a class out.
     GridError, MissingCRSError
         If a map has no place on Earth, or the two do not overlap.
 
@@ -165,6 +165,7 @@ def assess(
                 got="a raster",
             )
         theirs = ClassMap.read(on_grid(reference, ours.grid), "the reference")
+        _refuse_clusters_as_water(ours, theirs)
         _warn_of_other_names(ours, theirs)
         one, other, outside = ours.values.ravel(), theirs.values.ravel(), 0
     elif isinstance(reference, pd.DataFrame):
@@ -205,6 +206,23 @@ def _with_whole_counts(by_class: pd.DataFrame) -> pd.DataFrame:
         for name, column in by_class.items()
     }
     return pd.DataFrame(written, index=by_class.index).T
+
+
+def _refuse_clusters_as_water(ours: ClassMap, theirs: ClassMap) -> None:
+    """Refuse a label map against water: cluster 1 is not the class 1 of a mask."""
+    for one, other, which in ((ours, theirs, "map"), (theirs, ours, "reference")):
+        if one.says_clusters and other.says_water:
+            raise ConfigurationError(
+                "Clusters cannot be held against water: their numbers are not its classes.",
+                expected="two maps of water, or two of the same clusters",
+                got=f"clusters as the {which} ({_first(list(one.names.values()))})",
+                remedy="Pass the water mask: water_mask(segmentation), or water_DATE.tif of the "
+                "folder that the label map is in.",
+            )
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def _warn_of_other_names(ours: ClassMap, theirs: ClassMap) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from strandline.prepare.resample import regrid
 Classes = NDArray[np.uint8]
 
 MASK_NAMES = {LAND: "not_water", WATER: "water"}
+_CLUSTER = re.compile(r"(label|cluster|subcluster)_\d+")
 LONGITUDE, LATITUDE, CLASS = ("lon", "longitude"), ("lat", "latitude"), ("class",)
 
 
@@ -36,12 +38,20 @@ class ClassMap:
     grid : GeoBox
     names : dict of int to str
         Names of the classes that have one.
+    says_water : bool
+        Whether it says itself that it is of water and land: by its names, or as a fraction.
     """
 
     values: Classes
     fraction: NDArray[np.float64] | None
     grid: GeoBox
     names: dict[int, str]
+    says_water: bool = False
+
+    @property
+    def says_clusters(self) -> bool:
+        """Whether its classes are clusters, whose numbers mean nothing beyond their model."""
+        return bool(self.names) and all(_CLUSTER.fullmatch(name) for name in self.names.values())
 
     @classmethod
     def read(cls, array: xr.DataArray, which: str) -> ClassMap:
@@ -59,7 +69,7 @@ class ClassMap:
         if values.dtype.kind == "f":
             _check_fraction(values, which)
             classes = np.where(np.isnan(values), NOT_OBSERVED, values >= 0.5).astype(np.uint8)
-            return cls(classes, values.astype(np.float64), grid, MASK_NAMES)
+            return cls(classes, values.astype(np.float64), grid, MASK_NAMES, says_water=True)
         if values.dtype.kind != "b" and not ((values >= 0) & (values <= NOT_OBSERVED)).all():
             raise ConfigurationError(
                 f"The classes of {which} are out of range.",
@@ -69,12 +79,13 @@ class ClassMap:
         classes = values.astype(np.uint8)
         names = _names(array)
         only_water = np.isin(classes, [LAND, WATER, NOT_OBSERVED]).all()
+        says_water = bool(names) and set(names.values()) <= {*MASK_NAMES.values(), "land"}
         if only_water and not names:
             names = MASK_NAMES
         fraction = None
         if only_water and set(names.values()) <= {*MASK_NAMES.values(), "land"}:
             fraction = np.where(classes == NOT_OBSERVED, np.nan, classes)
-        return cls(classes, fraction, grid, names)
+        return cls(classes, fraction, grid, names, says_water)
 
 
 def _check_fraction(values: NDArray[Any], which: str) -> None:

@@ -218,11 +218,12 @@ def _assets(names: list[str], palettes: Mapping[str, Palette]) -> dict[str, Any]
 
 
 def _classes(palette: Palette) -> list[dict[str, Any]]:
+    """List the classes: the names are those in the raster's own ``flag_meanings``."""
     classes: list[dict[str, Any]] = [
         {
             "value": category.value,
-            "name": category.name.replace(" ", "_"),
-            "title": category.name,
+            "name": category.machine_name,
+            "description": category.name,
             "color_hint": category.colour.removeprefix("#").upper(),
         }
         for category in palette.categories
@@ -230,7 +231,7 @@ def _classes(palette: Palette) -> list[dict[str, Any]]:
     unseen = {
         "value": NOT_OBSERVED,
         "name": "not_observed",
-        "title": "not observed",
+        "description": "not observed",
         "nodata": True,
     }
     return [*classes, unseen]

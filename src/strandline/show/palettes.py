@@ -56,11 +56,25 @@ _GOLDEN_ANGLE = 0.6180339887498949
 
 @dataclass(frozen=True)
 class Category:
-    """One class of a map: its stored value, its name and its colour (``#rrggbb``)."""
+    """One class of a map: its stored value, its name and its colour (``#rrggbb``).
+
+    ``flag`` is what the map's CF ``flag_meanings`` call it, if that is not the name in one word.
+
+    Examples
+    --------
+    >>> Category(0, "not water", LAND).machine_name, change_palette()[0].machine_name
+    ('not_water', 'stable_land')
+    """
 
     value: int
     name: str
     colour: str
+    flag: str | None = None
+
+    @property
+    def machine_name(self) -> str:
+        """What programs call it: the name in the file's ``flag_meanings``."""
+        return self.flag or self.name.replace(" ", "_")
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -118,10 +132,10 @@ def change_palette() -> Palette:
     return Palette(
         "change",
         (
-            Category(0, "land on both", LAND),
-            Category(1, "water on both", WATER),
-            Category(2, "water lost", LOST),
-            Category(3, "water gained", GAINED),
+            Category(0, "land on both", LAND, "stable_land"),
+            Category(1, "water on both", WATER, "stable_water"),
+            Category(2, "water lost", LOST, "lost"),
+            Category(3, "water gained", GAINED, "gained"),
         ),
     )
 
