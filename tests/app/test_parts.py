@@ -32,8 +32,8 @@ def cards(before: np.ndarray, after: np.ndarray) -> list[str]:
 def test_a_date_on_which_nothing_was_observed_has_no_area_on_its_card():
     first, second, change = cards(LAKE, np.full_like(LAKE, 255))
     assert "km² 95 %: 0." in first
-    assert second.endswith("Water 2017-10-22 – km² not observed")
-    assert change.endswith("Change – km² not observed on both dates")
+    assert second.endswith("Water 2017-10-22 – not observed")
+    assert change.endswith("Change – not observed on both dates")
 
 
 def test_a_lake_that_is_gone_is_a_change_and_no_gap():

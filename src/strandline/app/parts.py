@@ -98,9 +98,10 @@ def area_cards(outcome: Outcome) -> str:
 
 
 def _card(what: str, much: str, span: str, tone: str) -> str:
+    unit = "" if much == "–" else " <small>km²</small>"
     return (
         f"<div class='card' style='--tone:{tone}'><div class='what'>{escape(what)}</div>"
-        f"<div class='much'>{much} <small>km²</small></div><div class='range'>{span}</div></div>"
+        f"<div class='much'>{much}{unit}</div><div class='range'>{span}</div></div>"
     )
 
 
