@@ -35,8 +35,7 @@ def study_title(outcome: Outcome | None) -> str:
     grid = f"{columns:,} × {rows:,} pixels · {captions.grid_text(outcome.water)}"
     title = " → ".join(escape(name) for name in named if name) or "One scene"
     step = outcome.prepared.step
-    preview = f"Preview: one pixel in {step} × {step}" if outcome.is_preview else ""
-    mark = f"<mark>{preview}</mark>" if preview else ""
+    mark = f"<mark>Preview: one pixel in {step} × {step}</mark>" if outcome.is_preview else ""
     return f"<div class='study'><b>{title}</b>{mark}<span>{escape(grid)}</span></div>"
 
 
