@@ -73,14 +73,12 @@ def analyse(
     if step > 1 and on_preview is not None and not shared.has("clustered", of_clusters):
         # What there is to say, and what goes wrong, comes with all pixels.
         with job.unheard(), suppress(StrandlineError):
-            unmarked, thinned = thin_study(config, opened, step)
+            coarse, thinned = thin_study(config, opened, step)
             thin = shared.get(
-                "thinned", of_scenes, lambda: _prepare(unmarked, thinned, job, step), job
+                "thinned", of_scenes, lambda: _prepare(coarse, thinned, job, step), job
             )
-            few = shared.get(
-                "thinned clustered", of_clusters, lambda: _cluster(unmarked, thin, job), job
-            )
-            on_preview(replace(_find(unmarked, thin, few, job), config=config))
+            kinds = shared.get("kinds", of_clusters, lambda: _cluster(coarse, thin, job), job)
+            on_preview(replace(_find(coarse, thin, kinds, job), config=config))
     prepared = shared.get("prepared", of_scenes, lambda: _prepare(config, opened, job), job)
     clustered = shared.get("clustered", of_clusters, lambda: _cluster(config, prepared, job), job)
     # Of a whole scene, finding the water and measuring it takes seconds, too.

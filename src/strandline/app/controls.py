@@ -13,6 +13,7 @@ from strandline.app.job import Job
 from strandline.app.looks import CONTROL
 from strandline.app.opening import Opening
 from strandline.configuration import StudyConfig
+from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
 from strandline.segmentation.segment import NOT_SURFACE_BANDS
 
@@ -74,8 +75,6 @@ class Controls:
         size = ""
         if self._session.outcome is not None:
             self._boxed_on = self._session.outcome.config
-            from strandline.prepare.georeference import grid_of
-
             crs = grid_of(self._session.outcome.water).crs
             if crs is not None and crs.projected:
                 size = f" ({(right - left) / 1000:.1f} × {(top - bottom) / 1000:.1f} km)"

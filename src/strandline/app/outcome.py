@@ -35,7 +35,7 @@ class Prepared:
     comparability : mapping or None
         How far two dates lie apart, for the record.
     step : int
-        1; or of a preview, that only every so-manieth row and column was taken.
+        1; or n, of a preview that has every n-th row and column alone.
     """
 
     scenes: xr.DataArray

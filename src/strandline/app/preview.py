@@ -1,4 +1,4 @@
-"""A first look at large scenes: the same study of every so-manieth row and column.
+"""A first look at large scenes: the same study of every n-th row and column.
 
 Of a whole scene it takes seconds instead of a minute. The pixels are real ones, none is a mean,
 so that the clusters are of the same kinds; but lakes smaller than the step are missed at random.
@@ -25,7 +25,7 @@ PIXELS = 800_000
 
 
 def preview_step(config: StudyConfig, opened: Sequence[xr.DataArray]) -> int:
-    """Choose for a preview every how-manieth row and column of the study's grid it takes.
+    """Choose n, of every n-th row and column of the study's grid that a preview takes.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def preview_step(config: StudyConfig, opened: Sequence[xr.DataArray]) -> int:
 def thin_study(
     config: StudyConfig, opened: Sequence[xr.DataArray], step: int
 ) -> tuple[StudyConfig, list[xr.DataArray]]:
-    """Make the study of every so-manieth row and column.
+    """Make the study of every n-th row and column.
 
     Parameters
     ----------
@@ -74,10 +74,10 @@ def thin_study(
 
 
 def _own_step(scene: xr.DataArray, grid: GeoBox, step: int) -> int:
-    """Count the pixels of a scene, larger or smaller than the grid's, on the way of a step."""
+    """Turn a step on the grid into one on a scene, whose pixels may be larger or smaller."""
     own = grid_of(scene)
     if own.crs != grid.crs:
-        return step  # two of metres, mostly; of another unit, the grid of the study is coarse alone
+        return step  # their sizes may be in other units; no step is wrong, only more or less fine
     return max(1, round(step * abs(grid.resolution.x) / abs(own.resolution.x)))
 
 

@@ -21,41 +21,15 @@ EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
-# What the library's parameters are called here, for messages that name them.
+# What the library's parameters are called here, where it is not their own name.
 _OPTIONS_OF = {
-    "band_names": ("--band-names",),
-    "bands": ("--bands",),
-    "platform": ("--platform",),
-    "scale": ("--scale",),
-    "offset": ("--offset",),
-    "nodata": ("--nodata",),
     "reflectance": ("--digital-numbers",),
     "storage_options": ("--anonymous",),
-    "mask": ("--mask",),
-    "conflicts": ("--conflicts",),
     "time": ("--date", "--date-before", "--date-after"),
-    "resolution": ("--resolution",),
     "n_clusters": ("--clusters",),
     "n_subclusters": ("--subclusters",),
     "at": ("--water-at",),
     "labels": ("--water-labels",),
-    **{
-        name: ("--" + name.replace("_", "-"),)
-        for name in (
-            "center",
-            "buffer",
-            "bbox",
-            "resampling",
-            "standardize",
-            "seed",
-            "vectors",
-            "min_pixels",
-            "water_at",
-            "water_labels",
-            "normalize",
-            "correct_shift",
-        )
-    },
 }
 
 
@@ -130,7 +104,7 @@ def _options_named(error: Exception, arguments: Sequence[str]) -> list[str]:
     found = [
         option
         for name in dict.fromkeys(first or second for first, second in names)
-        for option in {**_OPTIONS_OF, "crs": crs}.get(name, ())
+        for option in {**_OPTIONS_OF, "crs": crs}.get(name, ["--" + name.replace("_", "-")])
         if option in there
     ]
     return [f"(Here: {', '.join(found)}.)"] if found else []

@@ -36,14 +36,19 @@ def day_text(when: Any) -> str:
 
 def sensor_text(data: xr.DataArray) -> str:
     """Platform and instrument, as people write them."""
-    from strandline.scenes.sensors import SENSORS
-
     # Dates that were stacked carry their platform as a coordinate.
     coordinate = data.coords["platform"].values if "platform" in data.coords else None
     stacked = coordinate is not None and coordinate.ndim == 0
     platform = str(coordinate) if stacked else str(data.attrs.get("platform") or "")
+    return _platform_text(platform, str(data.attrs.get("instrument") or ""))
+
+
+def _platform_text(platform: str, instrument: str = "") -> str:
+    """Write a platform with its instrument, which of ours is known."""
+    from strandline.scenes.sensors import SENSORS
+
     known = SENSORS.get(platform)
-    instrument = known.instrument if known else str(data.attrs.get("instrument") or "")
+    instrument = known.instrument if known else instrument
     instrument = {"etm": "ETM+", "oli-tirs": "OLI"}.get(instrument, instrument.upper())
     platform = "" if platform == "unknown" else platform.replace("-", " ").title()
     return f"{platform} {instrument}".strip()
@@ -78,7 +83,7 @@ def change_text(change: xr.DataArray) -> str:
 def change_sensors(change: xr.DataArray) -> tuple[str, str]:
     """Name what saw the dates before and after, as people write it; empty where not known."""
     before, after = (
-        sensor_text(xr.DataArray(attrs={"platform": change.attrs.get(f"platform_{when}", "")}))
+        _platform_text(str(change.attrs.get(f"platform_{when}", "")))
         for when in ("before", "after")
     )
     return before, after
