@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from strandline.errors import OutputError, StrandlineError
+from strandline.paths import local_path
 
 _PARTIAL = ".strandline-partial-"
 
@@ -117,7 +118,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     ...     [file.name for file in Path(folder).iterdir()]
     ['areas.csv']
     """
-    target = Path(path)
+    target = local_path(path)
     with reporting(target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
@@ -162,7 +163,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     ...     [str(file.relative_to(folder)) for file in Path(folder).rglob("*.tif")]
     ['product/red.tif']
     """
-    target = Path(path)
+    target = local_path(path)
     with reporting(target):
         make_folder(target.parent)
         with partial_folder(target.parent) as beside:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from strandline.errors import ConfigurationError
+from strandline.paths import local_path
 
 
 class SceneSource(BaseModel):
@@ -281,7 +281,7 @@ def _anchored(source: str | list[str]) -> str | list[str]:
     if "://" in source or source.startswith("/vsi"):
         return source
     # Not resolved: the results shall name a link as the user did.
-    return str(Path(source).expanduser().absolute())
+    return str(local_path(source).absolute())
 
 
 def _number(value: Any) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from strandline.configuration import StudyConfig
+from strandline.paths import local_path
 
 DATES = ("1988-10-22", "2017-10-22")
 CENTER = (-118.7081, 38.6942)
@@ -79,7 +80,7 @@ def run_demo(
     """
     from strandline.study import run_study
 
-    folder = Path(out) / "scenes"
+    folder = local_path(out) / "scenes"
     made = simulate_pair(folder, resolution=resolution, seed=seed, progress=progress)
     sources = [{"source": source} for source, _ in made]
     truths = [truth for _, truth in made]

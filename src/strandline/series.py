@@ -20,6 +20,7 @@ from typing import Any
 
 from strandline.configuration import TimelineConfig
 from strandline.errors import ConfigurationError
+from strandline.paths import local_path
 
 __all__ = ["replay", "run_timeline"]
 
@@ -151,7 +152,7 @@ def _run(
         write_record(
             build_record(**record, outputs=folder, timings=clock.seconds, task=TIMELINE), folder
         )
-    return Path(out)
+    return local_path(out)
 
 
 def summary(out: str | os.PathLike[str]) -> str:
@@ -160,7 +161,7 @@ def summary(out: str | os.PathLike[str]) -> str:
 
     from strandline.results import best_in_words, bounds_in_words
 
-    table = Path(out) / "timeline.csv"
+    table = local_path(out) / "timeline.csv"
     series = pd.read_csv(table, dtype={"reason": str}).fillna({"reason": ""})
     lines = ["Water, km²:"]
     for row in series.to_dict("records"):

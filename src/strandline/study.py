@@ -23,6 +23,7 @@ from strandline.errors import (
     RecordError,
     SuspiciousSceneWarning,
 )
+from strandline.paths import local_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,7 +158,7 @@ def run_study(
                     **record, outputs=folder, timings=clock.seconds, notes=notes
                 )
                 write_record(complete, folder)
-    return Path(out)
+    return local_path(out)
 
 
 def replay_study(

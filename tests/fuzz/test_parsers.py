@@ -1,7 +1,8 @@
 """The parsers of files that anyone may have written, searched for inputs that they choke on.
 
-For any bytes, a parser gives a result or an error of ours. `STRANDLINE_FUZZ_SECONDS` makes the
-search longer than the few seconds it has here. Inputs that were found once are kept as tests.
+For any bytes, a parser gives a result or an error of ours. The search made here is the same every
+time. `STRANDLINE_FUZZ_SECONDS` and `STRANDLINE_FUZZ_SEED` make a longer one and another one; what
+they find is mended and kept as a test.
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ from strandline.scenes.sentinel import clouds, metadata
 from strandline.scenes.sentinel import document as sentinel_document
 from strandline.testing.fuzzing import fuzz
 
-SECONDS = float(os.environ.get("STRANDLINE_FUZZ_SECONDS", "8"))
+_SECONDS = os.environ.get("STRANDLINE_FUZZ_SECONDS")
+EXTENT: dict[str, Any] = {
+    "seed": int(os.environ.get("STRANDLINE_FUZZ_SEED", "0")),
+    **({"seconds": float(_SECONDS)} if _SECONDS else {"runs": 2500}),
+}
+"""How far to search."""
 
 WORDS_OF_METADATA = [
     *(b"GROUP = ", b"END_GROUP = ", b"END\n", b"=", b'"', b"LANDSAT_METADATA_FILE"),
@@ -196,11 +202,10 @@ def test_any_sentinel_metadata_gives_a_result_or_an_error_of_ours(
         [sentinel_document, metadata, clouds],
         allowed=(StrandlineError,),
         words=WORDS_OF_SENTINEL,
-        seconds=SECONDS,
+        **EXTENT,
     )
     record_property("runs", found.runs)
     record_property("lines", len(found.lines))
-    assert found.runs > 100
     assert not found.crashes, told(found)
 
 
@@ -215,11 +220,10 @@ def test_any_metadata_file_gives_a_result_or_an_error_of_ours(metadata_seeds, re
         [mtl, product],
         allowed=(StrandlineError,),
         words=WORDS_OF_METADATA,
-        seconds=SECONDS,
+        **EXTENT,
     )
     record_property("runs", found.runs)
     record_property("lines", len(found.lines))
-    assert found.runs > 100
     assert not found.crashes, told(found)
 
 
@@ -230,11 +234,10 @@ def test_any_catalogue_gives_a_result_or_an_error_of_ours(tmp_path, record_prope
         [document, parameters, source, text],
         allowed=(StrandlineError,),
         words=WORDS_OF_CATALOGUES,
-        seconds=SECONDS,
+        **EXTENT,
     )
     record_property("runs", found.runs)
     record_property("lines", len(found.lines))
-    assert found.runs > 100
     assert not found.crashes, told(found)
 
 
@@ -244,6 +247,7 @@ FOUND = [
     b"sources: {a: {driver: rasterio, args: urlpath}}",
     b"metadata: [1]\nsources: {a: {driver: rasterio}}",
     b"metadata: 5\nsources: {a: {driver: rasterio}}",
+    b"sources: {a: {driver: zarr, args: {urlpath: ~x.zarr}}}",
 ]
 """Catalogues on which the parser choked once."""
 
@@ -308,15 +312,3 @@ def test_the_same_seed_searches_the_same(maze):
     search = {"allowed": (), "runs": 300, "seed": 5}
     one, other = (fuzz(maze.parse, [b"L..."], [maze], **search) for _ in range(2))
     assert one == other
-
-
-def test_guided_by_coverage_more_of_the_metadata_parser_is_reached(metadata_seeds):
-    search = {
-        "allowed": (StrandlineError,),
-        "words": WORDS_OF_METADATA,
-        "runs": 1200,
-    }
-    small = [OLD.encode()]
-    guided = fuzz(use_metadata, small, [mtl, product], **search)
-    blind = fuzz(use_metadata, small, [mtl, product], **search, guided=False)
-    assert len(guided.steps) > len(blind.steps)

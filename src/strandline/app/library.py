@@ -21,6 +21,7 @@ from strandline.app.origins import Search, Upload
 from strandline.configuration import SceneSource
 from strandline.demo import DATES
 from strandline.errors import AccessDeniedError, ConfigurationError, StrandlineError
+from strandline.paths import local_path
 from strandline.scenes.open import split_catalog_source
 from strandline.scenes.storage import is_url
 
@@ -302,7 +303,7 @@ class Library:
         return str(path)
 
     def _check_file(self, file: str) -> None:
-        path = Path(file.removeprefix("file://")).expanduser().absolute()
+        path = local_path(file).absolute()
         resolved = path.resolve()
         roots = [*self.folders.values(), self.kept, *self.demo.values()]
         if str(file).startswith("/vsi") or not any(map(resolved.is_relative_to, roots)):
@@ -327,7 +328,7 @@ def _remember(path: Path, origin: Upload | Search) -> None:
 def _named_folders(folders: Iterable[str | os.PathLike[str]]) -> dict[str, Path]:
     named: dict[str, Path] = {}
     for given in folders:
-        root = Path(given).expanduser().resolve()
+        root = local_path(given).resolve()
         if not root.is_dir():
             raise ConfigurationError(
                 f"'{given}' is no folder.",

@@ -14,6 +14,7 @@ from strandline.atomic import output_error, replacing
 from strandline.errors import GridMismatchError, MissingDependencyError, OutputError
 from strandline.export.raster import WHOLE_BYTES
 from strandline.export.staging import staged_folder
+from strandline.paths import local_path
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import attach_grid, describe_grid, grid_of, same_grid
 
@@ -71,7 +72,7 @@ def write_arrays(maps: Mapping[str, xr.DataArray], path: str | os.PathLike[str])
     """
     import dask.config
 
-    target = Path(path)
+    target = local_path(path)
     if target.suffix not in (NETCDF, ZARR):
         raise OutputError(
             f"Cannot write maps as '{target.name}'.", expected=f"a name in {NETCDF} or {ZARR}"

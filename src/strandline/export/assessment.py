@@ -13,6 +13,7 @@ from strandline.accuracy import Assessment, assess
 from strandline.atomic import replacing
 from strandline.errors import ConfigurationError
 from strandline.export.table import write_table
+from strandline.paths import local_path
 from strandline.scenes.classes import read_classes, read_reference
 
 
@@ -74,7 +75,7 @@ def write_assessment(assessment: Assessment, out: str | os.PathLike[str]) -> Pat
     table = assessment.by_class
     if assessment.estimates is not None:
         table = pd.concat([table, assessment.estimates.add_prefix("estimated_")], axis=1)
-    folder = Path(out)
+    folder = local_path(out)
     write_table(table, folder / "assessment.csv")
     text = json.dumps(assessment.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(folder / "assessment.json") as partial:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from strandline.errors import SourceNotFoundError
+from strandline.paths import local_path
 from strandline.scenes.redaction import redact_url
+from strandline.scenes.storage import is_url
 
 
 def fingerprint(
@@ -49,11 +50,11 @@ def fingerprint(
     """
     entries: dict[str, dict[str, Any]] = {}
     for path in paths:
-        if _is_url(path):
+        if is_url(str(path)) or str(path).startswith("/vsi"):
             entry = remote_fingerprint(str(path), storage_options or {})
             entries[entry["url"]] = entry
             continue
-        local = _local(path)
+        local = local_path(path)
         if not local.exists():
             raise SourceNotFoundError(
                 f"Cannot take the fingerprint of '{local}': nothing is there.",
@@ -71,16 +72,6 @@ def file_content(file: Path) -> dict[str, Any]:
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"size": file.stat().st_size, "sha256": digest}
-
-
-def _is_url(path: object) -> bool:
-    return bool(re.match(r"[a-z][a-z0-9+.\-]+://|/vsi", str(path))) and not str(path).startswith(
-        "file://"
-    )
-
-
-def _local(path: str | os.PathLike[str]) -> Path:
-    return Path(str(path).removeprefix("file://"))
 
 
 def remote_fingerprint(url: str, storage_options: Mapping[str, Any]) -> dict[str, Any]:

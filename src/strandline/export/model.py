@@ -9,6 +9,7 @@ import xarray as xr
 
 from strandline.atomic import replacing
 from strandline.errors import ModelFileError, SourceNotFoundError
+from strandline.paths import local_path
 from strandline.segmentation.model import FORMAT as SEGMENTATION_FORMAT
 from strandline.segmentation.model import SegmentationModel
 from strandline.spectral import SpectralClustering, dump_model
@@ -57,7 +58,7 @@ def save_model(
         data = (SegmentationModel.of(model) if isinstance(model, xr.Dataset) else model).to_bytes()
     with replacing(path) as draft:
         draft.write_bytes(data)
-    return Path(path)
+    return local_path(path)
 
 
 def load_model(path: str | os.PathLike[str]) -> SegmentationModel | SpectralClustering:
@@ -90,7 +91,7 @@ def load_model(path: str | os.PathLike[str]) -> SegmentationModel | SpectralClus
     array([0, 1], dtype=int32)
     """
     try:
-        data = Path(path).read_bytes()
+        data = local_path(path).read_bytes()
     except FileNotFoundError:
         raise SourceNotFoundError(
             f"There is no model file '{path}'.", remedy="Check the path."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from strandline.atomic import replacing
 from strandline.errors import ConfigurationError
+from strandline.paths import local_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +49,7 @@ def write_picture(picture: Figure | Any, path: str | os.PathLike[str], *, dpi: i
     ...     write_picture(Figure(figsize=(1, 1)), Path(folder) / "empty.png").read_bytes()[1:4]
     b'PNG'
     """
-    target = Path(path)
+    target = local_path(path)
     moves = not hasattr(picture, "savefig")
     suffix = ".html" if moves else ".png"
     if target.suffix.lower() != suffix:
@@ -88,7 +89,7 @@ def write_page(html: str, path: str | os.PathLike[str]) -> Path:
     OutputError
         If the file cannot be written.
     """
-    target = Path(path)
+    target = local_path(path)
     with replacing(target) as partial:
         partial.write_text(html, encoding="utf-8", newline="\n")
     return target

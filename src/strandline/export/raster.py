@@ -23,6 +23,7 @@ import xarray as xr
 
 from strandline.atomic import output_error, replacing
 from strandline.errors import MissingCRSError, OutputError
+from strandline.paths import local_path
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.show.palettes import Palette, flag_names, palette_for
 
@@ -90,7 +91,7 @@ def write_cog(
     ...         source.nodata, source.colormap(1)[1]
     (255.0, (31, 95, 168, 255))
     """
-    target = Path(path)
+    target = local_path(path)
     data = stored_classes(data)
     grid = _grid(data)
     layers, descriptions = _layers(data)

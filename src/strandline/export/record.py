@@ -43,6 +43,7 @@ from strandline.atomic import replacing
 from strandline.errors import RecordError
 from strandline.export.fingerprint import file_content, fingerprint, remote_fingerprint
 from strandline.export.staging import RECORD_NAME
+from strandline.paths import local_path
 from strandline.scenes.redaction import REDACTED, SECRET, redact_url
 
 __all__ = [
@@ -193,7 +194,7 @@ def write_record(record: Mapping[str, Any], path: str | os.PathLike[str]) -> Pat
     ...     file.name, read_record(file)["config"]
     ('record.json', {'clusters': 4})
     """
-    target = Path(path)
+    target = local_path(path)
     if target.is_dir():
         target = target / RECORD_NAME
     text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
@@ -226,7 +227,7 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     Traceback (most recent call last):
     strandline.errors.RecordError: Cannot read the record 'no/such/record.json'. ...
     """
-    source = Path(path)
+    source = local_path(path)
     if source.is_dir():
         source = source / RECORD_NAME
     try:
@@ -307,7 +308,7 @@ def compare_outputs(record: Mapping[str, Any], folder: str | os.PathLike[str]) -
     """
     wrong = {}
     for entry in record["outputs"]:
-        problem = _difference(Path(folder) / entry["path"], entry)
+        problem = _difference(local_path(folder) / entry["path"], entry)
         if problem:
             wrong[entry["path"]] = problem
     return wrong

@@ -19,6 +19,7 @@ import numpy as np
 from strandline.atomic import replacing
 from strandline.errors import MetadataError
 from strandline.export.staging import RECORD_NAME
+from strandline.paths import local_path
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import crs_of
 
@@ -98,7 +99,7 @@ def write_item(
     >>> item["properties"]["datetime"], item["assets"]["areas.csv"]["href"]
     ('1988-10-22T00:00:00Z', './areas.csv')
     """
-    place = Path(folder)
+    place = local_path(folder)
     names = {p.relative_to(place).as_posix() for p in place.rglob("*") if p.is_file()}
     # The record comes last, when this file is there already.
     names = (names | {RECORD_NAME}) - {ITEM_NAME}

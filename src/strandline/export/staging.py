@@ -25,6 +25,7 @@ from strandline.atomic import (
     reporting,
     sync_folder,
 )
+from strandline.paths import local_path
 
 RECORD_NAME = "record.json"
 
@@ -37,7 +38,7 @@ def check_folder(out: str | os.PathLike[str]) -> None:
     OutputError
         If ``out`` is a file, or nobody may write there.
     """
-    target = Path(out)
+    target = local_path(out)
     with reporting(target):
         existing = next(path for path in (target, *target.absolute().parents) if path.exists())
         if not existing.is_dir():
@@ -79,7 +80,7 @@ def staged_folder(out: str | os.PathLike[str]) -> Iterator[Path]:
     ...     [str(file.relative_to(folder)) for file in Path(folder).rglob("*.csv")]
     ['walker/areas.csv']
     """
-    target = Path(out)
+    target = local_path(out)
     with contextlib.ExitStack() as cleaning:
         with reporting(target):
             if target.exists() and not target.is_dir():

@@ -19,6 +19,7 @@ import xarray as xr
 
 from strandline.atomic import replacing
 from strandline.errors import ConfigurationError
+from strandline.paths import local_path
 
 AREA_DIGITS = 4
 """Decimals of areas in km²: 0.0001 km² is a ninth of a Landsat pixel."""
@@ -69,7 +70,7 @@ def write_table(
         writer.writerow([str(column) for column in plain.columns])
         columns = [[_text(v, digits) for v in plain.iloc[:, i]] for i in range(plain.shape[1])]
         writer.writerows(zip(*columns, strict=True))
-    return Path(path)
+    return local_path(path)
 
 
 def write_areas(areas: pd.DataFrame, path: str | os.PathLike[str]) -> Path:

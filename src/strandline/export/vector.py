@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from strandline.atomic import output_error, replacing
 from strandline.errors import MissingCRSError, MissingDependencyError, OutputError
+from strandline.paths import local_path
 
 if TYPE_CHECKING:
     import geopandas
@@ -82,7 +83,7 @@ def write_vectors(
     ...     write_vectors(layers, folder + "/lake.gpkg").name
     'lake.gpkg'
     """
-    target = Path(path)
+    target = local_path(path)
     write = _WRITERS.get(target.suffix.lower())
     if write is None:
         raise OutputError(

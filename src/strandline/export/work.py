@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from strandline.atomic import output_error
 from strandline.errors import OutputError
+from strandline.paths import local_path
 
 _PREFIX = ".strandline-work-"
 _KEY = "key"
@@ -196,7 +197,7 @@ def work_folder(out: str | os.PathLike[str], inputs: Mapping[str, Any]) -> Itera
     ...     found, list(Path(place).iterdir())
     ((b'labels', None), [])
     """
-    target = Path(out)
+    target = local_path(out)
     # As for the results themselves: an existing folder may be a disk of its own.
     parent = target if target.is_dir() else target.parent
     work = WorkFolder(parent / f"{_PREFIX}{target.name or 'results'}", _key_of(inputs))

@@ -29,6 +29,7 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
+from strandline.paths import local_path
 from strandline.scenes.cache import Cache, cache_folder, local_copy
 from strandline.scenes.failures import asking
 from strandline.scenes.redaction import redact_url
@@ -204,7 +205,7 @@ def local_place(source: str) -> Path:
     SourceNotFoundError, AccessDeniedError
         If nothing is there, or a folder above it may not be entered.
     """
-    path = Path(source.removeprefix("file://")).expanduser().absolute()
+    path = local_path(source).absolute()
     try:
         there = path.exists()
     except OSError as error:

@@ -19,7 +19,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from strandline.errors import OutputError, SceneError, StaleCopyWarning, UnreachableSourceError
+from strandline.errors import (
+    ConfigurationError,
+    OutputError,
+    SceneError,
+    StaleCopyWarning,
+    UnreachableSourceError,
+)
+from strandline.paths import local_path
 from strandline.scenes.failures import asking, unreachable
 from strandline.scenes.redaction import redact_url
 from strandline.scenes.storage import is_url, listing_options
@@ -32,12 +39,25 @@ KEPT_SECONDS = 86_400  # for a run that still reads the copy of an earlier versi
 
 
 def cache_folder() -> Path:
-    """Folder for what is kept: ``$STRANDLINE_CACHE``, or the user's cache folder."""
+    """Folder for what is kept: ``$STRANDLINE_CACHE``, or the user's cache folder.
+
+    Raises
+    ------
+    ConfigurationError
+        If neither is there.
+    """
     named = os.environ.get("STRANDLINE_CACHE")
     if named:
-        return Path(named).expanduser().absolute()
+        return local_path(named).absolute()
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache").absolute() / "strandline"
+    try:
+        return (Path(base) if base else Path.home() / ".cache").absolute() / "strandline"
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "There is no folder for what is kept: the user has no home.",
+            expected="a folder that may be written to",
+            remedy="Set STRANDLINE_CACHE to one.",
+        ) from error
 
 
 def local_copy(
@@ -76,7 +96,7 @@ def local_copy(
     """
     if not cache or not is_url(url):
         return url
-    base = cache_folder() if cache is True else Path(cache).expanduser().absolute()
+    base = cache_folder() if cache is True else local_path(cache).absolute()
     place = base / "copies" / hashlib.sha256(_identity(url).encode()).hexdigest()[:20]
     source = _Source(url, storage_options)
     try:

@@ -18,6 +18,7 @@ from strandline.errors import (
     SourceNotFoundError,
     UnreadableSourceError,
 )
+from strandline.paths import local_path
 from strandline.scenes.access import Access
 from strandline.scenes.header import read_header
 from strandline.scenes.reading import read_raster
@@ -52,10 +53,11 @@ def read_reference(path: str | Path) -> xr.DataArray | pd.DataFrame:
     MissingDependencyError
         If geopandas is needed and not there.
     """
-    kind = Path(path).suffix.lower()
+    path = local_path(path)
+    kind = path.suffix.lower()
     if kind != ".csv" and kind not in POINT_LAYERS:
         return read_classes(path)
-    if not Path(path).is_file():
+    if not path.is_file():
         raise SourceNotFoundError(f"There is no file {str(path)!r}.")
     try:
         if kind == ".csv":

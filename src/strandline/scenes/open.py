@@ -19,6 +19,7 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
+from strandline.paths import local_path
 from strandline.scenes.archive import is_archive, is_metadata
 from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
@@ -296,7 +297,7 @@ def is_product(text: str) -> bool:
         return False
     if is_url(text):
         return "." not in text.rstrip("/").rsplit("/", 1)[-1] and "{" not in text
-    return Path(text).is_dir()
+    return local_path(text).is_dir()
 
 
 def is_array_store(text: str) -> bool:
@@ -304,7 +305,7 @@ def is_array_store(text: str) -> bool:
     if _ARRAYS.search(text):
         return True
     return not is_url(text) and any(
-        (Path(text) / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")
+        (local_path(text) / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")
     )
 
 

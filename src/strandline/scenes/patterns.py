@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -19,6 +18,7 @@ from strandline.errors import (
     ConfigurationError,
     SourceNotFoundError,
 )
+from strandline.paths import local_path
 from strandline.scenes.failures import asking
 from strandline.scenes.redaction import redact_url
 from strandline.scenes.storage import is_url, listing_options
@@ -107,7 +107,7 @@ def _is_glob(urlpath: str) -> bool:
     # In a web address, a question mark begins the query.
     plain = urlpath.partition("?")[0] if urlpath.startswith(("http://", "https://")) else urlpath
     magic = any(character in plain for character in "*?[")
-    return magic and (is_url(urlpath) or not Path(urlpath).exists())
+    return magic and (is_url(urlpath) or not local_path(urlpath).exists())
 
 
 def _fields(urlpath: str) -> list[str]:
@@ -140,8 +140,7 @@ def _listed(
     place = urlpath
     if not is_url(urlpath):
         # Listings give absolute paths without "..".
-        plain = urlpath.removeprefix("file://")
-        place = os.path.normpath(Path(plain).expanduser().absolute())
+        place = os.path.normpath(local_path(urlpath).absolute())
     found = _glob(place, bool(fields), storage_options)
     if fields:
         parsed = ((url, _match(url, place)) for url in found)

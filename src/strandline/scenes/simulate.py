@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
+from strandline.paths import local_path
 from strandline.scenes.open import open_scene
 from strandline.scenes.quality import flag_attributes, quality_flags, told_reasons
 from strandline.scenes.reflectance import COLLECTION_2_SURFACE
@@ -176,11 +177,11 @@ def simulate_scene(
     taken = Pass(satellite, moment, sun)
     named = f"simulate_scene({day.isoformat()!r}, seed={seed})"
     if sensor == "msi":
-        parent = None if path is None else Path(path)
+        parent = None if path is None else local_path(path)
         return _msi(acquisition, MsiPass(satellite, moment, *kind), parent, named)
     if path is None:
         return _in_memory(acquisition, taken, named)
-    return _on_disk(acquisition, taken, Path(path))
+    return _on_disk(acquisition, taken, local_path(path))
 
 
 def _in_memory(

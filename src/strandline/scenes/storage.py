@@ -21,6 +21,7 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
+from strandline.paths import local_path
 from strandline.scenes.redaction import redact_url
 
 _VSI_OF_SCHEME = {
@@ -76,10 +77,10 @@ def check_local(source: str) -> None:
     if is_url(path) or path.startswith("/vsi"):
         return
     try:
-        mode = Path(path).expanduser().stat().st_mode
+        mode = local_path(path).stat().st_mode
     except FileNotFoundError:
         return
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError) as error:
         if isinstance(error, PermissionError | NotADirectoryError):
             return  # whoever opens it says so
         raise SourceNotFoundError(
@@ -125,9 +126,7 @@ def gdal_path(url: str | Path) -> str:
     text = str(url)
     if text.startswith("/vsi"):
         return text
-    if text.startswith("file://"):
-        text = text.removeprefix("file://")
-    elif SCHEME.match(text):
+    if is_url(text):
         scheme = urlsplit(text).scheme.lower()
         if scheme in ("http", "https"):
             return f"/vsicurl/{text}"
@@ -140,7 +139,7 @@ def gdal_path(url: str | Path) -> str:
             expected="a local path, or a URL such as s3://, gs://, az:// or https://",
             got=f"{scheme}://",
         )
-    return str(Path(text).expanduser().absolute())
+    return str(local_path(text).absolute())
 
 
 def _bucket_and_key(url: str, scheme: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from strandline.errors import (
     SourceNotFoundError,
     UnreadableSourceError,
 )
+from strandline.paths import local_path
 from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.failures import asking
 from strandline.scenes.sensors import SENSORS, band_name
@@ -52,9 +52,9 @@ def read_dataset(
     if not _is_zarr(path):
         path = local_copy(path, storage_options=storage_options, cache=cache)
     local = not is_url(path)
-    plain = path.removeprefix("file://")
+    plain = str(local_path(path)) if local else path
     check_local(path)
-    if local and not Path(plain).exists():
+    if local and not local_path(path).exists():
         raise SourceNotFoundError(f"There is no file {path!r}.", remedy="Check the path.")
     options = {} if local else listing_options(storage_options)
     zarr = _is_zarr(path)
@@ -96,7 +96,7 @@ def read_dataset(
 
 def _is_zarr(path: str) -> bool:
     named = path.rstrip("/").endswith(".zarr")
-    return named or (not is_url(path) and Path(path.removeprefix("file://")).is_dir())
+    return named or (not is_url(path) and local_path(path).is_dir())
 
 
 def _handle(path: str, options: Mapping[str, Any]) -> Any:

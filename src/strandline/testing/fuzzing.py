@@ -134,6 +134,8 @@ def _traced(
         return at_line
 
     def at_call(frame: FrameType, event: str, _: Any) -> Any:
+        # An earlier frame may have had the same address.
+        last.pop(id(frame), None)
         return at_line if frame.f_code.co_filename in files else None
 
     escaped = None

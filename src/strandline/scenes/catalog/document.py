@@ -12,6 +12,7 @@ from strandline.errors import (
     CatalogError,
     UnknownSourceError,
 )
+from strandline.paths import local_path
 from strandline.scenes.archive import remote_content
 from strandline.scenes.catalog.source import Source
 from strandline.scenes.catalog.text import MAX_BYTES, parse_yaml
@@ -84,7 +85,7 @@ def _read_text(path: str, storage_options: Mapping[str, Any] | None) -> str:
     if is_url(path):
         raw = remote_content(path, storage_options, MAX_BYTES + 1)
     else:
-        raw = asking(path, partial(_start, Path(path.removeprefix("file://"))))
+        raw = asking(path, partial(_start, local_path(path)))
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

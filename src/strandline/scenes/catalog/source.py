@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from strandline.errors import CatalogError, ConfigurationError, IgnoredParameterWarning
+from strandline.paths import local_path
 from strandline.scenes.catalog.arrays import chunk_sizes, open_datasets, open_rasters
 from strandline.scenes.catalog.parameters import Parameter
 from strandline.scenes.catalog.text import render
@@ -171,10 +172,10 @@ class Source:
         text = urlpath.replace(folder + "/", folder)
         if is_url(text) or text.startswith("/vsi"):
             return text
-        text = text.removeprefix("file://")
         if is_url(folder):
+            text = text.removeprefix("file://")
             return text if posixpath.isabs(text) else posixpath.join(folder, text)
-        return str(Path(folder, Path(text).expanduser()))
+        return str(Path(folder, local_path(text)))
 
     @property
     def urlpath(self) -> str | list[str]:
@@ -400,4 +401,4 @@ def _folder(catalog_path: str) -> str:
     """Folder of the catalogue, with a slash at its end."""
     if is_url(catalog_path):
         return catalog_path.rsplit("/", 1)[0] + "/"
-    return Path(catalog_path.removeprefix("file://")).absolute().parent.as_posix().rstrip("/") + "/"
+    return local_path(catalog_path).absolute().parent.as_posix().rstrip("/") + "/"

@@ -16,6 +16,7 @@ from strandline.errors import (
     MissingBandError,
     UnknownProductError,
 )
+from strandline.paths import local_path
 from strandline.scenes.cache import Cache
 from strandline.scenes.patterns import MatchedFile
 from strandline.scenes.reflectance import Factors
@@ -343,7 +344,7 @@ def band_files(folder: str, platform: str | None) -> list[MatchedFile] | None:
     MissingBandError
         If a band is there more than once.
     """
-    if platform is None or is_url(folder) or not Path(folder).is_dir():
+    if platform is None or is_url(folder) or not local_path(folder).is_dir():
         return None
     try:
         sensor = find_sensor(platform)
@@ -352,7 +353,7 @@ def band_files(folder: str, platform: str | None) -> list[MatchedFile] | None:
     if sensor.instrument != "msi":
         return None
     found: dict[str, list[str]] = {}
-    for path in sorted(Path(folder).iterdir()):
+    for path in sorted(local_path(folder).iterdir()):
         if _BAND_FILE.search(path.name) and path.is_file():
             name = band_name(path.stem, sensor)
             if name is not None:

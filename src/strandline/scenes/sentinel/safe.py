@@ -20,6 +20,7 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
+from strandline.paths import local_path
 from strandline.scenes.archive import local_place, place_inside, remote_content
 from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.redaction import redact_url
@@ -130,7 +131,7 @@ def is_safe(text: str) -> bool:
         return True
     if is_url(text):
         return False
-    folder = Path(text.removeprefix("file://"))
+    folder = local_path(text)
     if not folder.is_dir():
         return False
     return bool(_product_metadata(folder)) or bool(_safe_folders(folder)) or _is_granule(folder)

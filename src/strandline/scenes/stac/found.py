@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from strandline.atomic import replacing
 from strandline.errors import ConfigurationError, SourceNotFoundError
+from strandline.paths import local_path
 from strandline.scenes.redaction import unsigned
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ class FoundScenes(Sequence["pystac.Item"]):
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
         with replacing(path) as partial:
             partial.write_text(text, encoding="utf-8")
-        return Path(path)
+        return local_path(path)
 
     def __repr__(self) -> str:
         count = len(self._items)

@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ from odc.geo.geobox import GeoBox
 from pyproj.exceptions import CRSError
 
 from strandline.errors import MetadataError, MissingBandError, UnknownProductError
+from strandline.paths import local_path
 from strandline.scenes.header import short_crs
 from strandline.scenes.redaction import unsigned
 from strandline.scenes.reflectance import COLLECTION_2_SURFACE, Factors
@@ -263,7 +264,7 @@ def _layers(
 ) -> Iterator[Layer]:
     href = asset.get_absolute_href() or asset.href
     # Without an address of the item, a relative one counts from the working folder.
-    plain = unsigned(href) if is_url(href) else str(Path(href.removeprefix("file://")).absolute())
+    plain = unsigned(href) if is_url(href) else str(local_path(href).absolute())
     grid = _grid(item, key, asset)
     described = _bands(asset)
     for index, band in enumerate(described, start=1):

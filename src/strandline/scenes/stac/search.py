@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strandline.errors import ConfigurationError, SearchError, UnknownProductError
+from strandline.paths import local_path
 from strandline.scenes.sensors import find_sensor
 from strandline.scenes.stac.area import area_of, footprint_of
 from strandline.scenes.stac.found import FoundScenes, cloud_of
@@ -226,8 +227,8 @@ def _candidates(api: Any, address: str, wanted: _Wanted) -> Iterator[pystac.Item
             )
         yield from items_of(api)
         return
-    if not is_url(address) and Path(address).is_dir():
-        address = str(Path(address) / "catalog.json")
+    if not is_url(address) and local_path(address).is_dir():
+        address = str(local_path(address) / "catalog.json")
     document = read_document(address)
     kind = document.get("type")
     if kind in ("Feature", "FeatureCollection"):
@@ -260,7 +261,7 @@ def _walk(address: str, document: Mapping[str, Any]) -> Iterator[pystac.Item]:
     """Walk through a catalogue of files, the nearer ones first; each is read once."""
     from pystac.utils import make_absolute_href
 
-    base = address if is_url(address) else str(Path(address.removeprefix("file://")).absolute())
+    base = address if is_url(address) else str(local_path(address).absolute())
     waiting = deque([base])
     seen = {base}
     while waiting:

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from strandline.errors import (
@@ -19,6 +18,7 @@ from strandline.errors import (
     UnreachableSourceError,
     UnreadableSourceError,
 )
+from strandline.paths import local_path
 from strandline.scenes.redaction import unsigned, unsigned_text
 from strandline.scenes.storage import check_local, is_url
 
@@ -171,7 +171,7 @@ def read_document(address: str) -> dict[str, Any]:
             text = patient_io().read_text(address)
     else:
         check_local(address)
-        path = Path(address.removeprefix("file://")).expanduser()
+        path = local_path(address)
         try:
             text = path.read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strandline.errors import SourceNotFoundError, UnknownProductError, UnreadableSourceError
+from strandline.paths import local_path
 from strandline.scenes.stac.found import FoundScenes
 from strandline.scenes.stac.service import needing_packages, read_document
 from strandline.scenes.storage import is_url
@@ -201,7 +202,7 @@ def _place(item: pystac.Item, address: str) -> None:
     """Make relative addresses of files absolute: they count from where the item was read."""
     with needing_packages():
         from pystac.utils import is_absolute_href, make_absolute_href
-    base = address if is_url(address) else str(Path(address.removeprefix("file://")).absolute())
+    base = address if is_url(address) else str(local_path(address).absolute())
     itself = item.get_self_href()
     for asset in item.assets.values():
         if not is_absolute_href(asset.href):
