@@ -140,7 +140,8 @@ def _moments(times: Sequence[Any]) -> list[str]:
 
 def _identifier(title: str | None, moments: list[str]) -> str:
     words = re.sub(r"[^A-Za-z0-9]+", "-", title or "strandline").strip("-").lower()
-    return "_".join([words, *dict.fromkeys(moment[:10] for moment in moments)])
+    ends = (moments[0], moments[-1])  # a name stays a name, however many dates there are
+    return "_".join([words, *dict.fromkeys(moment[:10] for moment in ends)])
 
 
 def _when(moments: list[str]) -> dict[str, Any]:
