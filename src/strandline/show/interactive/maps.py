@@ -20,6 +20,13 @@ from strandline.show.captions import (
     sensor_text,
     signature_hints,
 )
+from strandline.show.composites import (
+    composite_bands,
+    each_map,
+    each_scene,
+    is_true_colour,
+    shared_bands,
+)
 from strandline.show.display import Extent, Stretch, fit_stretch
 from strandline.show.interactive.dress import (
     Pointer,
@@ -34,13 +41,6 @@ from strandline.show.interactive.engine import holoviews
 from strandline.show.interactive.ground import Ground, north_up, on_mercator
 from strandline.show.interactive.tiles import basemap
 from strandline.show.interactive.zoom import DIRECT_PIXELS, Layers, Make, Raster, drawn, plane
-from strandline.show.maps import (
-    composite_bands,
-    each_map,
-    each_scene,
-    is_true_colour,
-    shared_bands,
-)
 from strandline.show.palettes import (
     Palette,
     change_palette,
