@@ -61,6 +61,25 @@ def test_areas_follow_the_true_lake(walker, history):
             assert row.best == pytest.approx(true, rel=0.04)
 
 
+def test_each_date_keeps_its_platform(walker, history):
+    scenes, _ = walker
+    named = [scenes[year].attrs["platform"] for year in YEARS]
+    assert len(set(named)) > 1
+    assert series_of(history)["platform"].tolist() == named
+    # Whatever form the dates come in, and in whatever order.
+    few = [scenes[year] for year in (2016, 1988)]
+    segmentation = sl.segment(few, n_clusters=4)
+    masks = sl.water_mask(segmentation)
+    for dates in (masks, list(masks), masks[::-1]):
+        assert sl.timeline(dates)["platform"].values.tolist() == ["landsat-5", "landsat-8"]
+    again = sl.stack_scenes(list(sl.stack_scenes(few)))
+    assert again["platform"].values.tolist() == ["landsat-8", "landsat-5"]
+    lone = sl.timeline(scenes[1988], model=segmentation)
+    assert lone["platform"].values.tolist() == ["landsat-5"]
+    nameless = [mask.drop_vars("platform") for mask in masks]
+    assert sl.timeline(nameless)["platform"].values.tolist() == ["unknown"] * 2
+
+
 def test_the_snowed_date_does_not_fit_and_a_cloudy_one_does(history):
     series = series_of(history)
     misfits = series.index[~series["fits"]].year.tolist()

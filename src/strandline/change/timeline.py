@@ -23,7 +23,7 @@ from strandline.change.transitions import TRANSITIONS, Counts, Years
 from strandline.errors import ConfigurationError, GridMismatchError, SuspiciousSceneWarning
 from strandline.prepare.classes import NOT_OBSERVED, WATER, stored_classes
 from strandline.prepare.georeference import attach_grid, describe_grid, grid_of, same_grid
-from strandline.prepare.stack import stack_scenes
+from strandline.prepare.stack import platforms_of, stack_scenes
 from strandline.segmentation.model import SegmentationModel
 from strandline.segmentation.segment import fit_segmentation
 
@@ -31,8 +31,8 @@ OnDate = Callable[[int, int], None]
 """Is called with how many dates are done, and how many there are."""
 
 SERIES = (
-    *("pixels", "least", "best", "most", *INTERVALS, "not_observed_km2", "observed_share"),
-    *("white_share", "odd_share", "fits", "reason"),
+    *("platform", "pixels", "least", "best", "most", *INTERVALS),
+    *("not_observed_km2", "observed_share", "white_share", "odd_share", "fits", "reason"),
 )
 """What there is for each date, in the order of the table."""
 
@@ -81,12 +81,12 @@ def timeline(
     Returns
     -------
     Dataset
-        In memory, in the order of time. For each ``time``: ``pixels``, ``least``, ``best``,
-        ``most``, ``low_90``, ``high_90``, ``low_95``, ``high_95``, ``not_observed_km2``,
-        ``observed_share`` as from ``areas(intervals=True)``; ``white_share``
-        of the observed pixels looks like snow, ice or cloud, ``odd_share`` is unlike all
-        that the model was fitted to (NaN for masks); ``fits`` (bool), and the ``reason`` if
-        not. For each pixel (y, x):
+        In memory, in the order of time. For each ``time``: its ``platform`` ("unknown" where
+        none is named); ``pixels``, ``least``, ``best``, ``most``, ``low_90``, ``high_90``,
+        ``low_95``, ``high_95``, ``not_observed_km2``, ``observed_share`` as from
+        ``areas(intervals=True)``; ``white_share`` of the observed pixels looks like snow, ice
+        or cloud, ``odd_share`` is unlike all that the model was fitted to (NaN for masks);
+        ``fits`` (bool), and the ``reason`` if not. For each pixel (y, x):
 
         - ``occurrence`` (float32): share of the observed dates with water;
         - ``observed`` (uint16): how many dates that were;
@@ -155,6 +155,7 @@ def timeline(
     times = pd.DatetimeIndex(dates["time"].values)
     masks = _Masks(kept, times, (int(grid.shape[0]), int(grid.shape[1])))
     series = pd.DataFrame(rows, index=times.rename("time"))
+    series["platform"] = dates["platform"].to_numpy()
     reasons = _misfits(series, np.array(shares), masks)
     series["fits"] = [not found for found in reasons]
     series["reason"] = ["; ".join(found) for found in reasons]
@@ -220,7 +221,7 @@ def _dated(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
             got="none",
             remedy="Pass time=… to open_scene, or assign_coords(time=…).",
         )
-    given = given.sortby("time")
+    given = given.assign_coords(platform=("time", platforms_of(given))).sortby("time")
     if given.indexes["time"].has_duplicates:
         raise ConfigurationError(
             "Two dates have the same time.", expected="one scene or mask per time"
@@ -259,7 +260,9 @@ def _stacked_masks(masks: list[Any]) -> xr.DataArray:
         attach_grid(mask.drop_vars([name for name in mask.coords if name not in names]), grid)
         for mask in masks
     ]
-    return xr.concat(bare, dim="time", coords="minimal", compat="override", join="override")
+    whole = xr.concat(bare, dim="time", coords="minimal", compat="override", join="override")
+    platforms = [name for mask in masks for name in platforms_of(mask)]
+    return whole.assign_coords(platform=("time", platforms))
 
 
 class _Masks:
@@ -354,13 +357,15 @@ def _dataset(
     grid: GeoBox,
     fitted: xr.Dataset | SegmentationModel | None,
 ) -> xr.Dataset:
-    of_dates = {name: ("time", series[name].to_numpy()) for name in SERIES if name != "reason"}
-    of_dates["reason"] = ("time", series["reason"].to_numpy(dtype=str))
+    words = {name: ("time", series[name].to_numpy(dtype=str)) for name in ("platform", "reason")}
+    of_dates = {name: ("time", series[name].to_numpy()) for name in SERIES if name not in words}
+    of_dates["reason"] = words["reason"]
     layers = {
         name: attach_grid(xr.DataArray(values, dims=("y", "x"), attrs=_ABOUT[name]), grid)
         for name, values in maps.items()
     }
-    result = xr.Dataset(layers).assign_coords(time=series.index.to_numpy()).assign(of_dates)
+    coords = {"time": series.index.to_numpy(), "platform": words["platform"]}
+    result = xr.Dataset(layers).assign_coords(coords).assign(of_dates)
     for name, units in _UNITS.items():
         result[name].attrs["units"] = units
     if isinstance(fitted, xr.Dataset):
