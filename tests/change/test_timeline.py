@@ -129,6 +129,18 @@ def test_new_dates_are_labelled_without_refitting(walker, history):
     assert again.attrs["model"] == history.attrs["model"]
 
 
+@pytest.mark.parametrize(
+    "setting", [{"bands": ["green"]}, {"standardize": "global"}, {"n_subclusters": 9}]
+)
+def test_how_to_fit_is_refused_where_nothing_is_fitted(walker, history, setting):
+    scenes, _ = walker
+    with pytest.raises(ConfigurationError, match="Nothing is fitted"):
+        sl.timeline([scenes[2012]], model=history, **setting)
+    mask = mask_of(np.ones((4, 4)), lake_grid((4, 4)), "2000-01-01")
+    with pytest.raises(ConfigurationError, match="Nothing is fitted"):
+        sl.timeline(mask, **setting)
+
+
 def test_snow_that_a_model_never_saw_is_unlike_all_that_it_knows(walker):
     scenes, _ = walker
     model = sl.segment([scenes[1988], scenes[2016]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,10 @@ def timeline(
     *,
     water: pd.DataFrame | int | Iterable[int] | None = None,
     n_clusters: int | str = 8,
+    bands: Sequence[str] | None = None,
+    standardize: str = "band",
     random_state: int = 0,
+    n_subclusters: int | None = None,
     at: tuple[float, float] | None = None,
     leave_out: bool = True,
     on_date: OnDate | None = None,
@@ -66,8 +69,8 @@ def timeline(
     water : DataFrame, int or iterable of int, optional
         The decision of `find_water` about the model, or labels of clusters. Default: let
         `find_water` decide. Needed with a SegmentationModel, which has no signatures.
-    n_clusters, random_state : optional
-        As for `segment`.
+    n_clusters, bands, standardize, random_state, n_subclusters : optional
+        As for `segment`, of which they say how a model is fitted.
     at : (float, float), optional
         Longitude and latitude of a place in the water. The areas of the series are then those
         of the body of water that contains it: of the pixels that touch, by a side or a corner,
@@ -107,7 +110,8 @@ def timeline(
     Raises
     ------
     ConfigurationError
-        If there is no date, one has no time, or two have the same.
+        If there is no date, one has no time, or two have the same; or `bands`, `standardize` or
+        `n_subclusters` are given where nothing is fitted.
     GridMismatchError
         If masks are on different grids.
     GridError
@@ -137,8 +141,15 @@ def timeline(
     ['lost permanent', 'never water', 'permanent']
     """
     dates, fitted = _dated(scenes), model
+    how: dict[str, Any] = {
+        "bands": bands,
+        "standardize": standardize,
+        "n_subclusters": n_subclusters,
+    }
     if "band" in dates.dims and fitted is None:
-        fitted = fit_segmentation(dates, n_clusters, random_state=random_state)
+        fitted = fit_segmentation(dates, n_clusters, random_state=random_state, **how)
+    else:
+        _check_unused(how)
     grid = grid_of(dates)
     areas_of = pixel_areas(grid)
     kept: list[bytes] = []
@@ -227,6 +238,18 @@ def _dated(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
             "Two dates have the same time.", expected="one scene or mask per time"
         )
     return given.transpose("time", *(["band"] if is_scene else []), "y", "x")
+
+
+def _check_unused(how: dict[str, Any]) -> None:
+    """Refuse settings of a fit where nothing is fitted."""
+    usual = {"bands": None, "standardize": "band", "n_subclusters": None}
+    given = [f"{name}={value!r}" for name, value in how.items() if value != usual[name]]
+    if given:
+        raise ConfigurationError(
+            "Nothing is fitted to water masks, nor where a model is given.",
+            got=", ".join(given),
+            remedy="Leave that out, or pass scenes and no model.",
+        )
 
 
 def _stacked_masks(masks: list[Any]) -> xr.DataArray:
