@@ -10,6 +10,19 @@ import numpy as np
 import xarray as xr
 
 from strandline.errors import ConfigurationError
+from strandline.plot.dress import (
+    Pointer,
+    class_colours,
+    class_legend,
+    frame,
+    frame_hook,
+    hover_hook,
+    key_hook,
+)
+from strandline.plot.engine import holoviews
+from strandline.plot.ground import Ground, north_up, on_mercator
+from strandline.plot.tiles import basemap
+from strandline.plot.zoom import DIRECT_PIXELS, Layers, Make, Raster, drawn, plane
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show.captions import (
     change_text,
@@ -20,27 +33,14 @@ from strandline.show.captions import (
     sensor_text,
     signature_hints,
 )
-from strandline.show.display import Extent, Stretch, fit_stretch
-from strandline.show.interactive.dress import (
-    Pointer,
-    class_colours,
-    class_legend,
-    frame,
-    frame_hook,
-    hover_hook,
-    key_hook,
-)
-from strandline.show.interactive.engine import holoviews
-from strandline.show.interactive.ground import Ground, north_up, on_mercator
-from strandline.show.interactive.tiles import basemap
-from strandline.show.interactive.zoom import DIRECT_PIXELS, Layers, Make, Raster, drawn, plane
-from strandline.show.maps import (
+from strandline.show.composites import (
     composite_bands,
     each_map,
     each_scene,
     is_true_colour,
     shared_bands,
 )
+from strandline.show.display import Extent, Stretch, fit_stretch
 from strandline.show.palettes import (
     Palette,
     change_palette,

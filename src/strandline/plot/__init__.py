@@ -1,15 +1,15 @@
 """Pictures to move in, as HoloViews objects: hover, zoom, all dates at once.
 
-This is `strandline.plot`. It needs the extra ``viz``; `strandline.show` draws pictures that do
+Needs the extra ``viz``; `strandline.show` draws pictures that do
 not move without it. In a notebook an object shows itself, Panel serves it, and
 `strandline.export.write_picture` writes it as a page that needs neither server nor network. No
 page asks another server for anything unless ``tiles=`` says so. (In a notebook, Panel, which shows
 the object there, links a style sheet of its own on the web; the picture does not need it.)
 """
 
-from strandline.show.interactive.charts import signatures
-from strandline.show.interactive.engine import warm_up
-from strandline.show.interactive.maps import (
+from strandline.plot.charts import signatures
+from strandline.plot.engine import warm_up
+from strandline.plot.maps import (
     bands,
     change_map,
     false_colour,
@@ -17,8 +17,8 @@ from strandline.show.interactive.maps import (
     true_colour,
     water_map,
 )
-from strandline.show.interactive.page import page_of
-from strandline.show.interactive.swipe import swipe
+from strandline.plot.page import page_of
+from strandline.plot.swipe import swipe
 
 __all__ = [
     "bands",
