@@ -22,9 +22,9 @@ from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
 from strandline.show.captions import change_text, channel_ranges, seen_text, signature_hints
 from strandline.show.display import Extent, Stretch, fit_stretch
-from strandline.show.interactive.dress import Pointer, frame_hook
+from strandline.show.interactive.composite import composite
+from strandline.show.interactive.dress import Pointer, frame_hook, pointed
 from strandline.show.interactive.ground import Ground
-from strandline.show.interactive.maps import composite, pointed
 from strandline.show.interactive.swipe import cut_hook
 from strandline.show.interactive.zoom import DIRECT_PIXELS, Layers, Raster, Window, plane
 from strandline.show.maps import composite_bands, is_true_colour

@@ -8,16 +8,10 @@ the object there, links a style sheet of its own on the web; the picture does no
 """
 
 from strandline.show.interactive.charts import signatures
+from strandline.show.interactive.classes import change_map, label_map, water_map
 from strandline.show.interactive.engine import warm_up
-from strandline.show.interactive.maps import (
-    bands,
-    change_map,
-    false_colour,
-    label_map,
-    true_colour,
-    water_map,
-)
 from strandline.show.interactive.page import page_of
+from strandline.show.interactive.reflectance import bands, false_colour, true_colour
 from strandline.show.interactive.swipe import swipe
 
 __all__ = [

@@ -12,16 +12,18 @@ from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import describe_grid, grid_of, same_grid
 from strandline.show.captions import seen_text
 from strandline.show.display import Extent, fit_stretch
+from strandline.show.interactive.composite import band_layers, composite
 from strandline.show.interactive.dress import (
     Pointer,
     class_colours,
     class_legend,
     frame,
     key_hook,
+    pointed,
 )
 from strandline.show.interactive.engine import holoviews
 from strandline.show.interactive.ground import Ground
-from strandline.show.interactive.maps import View, band_layers, composite, pointed
+from strandline.show.interactive.view import View
 from strandline.show.interactive.zoom import DIRECT_PIXELS, Layers, Raster, drawn, plane
 from strandline.show.maps import composite_bands, is_true_colour
 from strandline.show.palettes import palette_for
