@@ -227,7 +227,8 @@ def repeat(
         As `replay_study`.
     """
     from strandline import __version__
-    from strandline.export.record import compare_outputs, read_record, verify_inputs
+    from strandline.export.comparison import compare_outputs, verify_inputs
+    from strandline.export.record import read_record
 
     earlier = read_record(record)
     changed = verify_inputs(earlier)
@@ -410,7 +411,7 @@ def _key(record: dict[str, Any]) -> dict[str, Any]:
 
 def record_of_inputs(config: StudyConfig) -> dict[str, Any]:
     """Collect what the record says before there are results."""
-    from strandline.export.record import fingerprint
+    from strandline.export.fingerprint import fingerprint
     from strandline.scenes.inputs import source_files
 
     inputs = []

@@ -17,9 +17,9 @@ from holoviews.streams import BoundsXY, Counter, PointerXY, RangeXY, Tap
 from numpy.typing import NDArray
 
 from strandline.app.outcome import Outcome
-from strandline.plot.dress import Pointer, frame_hook
+from strandline.plot.composite import composite
+from strandline.plot.dress import Pointer, frame_hook, pointed
 from strandline.plot.ground import Ground
-from strandline.plot.maps import composite, pointed
 from strandline.plot.swipe import cut_hook
 from strandline.plot.zoom import DIRECT_PIXELS, Layers, Raster, Window, plane
 from strandline.prepare.classes import NOT_OBSERVED

@@ -12,8 +12,13 @@ if TYPE_CHECKING:
 
 DATES = "Comparable dates"
 AREA, CLUSTERING, WATER, SOURCE = "Area and grid", "Clustering", "Water", "How to read the source"
-SWITCH = ""
-"""Metavar of an option that takes no value: help would show its type otherwise."""
+
+
+def switch(name: str, **options: Any) -> Any:
+    """Make an option that takes no value; there is no ``--no-…`` beside it."""
+    # Without a metavar of its own, help would show the type of a value.
+    return typer.Option(name, metavar="", **options)
+
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")]
 Clusters = Annotated[
@@ -134,9 +139,8 @@ BandNames = Annotated[
 ]
 DigitalNumbers = Annotated[
     bool,
-    typer.Option(
+    switch(
         "--digital-numbers",
-        metavar=SWITCH,
         help="Do not turn digital numbers into reflectance.",
         rich_help_panel=SOURCE,
     ),
@@ -147,15 +151,12 @@ SourceCrs = Annotated[
 ]
 Anonymous = Annotated[
     bool,
-    typer.Option(
-        "--anonymous", metavar=SWITCH, help="Read S3 without credentials.", rich_help_panel=SOURCE
-    ),
+    switch("--anonymous", help="Read S3 without credentials.", rich_help_panel=SOURCE),
 ]
 Keep = Annotated[
     bool,
-    typer.Option(
+    switch(
         "--cache",
-        metavar=SWITCH,
         help="Keep copies of remote files on this machine (see `strandline cache`).",
         rich_help_panel=SOURCE,
     ),
@@ -169,27 +170,24 @@ Scheduler = Annotated[
 ]
 Harmonize = Annotated[
     bool,
-    typer.Option(
+    switch(
         "--harmonize",
-        metavar=SWITCH,
         help="Make all sensors' reflectance like OLI's.",
         rich_help_panel=DATES,
     ),
 ]
 Normalize = Annotated[
     bool,
-    typer.Option(
+    switch(
         "--normalize",
-        metavar=SWITCH,
         help="Make the later scene like the earlier, by stable pixels.",
         rich_help_panel=DATES,
     ),
 ]
 CorrectShift = Annotated[
     bool,
-    typer.Option(
+    switch(
         "--correct-shift",
-        metavar=SWITCH,
         help="Move the later scene to where the earlier lies.",
         rich_help_panel=DATES,
     ),

@@ -8,16 +8,10 @@ the object there, links a style sheet of its own on the web; the picture does no
 """
 
 from strandline.plot.charts import signatures
+from strandline.plot.classes import change_map, label_map, water_map
 from strandline.plot.engine import warm_up
-from strandline.plot.maps import (
-    bands,
-    change_map,
-    false_colour,
-    label_map,
-    true_colour,
-    water_map,
-)
 from strandline.plot.page import page_of
+from strandline.plot.reflectance import bands, false_colour, true_colour
 from strandline.plot.swipe import swipe
 
 __all__ = [

@@ -112,6 +112,15 @@ def _column(layer: str, first: str) -> str:
     return "image" if layer == first else str(dimension_sanitizer(layer))
 
 
+def pointed(pointer: Pointer, first: str) -> dict[str, Any]:
+    """Options of an image that the pointer reads."""
+    return {
+        "tools": ["hover"],
+        "hover_tooltips": pointer.rows(first),
+        "hooks": [frame_hook(pointer.ground), hover_hook(pointer, first)],
+    }
+
+
 def hover_hook(pointer: Pointer, first: str) -> Callable[[Any, Any], None]:
     """Make the hook that gives a plot's hover its formatters.
 

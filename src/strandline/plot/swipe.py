@@ -8,16 +8,18 @@ from typing import Any
 import xarray as xr
 
 from strandline.errors import ConfigurationError, GridMismatchError
+from strandline.plot.composite import band_layers, composite
 from strandline.plot.dress import (
     Pointer,
     class_colours,
     class_legend,
     frame,
     key_hook,
+    pointed,
 )
 from strandline.plot.engine import holoviews
 from strandline.plot.ground import Ground
-from strandline.plot.maps import View, band_layers, composite, pointed
+from strandline.plot.view import View
 from strandline.plot.zoom import DIRECT_PIXELS, Layers, Raster, drawn, plane
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import describe_grid, grid_of, same_grid
