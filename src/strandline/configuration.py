@@ -119,11 +119,13 @@ class StudyConfig(BaseModel):
     min_pixels: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
-    def _area_is_one(self) -> StudyConfig:
+    def _agrees_with_itself(self) -> StudyConfig:
         if (self.center is None) != (self.buffer is None):
             raise ValueError("center=… and buffer=… go together")
         if self.center is not None and self.bbox is not None:
             raise ValueError("give center=… and buffer=…, or bbox=…, not both")
+        if self.n_subclusters is not None and self.n_subclusters < self.n_clusters:
+            raise ValueError("n_subclusters=… has to be at least n_clusters=…")
         if len(self.scenes) == 1 and (self.normalize or self.correct_shift):
             raise ValueError("normalize=True and correct_shift=True need two scenes")
         if self.water_at is not None and self.water_labels is not None:
@@ -220,8 +222,8 @@ class TimelineConfig(StudyConfig):
     ----------
     scenes : list of SceneSource
         One per date, in any order.
-    center, buffer, bbox, resolution, crs, resampling, n_clusters, seed, mask, conflicts, \
-water_labels
+    center, buffer, bbox, resolution, crs, resampling, bands, n_clusters, n_subclusters, \
+standardize, seed, mask, conflicts, water_labels
         As for `StudyConfig`.
     water_at : (float, float), optional
         Longitude and latitude of a point in the body of water that is followed. Default: all
@@ -259,8 +261,7 @@ water_labels
 
 
 _NOT_OF_TIMELINES = {
-    *("bands", "n_subclusters", "standardize", "harmonize", "normalize", "correct_shift"),
-    *("vectors", "min_pixels"),
+    *("harmonize", "normalize", "correct_shift", "vectors", "min_pixels"),
 }
 _SWITCHES_OF_TIMELINES = {"leave_out"}
 _OPTION_NAMES = {"n_clusters": "--clusters", "n_subclusters": "--subclusters"}

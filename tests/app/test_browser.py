@@ -199,6 +199,40 @@ def test_dates_are_made_comparable_and_stay_so_on_reload(browser, server, librar
         assert there.page.get_by_label("As one sensor sees it").is_checked()
 
 
+def test_subclusters_and_another_crs_are_chosen_and_a_wrong_one_loses_nothing(
+    browser, server, library, expected
+):
+    session = Session(library, Shared())
+    session.choose(n_subclusters=60, crs="EPSG:32610", resolution=450.0)
+    first, last = session.run().by_date["best"]
+    with visit(browser, server.url) as there:
+        there.ready()
+        there.page.get_by_text("More", exact=True).click()
+        there.set("CRS of the map", "EPSG:nowhere")
+        message = there.page.locator(".message[role=alert]")
+        message.get_by_text("CRS is not known.").wait_for(timeout=10_000)
+        assert there.areas() == areas_of(expected.outcome)
+        assert "crs=" not in there.page.url
+        there.set("Subclusters, in all", "60")
+        there.has_address("n_subclusters=60")
+        there.ready()
+        there.set("CRS of the map", "EPSG:32610")
+        message.get_by_text("The grid needs a pixel size.").wait_for(timeout=10_000)
+        there.set("Pixel size, in units of the map", "450")
+        there.has_area(first)
+        assert message.count() == 0
+        assert there.areas() == rounded([first, last, last - first])
+        there.says("study", "EPSG:32610")
+        there.page.get_by_text("Show them").click()
+        there.page.get_by_text("--crs EPSG:32610").wait_for(timeout=10_000)
+        there.page.get_by_text("--subclusters 60").wait_for(timeout=10_000)
+        there.page.reload(wait_until="commit")
+        there.ready()
+        assert there.areas() == rounded([first, last, last - first])
+        there.page.get_by_text("More", exact=True).click()
+        assert there.page.get_by_label("CRS of the map").input_value() == "EPSG:32610"
+
+
 def test_a_pass_that_a_search_found_is_mapped(browser, server, library):
     products = list(library.demo.values())
     with website(products[0].parent) as site, visit(browser, server.url) as there:

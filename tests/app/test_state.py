@@ -25,6 +25,7 @@ from strandline.configuration import StudyConfig
 from strandline.errors import (
     AccessDeniedError,
     ConfigurationError,
+    GridError,
     SearchError,
     SourceNotFoundError,
     StrandlineError,
@@ -90,6 +91,24 @@ def test_a_choice_that_cannot_work_changes_nothing(session):
     with pytest.raises(ConfigurationError):
         session.choose(n_clusters=1)
     assert session.config is before
+
+
+def test_a_crs_that_nobody_knows_and_too_few_subclusters_change_nothing(session):
+    before = session.config
+    with pytest.raises(GridError, match="CRS is not known"):
+        session.choose(crs="EPSG:1")
+    with pytest.raises(ConfigurationError, match="n_subclusters"):
+        session.choose(n_subclusters=7)
+    with pytest.raises(GridError, match="CRS is not known"):
+        session.follow("?before=demo:1988-10-22&crs=nowhere")
+    assert session.config is before
+
+
+def test_other_scenes_drop_the_crs_and_the_pixel_size_with_the_area(session):
+    session.choose(crs="EPSG:32610", resolution=450.0, n_subclusters=60)
+    session.open_scenes(["scenes/lake.tif"])
+    assert (session.config.crs, session.config.resolution) == (None, None)
+    assert session.config.n_subclusters == 60
 
 
 def test_a_box_on_the_map_becomes_the_area(session):
@@ -213,8 +232,10 @@ def test_the_python_code_makes_the_grid_of_the_study(library, shared, more, tmp_
         {"resolution": 450.0, "resampling": "average", "n_subclusters": 60},
         {"water_at": (-118.72, 38.69), "vectors": ["geojson"], "min_pixels": 4},
         {"mask": [], "vectors": []},
+        {"crs": "EPSG:32610", "resolution": 450.0, "n_subclusters": 90},
+        {"crs": "4326", "resolution": 0.004},
     ],
-    ids=["comparable", "observed", "grid", "lake", "nothing"],
+    ids=["comparable", "observed", "grid", "lake", "nothing", "crs", "degrees"],
 )
 def test_further_choices_are_in_the_address_the_command_and_the_code(
     library, shared, more, tmp_path, monkeypatch

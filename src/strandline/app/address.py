@@ -15,6 +15,8 @@ _SCENES = ("before", "after")
 _TUPLES = ("center", "bbox", "water_at")
 _WORDS = ("bands", "mask", "vectors")
 _LABELS = "water_labels"
+_TEXTS = ("crs", "time", "platform", "resampling")
+"""What stays text even if it looks like a number."""
 _NONE = "none"
 _SHORT = {"n_clusters": "k"}
 _LONG = {short: name for name, short in _SHORT.items()}
@@ -123,7 +125,7 @@ def _read(name: str, text: str) -> Any:
         return [word for word in text.split(",") if word]
     if name in _TUPLES or name == _LABELS:
         return [_value(word) for word in text.split(",") if word]
-    return _value(text)
+    return text if name in _TEXTS else _value(text)
 
 
 def _value(text: str) -> Any:

@@ -8,7 +8,7 @@ import panel as pn
 
 from strandline.app import parts
 from strandline.app.elements import Copy, Download
-from strandline.app.further import Further, box_to_tick, folded
+from strandline.app.further import MOST_CLUSTERS, Further, box_to_tick, folded
 from strandline.app.job import Job
 from strandline.app.looks import CONTROL
 from strandline.app.opening import Opening
@@ -19,9 +19,6 @@ from strandline.segmentation.segment import NOT_SURFACE_BANDS
 
 if TYPE_CHECKING:
     from strandline.app.page import Page
-
-MOST_CLUSTERS = 254
-"""Labels are bytes, and 255 means not observed."""
 
 _SCALINGS = {"each band by itself": "band", "all bands alike": "global", "robust": "robust"}
 

@@ -11,7 +11,12 @@ from strandline.app import parts
 from strandline.app.looks import CONTROL, FOLDED
 from strandline.configuration import StudyConfig
 from strandline.export.vector import missing_packages
+from strandline.prepare.classes import NOT_OBSERVED
 from strandline.scenes.quality import DEFAULT_REASONS
+from strandline.segmentation.segment import SUBCLUSTERS
+
+MOST_CLUSTERS = NOT_OBSERVED - 1
+"""Labels are bytes, and the highest means not observed."""
 
 _COMPARABLE = {
     "harmonize": (
@@ -87,6 +92,9 @@ class Further:
         self.comparable.visible = len(config.scenes) == 2
         for name, check in self.checks.items():
             check.value = list(check.options) if getattr(config, name) else []
+        self.subclusters.value = _text(config.n_subclusters)
+        self.subclusters.placeholder = str(max(SUBCLUSTERS, config.n_clusters))
+        self.crs.value = config.crs or ""
         self.resolution.value = _text(config.resolution)
         if config.resampling not in self.resampling.options.values():
             self.resampling.options = {**_RESAMPLINGS, config.resampling: config.resampling}
@@ -110,6 +118,17 @@ class Further:
         ]
 
     def _make_more(self) -> list[Any]:
+        self.subclusters = pn.widgets.TextInput(
+            stylesheets=[CONTROL], name="Subclusters, in all", width=230,
+            description="How finely water is decided about; at least one per cluster, "
+            f"at most {MOST_CLUSTERS}.",
+        )  # fmt: skip
+        self.crs = pn.widgets.TextInput(
+            stylesheets=[CONTROL], name="CRS of the map", width=230,
+            placeholder="that of the first scene",
+            description="A code such as EPSG:32611, a name or WKT. Another CRS than the scene's "
+            "needs a pixel size, too.",
+        )  # fmt: skip
         self.resolution = pn.widgets.TextInput(
             stylesheets=[CONTROL], name="Pixel size, in units of the map", width=230,
             placeholder="that of the first scene",
@@ -130,12 +149,17 @@ class Further:
             stylesheets=[CONTROL], name="Seed of what is random", width=110, start=0,
             end=2**31 - 1,
         )  # fmt: skip
+        self._tell(self.subclusters, "n_subclusters", _typed)
+        self._tell(self.crs, "crs", _typed)
         self._tell(self.resolution, "resolution", _typed)
         self._tell(self.resampling, "resampling")
         self._tell(self.mask, "mask", _reasons)
         self._tell(self.conflicts, "conflicts")
         self._tell(self.seed, "seed")
-        return [self.resolution, self.resampling, self.mask, self.conflicts, self.seed]
+        return [
+            self.subclusters, self.crs, self.resolution, self.resampling, self.mask,
+            self.conflicts, self.seed,
+        ]  # fmt: skip
 
     def _make_lake(self) -> list[Any]:
         self.point = pn.widgets.TextInput(

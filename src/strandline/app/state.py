@@ -19,10 +19,12 @@ from strandline.app.shared import Shared
 from strandline.configuration import StudyConfig
 from strandline.demo import BUFFER, CENTER
 from strandline.errors import ConfigurationError
+from strandline.prepare.extent import read_crs
 from strandline.prepare.georeference import grid_of
 
 _DEGREES = 6  # decimals of a box drawn on the map: a tenth of a metre
-_OTHER_SCENES = {"center", "buffer", "bbox", "water_at", "water_labels", "bands"}
+_OF_PLACE = {"center", "buffer", "bbox", "crs", "resolution", "water_at"}
+_OTHER_SCENES = {*_OF_PLACE, "water_labels", "bands"}
 _OF_TWO = {"harmonize", "normalize", "correct_shift"}
 _OF_WATER = {"water_at", "water_labels", "vectors", "min_pixels"}
 
@@ -77,11 +79,11 @@ class Session:
 
         Raises
         ------
-        ConfigurationError
+        ConfigurationError, GridError
             If they cannot work.
         """
         now = self.config.model_dump(exclude_defaults=True) | values
-        chosen = StudyConfig.parse({name: v for name, v in now.items() if v is not None})
+        chosen = _checked(StudyConfig.parse({name: v for name, v in now.items() if v is not None}))
         if "water_labels" not in values and _clusters_otherwise(chosen, self.config):
             # Marks are on clusters, and there will be others.
             chosen = chosen.model_copy(update={"water_labels": None})
@@ -92,7 +94,7 @@ class Session:
     def open_scenes(self, names: Iterable[str], how: Iterable[dict[str, Any]] = ()) -> bool:
         """Choose one scene or two by their names, with how to read them.
 
-        The area, marks and bands of earlier scenes are dropped; what a search found is opened
+        The area, grid, marks and bands of earlier scenes are dropped; what a search found is opened
         in the area that was searched.
 
         Parameters
@@ -251,13 +253,13 @@ class Session:
 
         Raises
         ------
-        ConfigurationError, AccessDeniedError
+        ConfigurationError, GridError, AccessDeniedError
             If it cannot work; the choices stay what they were.
         """
         config = read_address(query, self.library.locate)
         if config is None:
             return False
-        changed = config != self.config
+        changed = _checked(config) != self.config
         self.config = config
         return changed
 
@@ -301,6 +303,12 @@ def demo_config(library: Library) -> StudyConfig:
     """Choose the demo: Walker Lake, simulated, in 1988 and 2017."""
     scenes = [{"source": str(path)} for path in library.demo.values()]
     return StudyConfig.parse({"scenes": scenes, "center": CENTER, "buffer": BUFFER})
+
+
+def _checked(config: StudyConfig) -> StudyConfig:
+    """Refuse what a configuration takes as text before it takes the place of one that works."""
+    read_crs(config.crs)
+    return config
 
 
 def _clusters_otherwise(one: StudyConfig, other: StudyConfig) -> bool:

@@ -210,12 +210,15 @@ def timeline(
     ],
     out: Out = Path("strandline-timeline"),
     clusters: Clusters = 8,
+    subclusters: Subclusters = None,
     center: Center = None,
     buffer: Buffer = None,
     bbox: Bbox = None,
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = "measured",
+    bands: Bands = None,
+    standardize: Standardize = "band",
     seed: Seed = 0,
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
@@ -237,6 +240,7 @@ def timeline(
     source_crs: SourceCrs = None,
     anonymous: Anonymous = False,
     cache: Keep = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Follow the water over many scenes: how much, how often, since when."""
     from strandline.series import run_timeline, summary
@@ -248,6 +252,7 @@ def timeline(
             out,
             settings=timeline_settings(given),
             leave_out=not keep_all,
+            scheduler=scheduler,
             cache=cache or None,
             progress=progress["progress"],
             on_date=progress.get("on_tile"),

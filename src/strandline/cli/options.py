@@ -197,42 +197,31 @@ Date = Annotated[
     typer.Option(help="Date, if the source does not say it.", rich_help_panel=SOURCE),
 ]
 
-# Parameters of a study that the command line takes over as they are, and under another name.
+# What the command line takes over as it is, and under another name.
 _SAME_NAME = (
     *("center", "buffer", "bbox", "resolution", "crs", "resampling"),
-    *("standardize", "seed", "water_at", "conflicts", "min_pixels"),
+    *("standardize", "seed", "water_at", "conflicts"),
 )
-_IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 _OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}
-_OF_TIMELINES = (
-    *("center", "buffer", "bbox", "resolution", "crs", "resampling", "seed", "conflicts"),
-    "water_at",
-)
+_IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 
 
 def study_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Collect what `StudyConfig` takes, besides the scenes."""
-    settings = {name: given[name] for name in _SAME_NAME}
+    settings = timeline_settings(given)
     settings |= {name: True for name in _IF_GIVEN if given.get(name)}
+    of_polygons = {"vectors": words_or_none(given["vectors"]), "min_pixels": given["min_pixels"]}
+    return without_none(settings | of_polygons)
+
+
+def timeline_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect what `run_timeline` takes as settings, and what a study has of them too."""
+    settings = {name: given[name] for name in _SAME_NAME}
     settings |= {name: given[option] for option, name in _OTHER_NAME.items()}
     return without_none(
         settings
         | {
             "bands": words(given["bands"]),
-            "mask": words_or_none(given["mask"]),
-            "vectors": words_or_none(given["vectors"]),
-            "water_labels": labels(given["water_labels"]),
-        }
-    )
-
-
-def timeline_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Collect what `run_timeline` takes as settings."""
-    settings = {name: given[name] for name in _OF_TIMELINES}
-    return without_none(
-        settings
-        | {
-            "n_clusters": given["clusters"],
             "mask": words_or_none(given["mask"]),
             "water_labels": labels(given["water_labels"]),
         }

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from strandline.plot.ground import Ground
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show.captions import channel_ranges
 from strandline.show.display import Stretch
-from strandline.show.interactive.ground import Ground
 from strandline.show.palettes import Palette
 
 _STILL = 150

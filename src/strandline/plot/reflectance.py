@@ -7,25 +7,25 @@ from typing import Any
 
 import xarray as xr
 
-from strandline.show.display import Extent, Stretch, fit_stretch
-from strandline.show.interactive.composite import band_layers, composite
-from strandline.show.interactive.dress import (
+from strandline.plot.composite import band_layers, composite
+from strandline.plot.dress import (
     Pointer,
     frame,
     frame_hook,
     key_hook,
     pointed,
 )
-from strandline.show.interactive.engine import holoviews
-from strandline.show.interactive.ground import Ground
-from strandline.show.interactive.view import Scenes, View, map_title
-from strandline.show.interactive.zoom import DIRECT_PIXELS, Layers, Make, Raster, drawn, plane
-from strandline.show.maps import (
+from strandline.plot.engine import holoviews
+from strandline.plot.ground import Ground
+from strandline.plot.view import Scenes, View, map_title
+from strandline.plot.zoom import DIRECT_PIXELS, Layers, Make, Raster, drawn, plane
+from strandline.show.composites import (
     composite_bands,
     each_scene,
     is_true_colour,
     shared_bands,
 )
+from strandline.show.display import Extent, Stretch, fit_stretch
 
 
 def bands(

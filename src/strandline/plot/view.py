@@ -8,9 +8,9 @@ from typing import Any
 
 import xarray as xr
 
+from strandline.plot.ground import north_up, on_mercator
+from strandline.plot.tiles import basemap
 from strandline.show.captions import date_text, sensor_text
-from strandline.show.interactive.ground import north_up, on_mercator
-from strandline.show.interactive.tiles import basemap
 
 Scenes = xr.DataArray | Sequence[xr.DataArray]
 

@@ -9,6 +9,18 @@ from typing import Any
 import xarray as xr
 
 from strandline.errors import ConfigurationError
+from strandline.plot.composite import band_layers
+from strandline.plot.dress import (
+    Pointer,
+    class_colours,
+    class_legend,
+    frame,
+    pointed,
+)
+from strandline.plot.engine import holoviews
+from strandline.plot.ground import Ground
+from strandline.plot.view import Scenes, View, map_title
+from strandline.plot.zoom import DIRECT_PIXELS, Layers, Raster, drawn, plane
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show.captions import (
     change_text,
@@ -17,23 +29,11 @@ from strandline.show.captions import (
     percent_text,
     signature_hints,
 )
-from strandline.show.display import Extent
-from strandline.show.interactive.composite import band_layers
-from strandline.show.interactive.dress import (
-    Pointer,
-    class_colours,
-    class_legend,
-    frame,
-    pointed,
-)
-from strandline.show.interactive.engine import holoviews
-from strandline.show.interactive.ground import Ground
-from strandline.show.interactive.view import Scenes, View, map_title
-from strandline.show.interactive.zoom import DIRECT_PIXELS, Layers, Raster, drawn, plane
-from strandline.show.maps import (
+from strandline.show.composites import (
     each_map,
     each_scene,
 )
+from strandline.show.display import Extent
 from strandline.show.palettes import (
     Palette,
     change_palette,
