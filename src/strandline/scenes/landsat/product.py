@@ -149,7 +149,7 @@ def _bands(
         if (match := pattern.search(name)) is not None
         and (band := sensor.band(match["number"])) is not None
     }
-    return {band.name: found[band.name] for band in sensor.bands if band.name in found}
+    return sensor.in_order(found)
 
 
 def _metadata(files: ProductFiles) -> Metadata | None:

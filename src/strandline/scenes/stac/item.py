@@ -105,8 +105,6 @@ def describe_item(
             expected="assets that are images, with names of bands",
             got=", ".join(item.assets) or "no assets",
         )
-    order = [band.name for band in sensor.bands] if sensor else []
-    known = sorted(bands, key=lambda name: order.index(name) if name in order else len(order))
     itself = item.get_self_href()
     return Described(
         id=item.id,
@@ -116,7 +114,7 @@ def describe_item(
         platform=None if named is None else str(named),
         level=_level(item),
         time=item.datetime or item.common_metadata.start_datetime,
-        bands={name: bands[name] for name in known},
+        bands={**sensor.in_order(bands), **bands} if sensor else bands,
         quality=quality,
         planetary_computer=_of_planetary_computer(item),
     )
