@@ -16,11 +16,14 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from strandline.configuration import TimelineConfig
 from strandline.errors import ConfigurationError
 from strandline.paths import local_path
+
+if TYPE_CHECKING:
+    from strandline.export.naming import Naming
 
 __all__ = ["replay", "run_timeline"]
 
@@ -117,6 +120,7 @@ def replay(
 def _run(
     config: TimelineConfig,
     out: str | os.PathLike[str],
+    naming: Naming | None = None,
     *,
     cache: bool | str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
@@ -133,7 +137,7 @@ def _run(
     clock = StageClock(progress)
     with clock("opening the scenes"):
         opened = [open_source(scene, config, cache) for scene in config.scenes]
-        record = record_of_inputs(config)
+        record = record_of_inputs(config, naming)
         grid = study_grid(config, opened[0])
         dates = stack_scenes(opened, grid, resampling=config.resampling)
     with clock("following the water"):

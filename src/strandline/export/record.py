@@ -12,7 +12,10 @@
     What was asked for. Secrets (keys, tokens, signatures in URLs) are replaced by ``***``.
 ``inputs``
     Each input file with its size and SHA-256; for a remote one its URL, and
-    size and ETag if the server tells them.
+    size and ETag if the server tells them. A path that is not absolute is that of a file beside
+    the record.
+``searches``
+    Where scenes were found by one: the command that fills the list of scenes, by its file name.
 ``outputs``
     Each result, its path relative to the record, with size and SHA-256.
 ``dates``
@@ -96,6 +99,7 @@ def build_record(
     command: str | Sequence[str] | None = None,
     dates: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    searches: Mapping[str, str | Sequence[str]] | None = None,
     task: str = STUDY,
 ) -> dict[str, Any]:
     """Put together the record of a run.
@@ -120,6 +124,8 @@ def build_record(
         How comparable the two dates were found to be.
     notes : sequence of str
         What a reader of the results has to know.
+    searches : mapping of str to str or sequence of str, optional
+        The command line that fills a list of scenes, by the name of the list.
     task : {"study", "timeline"}
         What the configuration is for.
 
@@ -141,12 +147,12 @@ def build_record(
     """
     if isinstance(outputs, (str, os.PathLike)):
         outputs = _list_outputs(Path(outputs))
-    if command is not None and not isinstance(command, str):
-        command = shlex.join(redact_url(part) for part in command)
     now = datetime.datetime.now(datetime.UTC)
     found: dict[str, Any] = {} if dates is None else {"dates": _plain(dates, "dates")}
     if notes:
         found["notes"] = list(notes)
+    if searches:
+        found["searches"] = {file: _one_line(search) for file, search in searches.items()}
     return {
         **found,
         "format": FORMAT,
@@ -156,7 +162,7 @@ def build_record(
         "python": host.python_version(),
         "platform": host.platform(),
         "task": task,
-        "command": command,
+        "command": None if command is None else _one_line(command),
         "config": _plain(config, "config"),
         "seed": seed,
         "inputs": [dict(entry) for entry in inputs],
@@ -248,7 +254,10 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def verify_inputs(
-    record: Mapping[str, Any], *, storage_options: Mapping[str, Any] | None = None
+    record: Mapping[str, Any],
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Name the inputs that are no longer what they were when the record was made.
 
@@ -258,6 +267,9 @@ def verify_inputs(
         From `read_record`.
     storage_options : mapping, optional
         For fsspec, to ask for the size and ETag of URLs.
+    files : mapping of str to str, optional
+        The names that the record has of files that it has no paths of, by their paths: those
+        of `naming_of`.
 
     Returns
     -------
@@ -271,10 +283,11 @@ def verify_inputs(
     {'/no/such.tif': 'is gone'}
     """
     wrong: dict[str, str] = {}
+    places = {name: path for path, name in (files or {}).items()}
     for entry in record["inputs"]:
         if "path" in entry:
-            problem = _difference(Path(entry["path"]), entry)
             name = entry["path"]
+            problem = _difference(Path(places.get(name, name)), entry)
         else:
             name = entry["url"]
             now = remote_fingerprint(name, storage_options or {})
@@ -352,6 +365,13 @@ def _check(record: object, source: Path) -> None:
                 got=repr(entry),
                 remedy=remedy,
             )
+
+
+def _one_line(command: str | Sequence[str]) -> str:
+    """Write a command line, without secrets, unless it is written already."""
+    if isinstance(command, str):
+        return command
+    return shlex.join(redact_url(part) for part in command)
 
 
 def _difference(file: Path, entry: Mapping[str, Any]) -> str | None:
