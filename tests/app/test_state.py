@@ -27,7 +27,9 @@ from strandline.errors import (
     AccessDeniedError,
     ConfigurationError,
     GridError,
+    MissingCRSError,
     RecordError,
+    SceneError,
     SearchError,
     SourceNotFoundError,
     StrandlineError,
@@ -281,7 +283,48 @@ def test_dates_that_cannot_be_made_comparable_are_told(session):
         session.run()
     session.finish(caught.value)
     assert session.problem.text.startswith("Scene does not say whether")
-    assert session.problem.remedy
+    assert session.problem.remedy == (
+        "Do not tick “As one sensor sees it”; “In the light of the first date” works without that."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            MissingCRSError("Scene has no CRS.", remedy="Pass crs=… or georeference the file."),
+            ["Give “CRS” (under “What a file does not say”) or georeference the file."],
+        ),
+        (
+            GridError("No.", expected="resolution=… in units of the CRS, or like=… of a scene"),
+            ["“Pixel size, in units of the map”"],
+        ),
+        (
+            SceneError("No.", remedy="Leave these bands out: scene.sel(band=[…])."),
+            ["Leave these bands out of “Bands”."],
+        ),
+        (
+            SceneError("No.", expected="at most 3 bands", remedy="Check scale=… and offset=…."),
+            [
+                "at most 3 bands",
+                "Check “Reflectance per number” (under “What a file does not say”) and "
+                "“Reflectance of number 0” (under “What a file does not say”).",
+            ],
+        ),
+    ],
+    ids=["crs of a file", "pixel size", "bands", "scale"],
+)
+def test_an_error_speaks_of_the_page_and_not_of_python(library, error, told):
+    problem = Problem.of(error, library)
+    assert [text for text in (problem.expected, problem.remedy) if text] == told
+
+
+def test_a_choice_that_cannot_be_read_is_told_by_its_name_on_the_page(session):
+    with pytest.raises(ConfigurationError) as caught:
+        session.choose(n_subclusters="many")
+    problem = Problem.of(caught.value, session.library)
+    assert problem.text.startswith("That cannot work: “Subclusters, in all” 'many': ")
+    assert not problem.remedy
 
 
 def test_a_lake_is_placed_by_what_was_typed(session):

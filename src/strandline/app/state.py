@@ -13,7 +13,7 @@ from strandline.app.job import Job
 from strandline.app.library import DEMO, Library
 from strandline.app.origins import Repeated, Search, repeated
 from strandline.app.outcome import Outcome
-from strandline.app.problem import Problem
+from strandline.app.problem import Problem, in_words_of_the_page
 from strandline.app.searching import lon_lat
 from strandline.app.shared import Shared
 from strandline.configuration import StudyConfig
@@ -231,7 +231,8 @@ class Session:
         """Take what came out of the work: an outcome, or what went wrong."""
         if isinstance(result, Outcome):
             self.outcome, self.problem = result, None
-            self.notes = [] if job is None else [self.library.plainly(note) for note in job.notes]
+            notes = [] if job is None else job.notes
+            self.notes = [in_words_of_the_page(self.library.plainly(note)) for note in notes]
         else:
             self.problem = Problem.of(result, self.library)
 
