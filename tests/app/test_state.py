@@ -622,6 +622,25 @@ def test_work_that_was_given_up_ends_at_its_next_step(session):
         session.run(job)
 
 
+def test_clustering_in_memory_is_given_up_on_the_way(session, monkeypatch):
+    job = Job()
+    looks = []
+
+    def look():
+        looks.append(job.stage)
+        if len(looks) == 40:
+            job.cancel()
+        stop()
+
+    stop, job._stop_if_cancelled = job._stop_if_cancelled, look
+    session.choose(seed=11)
+    with pytest.raises(Cancelled), job.running():
+        session.run(job)
+    assert len(looks) == 40, "it ends at once"
+    assert looks[-1] == "clustering the spectra"
+    assert session.run().segmentation.sizes["cluster"] == 8, "and whoever asks again gets it"
+
+
 def test_a_job_tells_its_stages_and_how_much_is_done(session, monkeypatch):
     monkeypatch.setattr("strandline.study.IN_MEMORY_BYTES", 0)  # tile by tile
     session.shared = Shared()
