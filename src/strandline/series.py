@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from strandline.export.naming import Naming
     from strandline.show.palettes import Palette
 
 __all__ = ["replay", "run_timeline"]
@@ -134,6 +135,7 @@ def replay(
 def _run(
     config: TimelineConfig,
     out: str | os.PathLike[str],
+    naming: Naming | None = None,
     *,
     scheduler: str | None = None,
     cache: bool | str | os.PathLike[str] | None = None,
@@ -153,7 +155,7 @@ def _run(
     with workers(scheduler) as client:
         with clock("opening the scenes"):
             opened = [open_source(scene, config, cache) for scene in config.scenes]
-            record = record_of_inputs(config)
+            record = record_of_inputs(config, naming)
             grid = study_grid(config, opened[0])
             dates = stack_scenes(opened, grid, resampling=config.resampling)
         with staged_folder(out) as folder:

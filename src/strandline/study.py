@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
+    from strandline.export.naming import Naming
     from strandline.export.work import WorkFolder
     from strandline.prepare.dates import Comparability
 
@@ -106,6 +107,22 @@ def run_study(
     ...     sorted(path.name for path in results.glob("*.csv"))
     ['areas.csv', 'evidence.csv', 'quality.csv', 'signatures.csv']
     """
+    if not isinstance(config, StudyConfig):
+        config = StudyConfig.parse(config)
+    return _run(config, out, scheduler=scheduler, cache=cache, progress=progress, on_tile=on_tile)
+
+
+def _run(
+    config: StudyConfig,
+    out: str | os.PathLike[str],
+    naming: Naming | None = None,
+    *,
+    scheduler: str | None = None,
+    cache: bool | str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    on_tile: TileCount | None = None,
+) -> Path:
+    """Run a study, and call its files in the record what they are called there."""
     from strandline.change import compare
     from strandline.export.record import build_record, write_record
     from strandline.export.staging import check_folder, staged_folder
@@ -115,8 +132,6 @@ def run_study(
     from strandline.water import find_water, water_mask
     from strandline.workers import only_here, workers
 
-    if not isinstance(config, StudyConfig):
-        config = StudyConfig.parse(config)
     config = config.anchored()
     check_folder(out)
     _check_packages(config)
@@ -125,7 +140,7 @@ def run_study(
         with clock("opening the scenes"):
             opened = [open_source(source, config, cache) for source in config.scenes]
             check_order(opened)
-            record = record_of_inputs(config)
+            record = record_of_inputs(config, naming)
         with work_folder(out, _key(build_record(**record))) as work:
             with clock("reading onto one grid"):
                 grid = study_grid(config, opened[0])
@@ -195,7 +210,7 @@ def replay_study(
         record,
         out,
         StudyConfig.parse,
-        partial(run_study, scheduler=scheduler, progress=progress, on_tile=on_tile),
+        partial(_run, scheduler=scheduler, progress=progress, on_tile=on_tile),
     )
 
 
@@ -203,7 +218,7 @@ def repeat(
     record: str | os.PathLike[str],
     out: str | os.PathLike[str] | None,
     parse: Callable[[dict[str, Any]], Config],
-    run: Callable[[Config, str | os.PathLike[str]], Path],
+    run: Callable[[Config, str | os.PathLike[str], Naming | None], Path],
 ) -> int:
     """Do again what a record says, and check that the results are the same bytes.
 
@@ -214,7 +229,8 @@ def repeat(
     parse : callable
         Checks the record's configuration.
     run : callable
-        Takes it and a folder, and gives the folder with the results.
+        Takes it with its sources as they are called here, a folder, and what the record calls
+        them where that is something else; gives the folder with the results.
 
     Returns
     -------
@@ -228,17 +244,10 @@ def repeat(
     """
     from strandline import __version__
     from strandline.export.comparison import compare_outputs, verify_inputs
+    from strandline.export.naming import naming_of
     from strandline.export.record import read_record
 
     earlier = read_record(record)
-    changed = verify_inputs(earlier)
-    if changed:
-        raise RecordError(
-            "The inputs are not those of the record: "
-            + "; ".join(f"'{name}' {problem}" for name, problem in changed.items())
-            + ".",
-            remedy="Bring the same files back, or run the study anew.",
-        )
     try:
         config = parse(earlier["config"])
     except ConfigurationError as error:
@@ -246,8 +255,21 @@ def repeat(
             f"The record's configuration is none: {error.problem}",
             remedy="Restore the record as it was written, or run the study anew.",
         ) from error
+    beside = local_path(record)
+    folders = [beside if beside.is_dir() else beside.parent, Path.cwd()]
+    naming = naming_of(earlier, config, folders)
+    changed = verify_inputs(earlier, files=naming.files if naming else None)
+    if changed:
+        raise RecordError(
+            "The inputs are not those of the record: "
+            + "; ".join(f"'{name}' {problem}" for name, problem in changed.items())
+            + ".",
+            remedy="Bring the same files back, or run the study anew.",
+        )
+    if naming is not None:
+        config = naming.placed(config)
     with TemporaryDirectory(prefix="strandline-replay-") as scratch:
-        folder = run(config, Path(scratch) / "results" if out is None else out)
+        folder = run(config, Path(scratch) / "results" if out is None else out, naming)
         different = compare_outputs(earlier, folder)
     if different:
         other = "" if earlier["strandline"] == __version__ else f" of {earlier['strandline']}"
@@ -409,8 +431,16 @@ def _key(record: dict[str, Any]) -> dict[str, Any]:
     return {name: record[name] for name in ("config", "inputs", "strandline", "packages")}
 
 
-def record_of_inputs(config: StudyConfig) -> dict[str, Any]:
-    """Collect what the record says before there are results."""
+def record_of_inputs(config: StudyConfig, naming: Naming | None = None) -> dict[str, Any]:
+    """Collect what the record says before there are results.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        Its sources as they are called here.
+    naming : Naming, optional
+        What the record calls them, where that is something else.
+    """
     from strandline.export.fingerprint import fingerprint
     from strandline.scenes.inputs import source_files
 
@@ -418,9 +448,11 @@ def record_of_inputs(config: StudyConfig) -> dict[str, Any]:
     for scene in config.scenes:
         files = source_files(scene.source, scene.storage_options, platform=scene.platform)
         inputs += fingerprint(files, storage_options=scene.storage_options)
+    called = config if naming is None else naming.config
     return {
-        "config": config.model_dump(mode="json", exclude_defaults=True),
+        "config": called.model_dump(mode="json", exclude_defaults=True),
         "seed": config.seed,
-        "inputs": inputs,
-        "command": config.command(),
+        "inputs": inputs if naming is None else naming.named(inputs),
+        "command": called.command(),
+        "searches": {} if naming is None else naming.searches,
     }

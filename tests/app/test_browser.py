@@ -218,6 +218,7 @@ def test_subclusters_and_another_crs_are_chosen_and_a_wrong_one_loses_nothing(
         there.ready()
         there.set("CRS of the map", "EPSG:32610")
         message.get_by_text("The grid needs a pixel size.").wait_for(timeout=10_000)
+        assert message.get_by_text("“Pixel size, in units of the map”").is_visible()
         there.set("Pixel size, in units of the map", "450")
         there.has_area(first)
         assert message.count() == 0

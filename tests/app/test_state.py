@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shlex
@@ -26,6 +27,9 @@ from strandline.errors import (
     AccessDeniedError,
     ConfigurationError,
     GridError,
+    MissingCRSError,
+    RecordError,
+    SceneError,
     SearchError,
     SourceNotFoundError,
     StrandlineError,
@@ -279,7 +283,48 @@ def test_dates_that_cannot_be_made_comparable_are_told(session):
         session.run()
     session.finish(caught.value)
     assert session.problem.text.startswith("Scene does not say whether")
-    assert session.problem.remedy
+    assert session.problem.remedy == (
+        "Do not tick “As one sensor sees it”; “In the light of the first date” works without that."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            MissingCRSError("Scene has no CRS.", remedy="Pass crs=… or georeference the file."),
+            ["Give “CRS” (under “What a file does not say”) or georeference the file."],
+        ),
+        (
+            GridError("No.", expected="resolution=… in units of the CRS, or like=… of a scene"),
+            ["“Pixel size, in units of the map”"],
+        ),
+        (
+            SceneError("No.", remedy="Leave these bands out: scene.sel(band=[…])."),
+            ["Leave these bands out of “Bands”."],
+        ),
+        (
+            SceneError("No.", expected="at most 3 bands", remedy="Check scale=… and offset=…."),
+            [
+                "at most 3 bands",
+                "Check “Reflectance per number” (under “What a file does not say”) and "
+                "“Reflectance of number 0” (under “What a file does not say”).",
+            ],
+        ),
+    ],
+    ids=["crs of a file", "pixel size", "bands", "scale"],
+)
+def test_an_error_speaks_of_the_page_and_not_of_python(library, error, told):
+    problem = Problem.of(error, library)
+    assert [text for text in (problem.expected, problem.remedy) if text] == told
+
+
+def test_a_choice_that_cannot_be_read_is_told_by_its_name_on_the_page(session):
+    with pytest.raises(ConfigurationError) as caught:
+        session.choose(n_subclusters="many")
+    problem = Problem.of(caught.value, session.library)
+    assert problem.text.startswith("That cannot work: “Subclusters, in all” 'many': ")
+    assert not problem.remedy
 
 
 def test_a_lake_is_placed_by_what_was_typed(session):
@@ -577,6 +622,25 @@ def test_work_that_was_given_up_ends_at_its_next_step(session):
         session.run(job)
 
 
+def test_clustering_in_memory_is_given_up_on_the_way(session, monkeypatch):
+    job = Job()
+    looks = []
+
+    def look():
+        looks.append(job.stage)
+        if len(looks) == 40:
+            job.cancel()
+        stop()
+
+    stop, job._stop_if_cancelled = job._stop_if_cancelled, look
+    session.choose(seed=11)
+    with pytest.raises(Cancelled), job.running():
+        session.run(job)
+    assert len(looks) == 40, "it ends at once"
+    assert looks[-1] == "clustering the spectra"
+    assert session.run().segmentation.sizes["cluster"] == 8, "and whoever asks again gets it"
+
+
 def test_a_job_tells_its_stages_and_how_much_is_done(session, monkeypatch):
     monkeypatch.setattr("strandline.study.IN_MEMORY_BYTES", 0)  # tile by tile
     session.shared = Shared()
@@ -720,6 +784,76 @@ def test_an_upload_is_called_elsewhere_what_its_owner_calls_it(session, library,
     session.open_scenes([library.keep("my lake (1).tif", (scenes / "lake.tif").read_bytes())])
     assert "strandline segment 'my lake (1).tif'" in session.command()
     assert 'sl.open_scene("my lake (1).tif")' in session.code()
+
+
+def test_uploads_of_one_name_are_told_apart(session, library, scenes):
+    lake = (scenes / "lake.tif").read_bytes()
+    session.open_scenes([library.keep("lake.tif", lake), library.keep("lake.tif", lake)])
+    assert session.command().startswith("strandline change lake.tif lake-2.tif")
+
+
+def _taken_away(session, folder):
+    """Unpack the archive of a session; nothing in it may tell where the server keeps its files."""
+    with zipfile.ZipFile(io.BytesIO(session.archive())) as archive:
+        archive.extractall(folder)
+    results = folder / "strandline-results"
+    for path in results.rglob("*"):
+        assert str(session.library.kept).encode() not in path.read_bytes(), path.name
+        assert b"kept:" not in path.read_bytes(), path.name
+    return results, json.loads((results / "record.json").read_text())
+
+
+def test_the_record_of_an_upload_is_replayed_where_the_file_lies_beside_it(
+    session, library, scenes, tmp_path, monkeypatch
+):
+    lake = (scenes / "lake.tif").read_bytes()
+    session.open_scenes([library.keep("my lake (1).tif", lake)])
+    session.choose(n_clusters=3)
+    session.run()
+    results, record = _taken_away(session, tmp_path)
+    assert record["config"]["scenes"] == [{"source": "my lake (1).tif"}]
+    (given,) = record["inputs"]
+    assert given == {
+        "path": "my lake (1).tif",
+        "size": len(lake),
+        "sha256": hashlib.sha256(lake).hexdigest(),
+    }
+    assert (results / "report.html").read_text() == session.page()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecordError, match="is not here") as caught:
+        replay_study(results)
+    assert caught.value.remedy == "Put the file beside the record, by that name."
+    for folder in (tmp_path, results):
+        (folder / "my lake (1).tif").write_bytes(lake)
+        assert replay_study(results / "record.json") == len(record["outputs"])
+        (folder / "my lake (1).tif").write_bytes(lake[:-1])
+        with pytest.raises(RecordError, match=r"'my lake \(1\).tif' has \d+ bytes now"):
+            replay_study(results)
+        (folder / "my lake (1).tif").unlink()
+
+
+def test_the_record_of_a_search_is_replayed_once_it_is_repeated(
+    session, site, tmp_path, monkeypatch
+):
+    found = search_archive(
+        session.library, f"{site.url}/stac", "-118.7081, 38.6942", "1980/2020", 20, buffer=9000
+    )
+    session.open_scenes(found.values())
+    session.choose(n_clusters=4)
+    session.run()
+    results, record = _taken_away(session, tmp_path)
+    assert all("url" in given and given["size"] for given in record["inputs"])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecordError, match=r"'found.json', which a search fills") as caught:
+        replay_study(results)
+    assert record["searches"]["found.json"] in caught.value.remedy
+    done = CliRunner().invoke(app, shlex.split(record["searches"]["found.json"])[1:])
+    assert done.exit_code == 0, done.output
+    assert replay_study(results, tmp_path / "again") == len(record["outputs"])
+    # And what comes of that is replayed alike.
+    again = json.loads((tmp_path / "again" / "record.json").read_text())
+    assert {**again, "timings": 0, "finished": 0} == {**record, "timings": 0, "finished": 0}
+    assert replay_study(tmp_path / "again") == len(record["outputs"])
 
 
 def test_an_archive_that_does_not_answer_is_told(session, site):

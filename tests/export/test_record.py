@@ -175,6 +175,16 @@ def test_what_holds_no_secret_stays_as_it_is(text):
     assert redact_url(text) == text
 
 
+def test_a_search_is_written_as_a_command_line_without_its_secrets():
+    words = ["strandline", "search", "https://a.example/?token=hush", "--out", "my list.json"]
+    written = build_record(config={}, searches={"my list.json": words})["searches"]
+    assert written == {
+        "my list.json": "strandline search 'https://a.example/?***' --out 'my list.json'"
+    }
+    assert build_record(config={}, searches=written)["searches"] == written
+    assert "searches" not in build_record(config={}, searches={})
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

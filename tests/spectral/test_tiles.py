@@ -10,6 +10,7 @@ from strandline.errors import ConfigurationError
 from strandline.spectral.tiles import (
     TILE_ROWS,
     in_tiles,
+    looking_up,
     map_rows,
     map_tiles,
     one_blas_thread,
@@ -92,3 +93,16 @@ def test_jobs_follow_scikit_learns_convention():
     assert thread_count(None) == thread_count(-1) >= 1
     with pytest.raises(ConfigurationError, match="n_jobs"):
         thread_count(0)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_work_that_is_given_up_while_looking_up_ends_at_once(n_jobs):
+    begun = []
+
+    def look():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), looking_up(look):
+        list(map_tiles(begun.append, 400 * TILE_ROWS, n_jobs))
+    assert len(begun) < 200
+    assert len(list(map_tiles(begun.append, 400 * TILE_ROWS, n_jobs))) == 400, "nobody looks now"

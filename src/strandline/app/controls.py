@@ -12,6 +12,7 @@ from strandline.app.further import MOST_CLUSTERS, Further, box_to_tick, folded
 from strandline.app.job import Job
 from strandline.app.looks import CONTROL
 from strandline.app.opening import Opening
+from strandline.app.problem import LABELS
 from strandline.configuration import StudyConfig
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
@@ -101,11 +102,11 @@ class Controls:
 
     def _make_clusters(self) -> None:
         self.clusters = pn.widgets.IntInput(
-            stylesheets=[CONTROL], name="How many", start=2, end=MOST_CLUSTERS, width=110
+            stylesheets=[CONTROL], name=LABELS["n_clusters"], start=2, end=MOST_CLUSTERS, width=110
         )
         self.clusters.param.watch(lambda event: self._chosen(n_clusters=event.new), "value")
         self.bands = pn.widgets.MultiChoice(
-            stylesheets=[CONTROL], name="Bands", width=258, placeholder="all"
+            stylesheets=[CONTROL], name=LABELS["bands"], width=258, placeholder="all"
         )
         self.bands.param.watch(self._on_bands, "value")
         self.standardize = pn.widgets.Select(

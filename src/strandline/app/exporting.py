@@ -9,15 +9,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from strandline.app.job import Job
+from strandline.app.origins import Repeated
 from strandline.app.outcome import Outcome
 
 
-def zip_archive(outcome: Outcome, job: Job) -> bytes:
+def zip_archive(outcome: Outcome, there: Repeated, job: Job) -> bytes:
     """Write the folder of results, as `strandline.run_study` would, into a zip archive.
 
     Parameters
     ----------
     outcome : Outcome
+    there : Repeated
+        What its study is called elsewhere.
     job : Job
         Is told how far the work is.
 
@@ -31,7 +34,7 @@ def zip_archive(outcome: Outcome, job: Job) -> bytes:
         If there is no room for it.
     """
     with TemporaryDirectory(prefix="strandline-app-") as scratch:
-        folder = export(outcome, Path(scratch) / "strandline-results", job)
+        folder = export(outcome, there, Path(scratch) / "strandline-results", job)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(folder.rglob("*")):
@@ -40,12 +43,14 @@ def zip_archive(outcome: Outcome, job: Job) -> bytes:
     return packed.getvalue()
 
 
-def export(outcome: Outcome, folder: Path, job: Job) -> Path:
+def export(outcome: Outcome, there: Repeated, folder: Path, job: Job) -> Path:
     """Write what `strandline.study.run_study` writes, record included.
 
     Parameters
     ----------
     outcome : Outcome
+    there : Repeated
+        What its study is called elsewhere.
     folder : Path
         Appears when it is complete.
     job : Job
@@ -65,19 +70,21 @@ def export(outcome: Outcome, folder: Path, job: Job) -> Path:
     from strandline.export.staging import staged_folder
 
     job.begin("writing maps, pictures and the report")
-    record = _record(outcome)
+    record = _record(outcome, there)
     with staged_folder(folder) as staged:
         notes = outcome.results().write(staged, build_record(**record))
         write_record(build_record(**record, outputs=staged, timings={}, notes=notes), staged)
     return folder
 
 
-def report_page(outcome: Outcome, job: Job) -> str:
+def report_page(outcome: Outcome, there: Repeated, job: Job) -> str:
     """Write the report alone, as the folder of results has it.
 
     Parameters
     ----------
     outcome : Outcome
+    there : Repeated
+        What its study is called elsewhere.
     job : Job
         Is told how far the work is.
 
@@ -89,13 +96,16 @@ def report_page(outcome: Outcome, job: Job) -> str:
     from strandline.export.record import build_record
 
     job.begin("writing the report")
-    return outcome.results().page(build_record(**_record(outcome)))
+    return outcome.results().page(build_record(**_record(outcome, there)))
 
 
-def _record(outcome: Outcome) -> dict[str, Any]:
+def _record(outcome: Outcome, there: Repeated) -> dict[str, Any]:
+    from strandline.export.naming import Naming
     from strandline.study import record_of_inputs
 
-    record = record_of_inputs(outcome.config)
+    searches = {file: search.words(file) for file, search in there.searches.items()}
+    naming = Naming(there.config, there.files, searches)
+    record = record_of_inputs(outcome.config, naming if there.files else None)
     if outcome.prepared.comparability is not None:
         record["dates"] = outcome.prepared.comparability
     return record

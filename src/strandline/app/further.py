@@ -9,6 +9,7 @@ import panel as pn
 
 from strandline.app import parts
 from strandline.app.looks import CONTROL, FOLDED
+from strandline.app.problem import LABELS
 from strandline.configuration import StudyConfig
 from strandline.export.vector import missing_packages
 from strandline.prepare.classes import NOT_OBSERVED
@@ -20,15 +21,15 @@ MOST_CLUSTERS = NOT_OBSERVED - 1
 
 _COMPARABLE = {
     "harmonize": (
-        "As one sensor sees it",
+        LABELS["harmonize"],
         "Turns the reflectance of TM, ETM+ and Sentinel-2 into that of Landsat 8 and 9.",
     ),
     "normalize": (
-        "In the light of the first date",
+        LABELS["normalize"],
         "Makes the second like the first, by ground that did not change.",
     ),
     "correct_shift": (
-        "In the place of the first date",
+        LABELS["correct_shift"],
         "Moves the second if the two lie a little apart.",
     ),
 }
@@ -119,34 +120,34 @@ class Further:
 
     def _make_more(self) -> list[Any]:
         self.subclusters = pn.widgets.TextInput(
-            stylesheets=[CONTROL], name="Subclusters, in all", width=230,
+            stylesheets=[CONTROL], name=LABELS["n_subclusters"], width=230,
             description="How finely water is decided about; at least one per cluster, "
             f"at most {MOST_CLUSTERS}.",
         )  # fmt: skip
         self.crs = pn.widgets.TextInput(
-            stylesheets=[CONTROL], name="CRS of the map", width=230,
+            stylesheets=[CONTROL], name=LABELS["crs"], width=230,
             placeholder="that of the first scene",
             description="A code such as EPSG:32611, a name or WKT. Another CRS than the scene's "
             "needs a pixel size, too.",
         )  # fmt: skip
         self.resolution = pn.widgets.TextInput(
-            stylesheets=[CONTROL], name="Pixel size, in units of the map", width=230,
+            stylesheets=[CONTROL], name=LABELS["resolution"], width=230,
             placeholder="that of the first scene",
         )  # fmt: skip
         self.resampling = pn.widgets.Select(
-            stylesheets=[CONTROL], name="Scenes on other grids are resampled", width=230,
+            stylesheets=[CONTROL], name=LABELS["resampling"], width=230,
             options=_RESAMPLINGS,
         )  # fmt: skip
         self.mask = pn.widgets.MultiChoice(
-            stylesheets=[CONTROL], name="Not observed where flagged as", width=230,
+            stylesheets=[CONTROL], name=LABELS["mask"], width=230,
             options=_REASONS, placeholder="nothing",
         )  # fmt: skip
         self.conflicts = pn.widgets.Select(
-            stylesheets=[CONTROL], name="Cloud or water: who is right",
+            stylesheets=[CONTROL], name=LABELS["conflicts"],
             width=230, options=_CONFLICTS,
         )  # fmt: skip
         self.seed = pn.widgets.IntInput(
-            stylesheets=[CONTROL], name="Seed of what is random", width=110, start=0,
+            stylesheets=[CONTROL], name=LABELS["seed"], width=110, start=0,
             end=2**31 - 1,
         )  # fmt: skip
         self._tell(self.subclusters, "n_subclusters", _typed)
@@ -163,7 +164,7 @@ class Further:
 
     def _make_lake(self) -> list[Any]:
         self.point = pn.widgets.TextInput(
-            stylesheets=[CONTROL], name="A point in it: longitude, latitude", width=230,
+            stylesheets=[CONTROL], name=LABELS["water_at"], width=230,
             placeholder="such as -118.71, 38.69",
         )  # fmt: skip
         self.point.param.watch(lambda event: self._place_lake(event.new), "value")
@@ -175,7 +176,7 @@ class Further:
             stylesheets=[CONTROL], name="Formats", options=_FORMATS, margin=(4, 5)
         )
         self.smallest = pn.widgets.TextInput(
-            stylesheets=[CONTROL], name="Smallest, in pixels", width=230, placeholder="any"
+            stylesheets=[CONTROL], name=LABELS["min_pixels"], width=230, placeholder="any"
         )
         self._tell(self.formats, "vectors", lambda names: None if names == ["gpkg"] else names)
         self._tell(self.smallest, "min_pixels", _typed)

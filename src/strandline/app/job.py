@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from dask.callbacks import Callback
 
 from strandline.errors import StrandlineWarning
+from strandline.spectral.tiles import looking_up
 
 AT_ONCE = 4
 """Pieces of work that run at the same time; further ones wait for their turn."""
@@ -105,10 +106,11 @@ class Job:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Let Dask's tasks and warnings of this thread belong to this job."""
+        """Let Dask's tasks, warnings and tiles of this thread belong to this job."""
         _current.job = self
         try:
-            yield
+            with looking_up(self._stop_if_cancelled):
+                yield
         finally:
             _current.job = None
 

@@ -12,6 +12,7 @@ from strandline.app.further import folded
 from strandline.app.job import Job
 from strandline.app.library import DEMO, KEPT, UPLOAD_TYPES
 from strandline.app.looks import CONTROL
+from strandline.app.problem import LABELS, UNSAID
 from strandline.app.searching import search_archive
 from strandline.demo import BUFFER
 
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from strandline.app.page import Page
 
 _WORDS = {
-    "platform": ("Platform", "such as landsat-5"),
-    "scale": ("Reflectance per number", "such as 0.0001"),
-    "offset": ("Reflectance of number 0", "such as 0"),
-    "nodata": ("Number of missing pixels", "such as -9999"),
-    "band_names": ("Names of the bands, in order", "green, red, nir08, …"),
+    "platform": (LABELS["platform"], "such as landsat-5"),
+    "scale": (LABELS["scale"], "such as 0.0001"),
+    "offset": (LABELS["offset"], "such as 0"),
+    "nodata": (LABELS["nodata"], "such as -9999"),
+    "band_names": (LABELS["band_names"], "green, red, nir08, …"),
     "crs": ("CRS", "such as EPSG:32611"),
 }
 
@@ -75,7 +76,7 @@ class Opening:
             folded("Upload a file", self.upload),
             folded("Open by path or address", *self.typed),
             folded("Search an archive", *self._search_widgets),
-            folded("What a file does not say", *self.dates, *self.how.values()),
+            folded(UNSAID, *self.dates, *self.how.values()),
             margin=0,
         )
 

@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict
 
 from strandline.configuration import SceneSource, StudyConfig
 
+FOUND = "found.json"
+"""Name of the file that takes what a search finds."""
+
 
 class Upload(BaseModel):
     """A file that somebody sent.
@@ -62,13 +65,17 @@ class Search(BaseModel):
         """Give what `strandline.search_scenes` takes besides the archive."""
         return self.model_dump(exclude={"kind", "api"}, exclude_none=True)
 
-    def command(self, file: str) -> str:
-        """Write the command that searches again, and saves what it finds."""
+    def words(self, file: str) -> list[str]:
+        """Give the words of the command that searches again, and saves what it finds."""
         words = ["strandline", "search", self.api]
         for name, value in self.conditions().items():
             parts = value if isinstance(value, tuple) else [value]
             words += ["--" + name.replace("_", "-"), *map(_word, parts)]
-        return shlex.join([*words, "--out", file])
+        return [*words, "--out", file]
+
+    def command(self, file: str) -> str:
+        """Write that command for a shell."""
+        return shlex.join(self.words(file))
 
 
 @dataclass(frozen=True)
@@ -81,10 +88,13 @@ class Repeated:
         Its scenes by the names that they have there.
     searches : dict of str to Search
         What is to be searched before, by the file that takes what is found.
+    files : dict of str to str
+        What files are called there that are called otherwise here, by their whole path.
     """
 
     config: StudyConfig
     searches: dict[str, Search]
+    files: dict[str, str]
 
 
 def repeated(config: StudyConfig, origin_of: Callable[[str], Upload | Search | None]) -> Repeated:
@@ -100,16 +110,28 @@ def repeated(config: StudyConfig, origin_of: Callable[[str], Upload | Search | N
     -------
     Repeated
     """
-    files: dict[Search, str] = {}
+    searches: dict[str, Search] = {}
+    files: dict[str, str] = {}
+    names: dict[Search | str, str] = {}
+
+    def called(name: str, whose: Search | str) -> str:
+        """Give a file a name that no other has; what was searched for twice has one."""
+        plain, number = PurePath(name), 1
+        while whose not in names and name in names.values():
+            number += 1
+            name = f"{plain.stem}-{number}{plain.suffix}"
+        return names.setdefault(whose, name)
 
     def named(source: str) -> str:
         origin = origin_of(source)
         if isinstance(origin, Upload):
-            return origin.filename
+            files[source] = called(origin.filename, source)
+            return files[source]
         if isinstance(origin, Search):
-            number = len(files) + 1
-            file = files.setdefault(origin, "found.json" if number == 1 else f"found-{number}.json")
-            return file + PurePath(source).name.removeprefix("found.json")
+            part = PurePath(source).name.removeprefix(FOUND)
+            file = files[source.removesuffix(part)] = called(FOUND, origin)
+            searches[file] = origin
+            return file + part
         return source
 
     def renamed(scene: SceneSource) -> SceneSource:
@@ -119,7 +141,7 @@ def repeated(config: StudyConfig, origin_of: Callable[[str], Upload | Search | N
 
     scenes = [renamed(scene) for scene in config.scenes]
     there = config.model_copy(update={"scenes": scenes})
-    return Repeated(there, {file: search for search, file in files.items()})
+    return Repeated(there, searches, files)
 
 
 def _word(value: Any) -> str:

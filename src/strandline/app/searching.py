@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from strandline.app.job import Job
 from strandline.app.library import Library
-from strandline.app.origins import Search
+from strandline.app.origins import FOUND, Search
 from strandline.demo import BUFFER
 from strandline.errors import ConfigurationError, SearchError
 from strandline.scenes.storage import is_url
@@ -76,7 +76,7 @@ def search_archive(
         raise SearchError(
             "Nothing was found there.", remedy="Try other dates, or allow more cloud."
         )
-    name, path = library.new_place("found.json", asked)
+    name, path = library.new_place(FOUND, asked)
     found.save(path)
     return {label: f"{name}:{key}" for label, key in _listed(found)}
 

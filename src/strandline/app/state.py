@@ -11,9 +11,9 @@ from strandline.app.commands import command_line, python_code
 from strandline.app.exporting import report_page, zip_archive
 from strandline.app.job import Job
 from strandline.app.library import DEMO, Library
-from strandline.app.origins import Search, repeated
+from strandline.app.origins import Repeated, Search, repeated
 from strandline.app.outcome import Outcome
-from strandline.app.problem import Problem
+from strandline.app.problem import Problem, in_words_of_the_page
 from strandline.app.searching import lon_lat
 from strandline.app.shared import Shared
 from strandline.configuration import StudyConfig
@@ -231,7 +231,8 @@ class Session:
         """Take what came out of the work: an outcome, or what went wrong."""
         if isinstance(result, Outcome):
             self.outcome, self.problem = result, None
-            self.notes = [] if job is None else [self.library.plainly(note) for note in job.notes]
+            notes = [] if job is None else job.notes
+            self.notes = [in_words_of_the_page(self.library.plainly(note)) for note in notes]
         else:
             self.problem = Problem.of(result, self.library)
 
@@ -265,13 +266,17 @@ class Session:
 
     def command(self) -> str:
         """Write the command line that does the same as the page has done."""
-        there = repeated(self._done(), self.library.origin)
+        there = self._there(self._done())
         return command_line(there.config, searches=there.searches)
 
     def code(self) -> str:
         """Write the Python code that does the same as the page has done."""
-        there = repeated(self._done(), self.library.origin)
+        there = self._there(self._done())
         return python_code(there.config, there.searches)
+
+    def _there(self, config: StudyConfig) -> Repeated:
+        """Say what a study is called elsewhere than on this server."""
+        return repeated(config, self.library.origin)
 
     def _done(self) -> StudyConfig:
         return self.config if self.outcome is None else self.outcome.config
@@ -286,11 +291,13 @@ class Session:
         OutputError
             If there is no room for them.
         """
-        return zip_archive(self._complete("There are no results yet."), job or Job())
+        outcome = self._complete("There are no results yet.")
+        return zip_archive(outcome, self._there(outcome.config), job or Job())
 
     def page(self, job: Job | None = None) -> str:
         """Write the report, as the folder of results has it, as HTML."""
-        return report_page(self._complete("There are no results yet."), job or Job())
+        outcome = self._complete("There are no results yet.")
+        return report_page(outcome, self._there(outcome.config), job or Job())
 
     def _complete(self, lack: str) -> Outcome:
         """Give the outcome; say what lacks if there is none, or a preview."""

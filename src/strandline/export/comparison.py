@@ -12,7 +12,10 @@ from strandline.paths import local_path
 
 
 def verify_inputs(
-    record: Mapping[str, Any], *, storage_options: Mapping[str, Any] | None = None
+    record: Mapping[str, Any],
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Name the inputs that are no longer what they were when the record was made.
 
@@ -22,6 +25,9 @@ def verify_inputs(
         From `read_record`.
     storage_options : mapping, optional
         For fsspec, to ask for the size and ETag of URLs.
+    files : mapping of str to str, optional
+        The names that the record has of files that it has no paths of, by their paths: those
+        of `naming_of`.
 
     Returns
     -------
@@ -35,10 +41,11 @@ def verify_inputs(
     {'/no/such.tif': 'is gone'}
     """
     wrong: dict[str, str] = {}
+    places = {name: path for path, name in (files or {}).items()}
     for entry in record["inputs"]:
         if "path" in entry:
-            problem = _difference(Path(entry["path"]), entry)
             name = entry["path"]
+            problem = _difference(Path(places.get(name, name)), entry)
         else:
             name = entry["url"]
             now = remote_fingerprint(name, storage_options or {})

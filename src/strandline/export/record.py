@@ -12,7 +12,10 @@
     What was asked for. Secrets (keys, tokens, signatures in URLs) are replaced by ``***``.
 ``inputs``
     Each input file with its size and SHA-256; for a remote one its URL, and
-    size and ETag if the server tells them.
+    size and ETag if the server tells them. A path that is not absolute is that of a file beside
+    the record.
+``searches``
+    Where scenes were found by one: the command that fills the list of scenes, by its file name.
 ``outputs``
     Each result, its path relative to the record, with size and SHA-256.
 ``dates``
@@ -89,6 +92,7 @@ def build_record(
     command: str | Sequence[str] | None = None,
     dates: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    searches: Mapping[str, str | Sequence[str]] | None = None,
     task: str = STUDY,
 ) -> dict[str, Any]:
     """Put together the record of a run.
@@ -113,6 +117,8 @@ def build_record(
         How comparable the two dates were found to be.
     notes : sequence of str
         What a reader of the results has to know.
+    searches : mapping of str to str or sequence of str, optional
+        The command line that fills a list of scenes, by the name of the list.
     task : {"study", "timeline"}
         What the configuration is for.
 
@@ -134,12 +140,12 @@ def build_record(
     """
     if isinstance(outputs, (str, os.PathLike)):
         outputs = _list_outputs(Path(outputs))
-    if command is not None and not isinstance(command, str):
-        command = shlex.join(redact_url(part) for part in command)
     now = datetime.datetime.now(datetime.UTC)
     found: dict[str, Any] = {} if dates is None else {"dates": _plain(dates, "dates")}
     if notes:
         found["notes"] = list(notes)
+    if searches:
+        found["searches"] = {file: _one_line(search) for file, search in searches.items()}
     return {
         **found,
         "format": FORMAT,
@@ -149,7 +155,7 @@ def build_record(
         "python": host.python_version(),
         "platform": host.platform(),
         "task": task,
-        "command": command,
+        "command": None if command is None else _one_line(command),
         "config": _plain(config, "config"),
         "seed": seed,
         "inputs": [dict(entry) for entry in inputs],
@@ -275,6 +281,13 @@ def _check(record: object, source: Path) -> None:
                 got=repr(entry),
                 remedy=remedy,
             )
+
+
+def _one_line(command: str | Sequence[str]) -> str:
+    """Write a command line, without secrets, unless it is written already."""
+    if isinstance(command, str):
+        return command
+    return shlex.join(redact_url(part) for part in command)
 
 
 def _list_outputs(folder: Path) -> list[dict[str, Any]]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, TypeVar
 
@@ -39,6 +40,36 @@ the same row differently at different places of a tile."""
 
 NOT_LABELLED = -1
 """The label of a sample that has a NaN among its features."""
+
+
+_look: ContextVar[Callable[[], None] | None] = ContextVar("looking up from work", default=None)
+
+
+@contextmanager
+def looking_up(look: Callable[[], None]) -> Iterator[None]:
+    """Have a function called between the tiles that this thread hands out.
+
+    Fitting and labelling take seconds that nobody can wait out who wants something else by now.
+    What the function raises ends them.
+
+    Parameters
+    ----------
+    look : callable
+        Without arguments. It is called often, so it has to be quick.
+
+    Examples
+    --------
+    >>> looks = []
+    >>> with looking_up(lambda: looks.append("up")):
+    ...     sums = list(map_tiles(lambda part: part.stop - part.start, 50_000))
+    >>> sum(sums), len(looks) > 0
+    (50000, True)
+    """
+    token = _look.set(look)
+    try:
+        yield
+    finally:
+        _look.reset(token)
 
 
 @cache
@@ -178,10 +209,23 @@ def _in_threads(
     threads = min(thread_count(n_jobs), len(parts))
     with one_blas_thread():
         if threads <= 1:
-            yield from map(function, parts)
+            yield from _looked_up(map(function, parts))
         else:
-            with ThreadPoolExecutor(threads) as pool:
-                yield from pool.map(function, parts)
+            # What is not begun yet is dropped where the work is given up.
+            with (
+                ThreadPoolExecutor(threads) as pool,
+                closing(pool.map(function, parts)) as results,  # type: ignore[type-var]
+            ):
+                yield from _looked_up(results)
+
+
+def _looked_up(results: Iterable[Result]) -> Iterator[Result]:
+    """Look up from the work after each part of it."""
+    for result in results:
+        look = _look.get()
+        if look is not None:
+            look()
+        yield result
 
 
 def map_rows(

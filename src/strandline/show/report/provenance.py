@@ -33,10 +33,12 @@ def provenance(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
     parameters = _flatten(record["config"])
     if record.get("seed") is not None and "seed" not in dict(parameters):
         parameters.append(("seed", str(record["seed"])))
+    # What was searched for has to be found again before.
+    commands = [*record.get("searches", {}).values(), record.get("command")]
     return {
         "strandline": record["strandline"],
         # The page breaks lines between these alone, so that no option falls apart.
-        "command": record["command"].split(" ") if record.get("command") else [],
+        "command": " && ".join(filter(None, commands)).split(),
         "parameters": parameters,
         "versions": [*versions.items(), *record["packages"].items()],
         "inputs": [
