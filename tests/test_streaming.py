@@ -17,7 +17,7 @@ import pytest
 import xarray as xr
 
 import strandline as sl
-from strandline import streaming, study, workers
+from strandline import stages, streaming, workers
 from strandline.errors import OutputError, SchedulerError, SourceNotFoundError
 from strandline.export.raster import write_cog
 from strandline.export.work import WorkFolder, work_folder
@@ -90,7 +90,7 @@ def work(tmp_path) -> Iterator[WorkFolder]:
 @pytest.fixture
 def streamed(monkeypatch) -> None:
     """Have studies stream, in small tiles."""
-    monkeypatch.setattr(study, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(stages, "IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(streaming, "TILE_SIDE", SIDE)
 
 
@@ -219,15 +219,15 @@ def test_two_runs_do_not_work_on_the_same_results(tmp_path):
 
 SCRIPT = """
 import os, resource, signal, sys
-from strandline import streaming, study
-study.IN_MEMORY_BYTES, streaming.TILE_SIDE = 0, {side}
+from strandline import stages, streaming
+stages.IN_MEMORY_BYTES, streaming.TILE_SIDE = 0, {side}
 {preparation}
 from strandline import cli
 sys.argv = ["strandline", *{arguments!r}]
 cli.main()
 """
 AT_TILE_5 = """
-import strandline.study
+from strandline import study
 run = study.run_study
 def on_tile(finished, total):
     if finished == 5:

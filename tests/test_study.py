@@ -25,7 +25,8 @@ from strandline.errors import (
     SuspiciousSceneWarning,
 )
 from strandline.export.raster import write_cog
-from strandline.study import replay_study, study_grid
+from strandline.stages import study_grid
+from strandline.study import replay_study
 from strandline.testing.lakes import round_lake
 
 RESULTS = {
@@ -349,7 +350,7 @@ def test_the_command_says_how_to_read_the_scenes():
 def test_scenes_larger_than_memory_stay_lazy_and_give_the_same(pair, tmp_path, monkeypatch):
     config = {"scenes": pair, "n_clusters": 4}
     eager = sl.run_study(config, tmp_path / "eager")
-    monkeypatch.setattr("strandline.study.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("strandline.stages.IN_MEMORY_BYTES", 0)
     lazy = sl.run_study(config, tmp_path / "lazy")
     for name in ("areas.csv", "evidence.csv", "change.tif", "model.npz", "labels.png",
                  "water_1988-10-22.gpkg", "water_2017-10-22.gpkg"):  # fmt: skip
@@ -381,7 +382,7 @@ def test_a_study_makes_its_dates_comparable_and_replays(pair, tmp_path, monkeypa
     assert "stable pixels" in (out / "report.html").read_text("utf-8")
     command = " ".join(StudyConfig.parse(config).command())
     assert command.endswith("--harmonize --normalize --correct-shift")
-    monkeypatch.setattr("strandline.study.IN_MEMORY_BYTES", 0)  # streamed, tile by tile
+    monkeypatch.setattr("strandline.stages.IN_MEMORY_BYTES", 0)  # streamed, tile by tile
     assert replay_study(out) > 10
 
 

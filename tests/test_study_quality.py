@@ -13,7 +13,7 @@ import pytest
 import rasterio
 
 import strandline as sl
-from strandline import study
+from strandline import stages
 from strandline.description import describe_source
 from strandline.errors import SuspiciousSceneWarning
 from strandline.results import read_summary
@@ -66,7 +66,7 @@ def test_hidden_water_is_warned_of_and_comes_back_if_the_spectrum_wins(
     hiding, product, tmp_path, monkeypatch, streamed
 ):
     if streamed:
-        monkeypatch.setattr(study, "IN_MEMORY_BYTES", 0)
+        monkeypatch.setattr(stages, "IN_MEMORY_BYTES", 0)
     with pytest.warns(SuspiciousSceneWarning, match="--conflicts spectrum"):
         masked = sl.run_study(config(hiding), tmp_path / "masked")
     quality = quality_of(masked)
@@ -86,7 +86,7 @@ def test_hidden_water_is_warned_of_and_comes_back_if_the_spectrum_wins(
 def test_streamed_and_in_memory_count_the_same(hiding, tmp_path, monkeypatch):
     with pytest.warns(SuspiciousSceneWarning):
         whole = sl.run_study(config(hiding), tmp_path / "whole")
-    monkeypatch.setattr(study, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(stages, "IN_MEMORY_BYTES", 0)
     with pytest.warns(SuspiciousSceneWarning):
         tiles = sl.run_study(config(hiding), tmp_path / "tiles")
     assert (whole / "quality.csv").read_bytes() == (tiles / "quality.csv").read_bytes()

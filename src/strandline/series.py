@@ -124,7 +124,8 @@ def replay(
         As `strandline.study.replay_study`.
     """
     from strandline.export.record import TIMELINE, read_record
-    from strandline.study import repeat, replay_study
+    from strandline.replay import repeat
+    from strandline.study import replay_study
 
     if read_record(record).get("task") != TIMELINE:
         return replay_study(record, out, scheduler=scheduler, progress=progress, on_tile=on_tile)
@@ -146,7 +147,8 @@ def _run(
     from strandline.export.record import TIMELINE, build_record, write_record
     from strandline.export.staging import check_folder, staged_folder
     from strandline.prepare import stack_scenes
-    from strandline.study import StageClock, open_source, record_of_inputs, study_grid
+    from strandline.replay import record_of_inputs
+    from strandline.stages import StageClock, open_source, study_grid
     from strandline.workers import only_here, workers
 
     config = config.anchored()

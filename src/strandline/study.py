@@ -7,46 +7,30 @@ its words, and `replay_study` repeats it from the record it left.
 from __future__ import annotations
 
 import os
-import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from strandline.configuration import SceneSource, StudyConfig
-from strandline.errors import (
-    ConfigurationError,
-    MissingDependencyError,
-    RecordError,
-    SuspiciousSceneWarning,
-)
+from strandline.configuration import StudyConfig
+from strandline.errors import MissingDependencyError
 from strandline.paths import local_path
+from strandline.replay import record_of_inputs, repeat
+from strandline.stages import (
+    Progress,
+    StageClock,
+    TileCount,
+    check_order,
+    in_memory,
+    open_source,
+    segment_study,
+    study_grid,
+    together,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-    import xarray as xr
-    from numpy.typing import NDArray
-    from odc.geo.geobox import GeoBox
-
     from strandline.export.naming import Naming
-    from strandline.export.work import WorkFolder
-    from strandline.prepare.dates import Comparability
 
-__all__ = ["StudyConfig", "replay_study", "run_study", "study_grid"]
-
-Progress = Callable[[str], None]
-"""Is called with a stage's name when it begins."""
-
-TileCount = Callable[[int, int], None]
-"""Is called with how many tiles are labelled, and how many there are."""
-
-Config = TypeVar("Config", bound=StudyConfig)
-
-IN_MEMORY_BYTES = 1 << 28
-"""Scenes on the common grid up to this size are read once and kept; larger ones are streamed."""
+__all__ = ["StudyConfig", "replay_study", "run_study"]
 
 
 def run_study(
@@ -214,140 +198,6 @@ def replay_study(
     )
 
 
-def repeat(
-    record: str | os.PathLike[str],
-    out: str | os.PathLike[str] | None,
-    parse: Callable[[dict[str, Any]], Config],
-    run: Callable[[Config, str | os.PathLike[str], Naming | None], Path],
-) -> int:
-    """Do again what a record says, and check that the results are the same bytes.
-
-    Parameters
-    ----------
-    record, out : path-like
-        As for `replay_study`.
-    parse : callable
-        Checks the record's configuration.
-    run : callable
-        Takes it with its sources as they are called here, a folder, and what the record calls
-        them where that is something else; gives the folder with the results.
-
-    Returns
-    -------
-    int
-        How many results were compared.
-
-    Raises
-    ------
-    RecordError
-        As `replay_study`.
-    """
-    from strandline import __version__
-    from strandline.export.comparison import compare_outputs, verify_inputs
-    from strandline.export.naming import naming_of
-    from strandline.export.record import read_record
-
-    earlier = read_record(record)
-    try:
-        config = parse(earlier["config"])
-    except ConfigurationError as error:
-        raise RecordError(
-            f"The record's configuration is none: {error.problem}",
-            remedy="Restore the record as it was written, or run the study anew.",
-        ) from error
-    beside = local_path(record)
-    folders = [beside if beside.is_dir() else beside.parent, Path.cwd()]
-    naming = naming_of(earlier, config, folders)
-    changed = verify_inputs(earlier, files=naming.files if naming else None)
-    if changed:
-        raise RecordError(
-            "The inputs are not those of the record: "
-            + "; ".join(f"'{name}' {problem}" for name, problem in changed.items())
-            + ".",
-            remedy="Bring the same files back, or run the study anew.",
-        )
-    if naming is not None:
-        config = naming.placed(config)
-    with TemporaryDirectory(prefix="strandline-replay-") as scratch:
-        folder = run(config, Path(scratch) / "results" if out is None else out, naming)
-        different = compare_outputs(earlier, folder)
-    if different:
-        other = "" if earlier["strandline"] == __version__ else f" of {earlier['strandline']}"
-        raise RecordError(
-            "The replay gave other results: "
-            + "; ".join(f"'{name}' {problem}" for name, problem in different.items())
-            + ".",
-            expected=f"the bytes of the record{other}",
-            remedy="Compare 'packages' in the two records: other versions may round otherwise.",
-        )
-    return len(earlier["outputs"])
-
-
-def study_grid(config: StudyConfig, first: xr.DataArray) -> GeoBox:
-    """Make the common grid of a study.
-
-    Parameters
-    ----------
-    config : StudyConfig
-        What was asked for.
-    first : DataArray
-        The first scene. What was not asked for is taken from it, so that its pixels need
-        no resampling.
-
-    Returns
-    -------
-    GeoBox
-    """
-    from strandline.prepare import make_grid
-    from strandline.prepare.georeference import grid_of
-
-    own = grid_of(first)
-    as_it_is = config.resolution is None and config.crs is None
-    if config.center is None and config.bbox is None:
-        if as_it_is:
-            return own
-        place: dict[str, Any] = {"geometry": own.extent}
-    else:
-        place = {"center": config.center, "buffer": config.buffer, "bbox": config.bbox}
-        place = {name: value for name, value in place.items() if value is not None}
-    if as_it_is:
-        return make_grid(**place, like=first)
-    same_crs = config.crs is None or own.crs == config.crs
-    resolution = config.resolution
-    if resolution is None and same_crs:
-        resolution = abs(own.resolution.x)
-    return make_grid(**place, resolution=resolution, crs=config.crs or own.crs)
-
-
-class StageClock:
-    """Time the stages, and tell when each begins."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self.seconds: dict[str, float] = {}
-        self._progress = progress
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        if self._progress is not None:
-            self._progress(stage)
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - start
-
-
-def open_source(
-    source: SceneSource, config: StudyConfig, cache: bool | str | os.PathLike[str] | None
-) -> xr.DataArray:
-    """Open a scene as a study's configuration says; nothing but metadata is read."""
-    from strandline.scenes import open_scene
-
-    options = source.model_dump(exclude={"source"}, exclude_defaults=True)
-    if config.mask is not None:
-        options["mask"] = config.mask
-    options["conflicts"] = config.conflicts
-    return open_scene(source.source, cache=cache, **options)
-
-
 def _check_packages(config: StudyConfig) -> None:
     """Refuse formats early that cannot be written here."""
     from strandline.export.vector import missing_packages
@@ -360,99 +210,6 @@ def _check_packages(config: StudyConfig) -> None:
         )
 
 
-def check_order(opened: list[xr.DataArray]) -> None:
-    """Warn of two scenes that were given in the wrong order, as far as anyone can tell."""
-    dated = [scene["time"].values for scene in opened if "time" in scene.coords]
-    if len(dated) == 2 and dated[0] > dated[1]:
-        before, after = (str(time.astype("datetime64[D]")) for time in dated)
-        warnings.warn(
-            SuspiciousSceneWarning(
-                f"The scene before is of {before}, the scene after of {after}: what is called "
-                "lost and gained runs back in time. Swap them, unless that is meant."
-            ),
-            stacklevel=3,
-        )
-
-
-def together(
-    opened: list[xr.DataArray], grid: GeoBox, config: StudyConfig
-) -> tuple[xr.DataArray, list[xr.DataArray], Comparability | None]:
-    """Put the scenes on one grid: all dates as one, and each by itself in its own chunks."""
-    from strandline.prepare import stack_scenes
-    from strandline.prepare.dates import on_one_grid
-
-    dates, found = on_one_grid(
-        opened,
-        grid,
-        config.resampling,
-        bands=config.bands,
-        to_oli=config.harmonize,
-        like_first=config.normalize,
-        unshift=config.correct_shift,
-    )
-    if len(dates) == 1 and "time" not in dates[0].coords:  # a lone scene needs no date
-        platform = str(dates[0].attrs.get("platform", "unknown"))
-        together = dates[0].expand_dims("time")
-        return together.assign_coords(platform=("time", [platform])), dates, found
-    return stack_scenes(dates, grid), dates, found
-
-
-def in_memory(scenes: xr.DataArray) -> xr.DataArray:
-    return scenes.compute() if scenes.nbytes <= IN_MEMORY_BYTES else scenes
-
-
-def segment_study(
-    scenes: xr.DataArray,
-    dates: list[xr.DataArray],
-    config: StudyConfig,
-    work: WorkFolder,
-    client: Any,
-    on_tile: TileCount | None,
-) -> tuple[xr.Dataset, NDArray[np.int64] | None]:
-    """Segment in memory what is there, and tile by tile, counting, what is not."""
-    from strandline.segmentation.segment import fit_segmentation, segment
-    from strandline.streaming import stream_segmentation
-
-    parameters: dict[str, Any] = {
-        "n_clusters": config.n_clusters,
-        "bands": config.bands,
-        "standardize": config.standardize,
-        "random_state": config.seed,
-        "n_subclusters": config.n_subclusters,
-    }
-    if scenes.chunks is None:
-        return segment(scenes, **parameters), None
-    fit = partial(fit_segmentation, **parameters)
-    return stream_segmentation(scenes, dates, fit, work, client=client, on_tile=on_tile)
-
-
 def _key(record: dict[str, Any]) -> dict[str, Any]:
     """Take from a record what finished tiles depend on."""
     return {name: record[name] for name in ("config", "inputs", "strandline", "packages")}
-
-
-def record_of_inputs(config: StudyConfig, naming: Naming | None = None) -> dict[str, Any]:
-    """Collect what the record says before there are results.
-
-    Parameters
-    ----------
-    config : StudyConfig
-        Its sources as they are called here.
-    naming : Naming, optional
-        What the record calls them, where that is something else.
-    """
-    from strandline.export.fingerprint import fingerprint
-    from strandline.scenes.inputs import source_files
-
-    inputs = []
-    for scene in config.scenes:
-        files = source_files(scene.source, scene.storage_options, platform=scene.platform)
-        inputs += fingerprint(files, storage_options=scene.storage_options)
-    called = config if naming is None else naming.config
-    return {
-        "config": called.model_dump(mode="json", exclude_defaults=True),
-        "seed": config.seed,
-        "inputs": inputs if naming is None else naming.named(inputs),
-        "command": called.command(),
-        "searches": {} if naming is None else naming.searches,
-    }

@@ -642,7 +642,7 @@ def test_clustering_in_memory_is_given_up_on_the_way(session, monkeypatch):
 
 
 def test_a_job_tells_its_stages_and_how_much_is_done(session, monkeypatch):
-    monkeypatch.setattr("strandline.study.IN_MEMORY_BYTES", 0)  # tile by tile
+    monkeypatch.setattr("strandline.stages.IN_MEMORY_BYTES", 0)  # tile by tile
     session.shared = Shared()
     told = []
     job = Job(on_change=lambda: told.append((job.stage, job.fraction)))
@@ -662,7 +662,7 @@ def test_a_job_tells_its_stages_and_how_much_is_done(session, monkeypatch):
 
 def test_tile_by_tile_and_in_memory_find_the_same(library, monkeypatch):
     whole = Session(library, Shared()).run()
-    monkeypatch.setattr("strandline.study.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("strandline.stages.IN_MEMORY_BYTES", 0)
     tiled = Session(library, Shared()).run()
     assert (whole.segmentation["labels"].values == tiled.segmentation["labels"].values).all()
     assert whole.areas.equals(tiled.areas)

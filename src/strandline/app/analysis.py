@@ -90,7 +90,7 @@ def analyse(
 
 
 def _open(config: StudyConfig) -> list[xr.DataArray]:
-    from strandline.study import check_order, open_source
+    from strandline.stages import check_order, open_source
 
     opened = [open_source(source, config, None) for source in config.scenes]
     check_order(opened)
@@ -99,7 +99,7 @@ def _open(config: StudyConfig) -> list[xr.DataArray]:
 
 def _prepare(config: StudyConfig, opened: list[xr.DataArray], job: Job, step: int = 1) -> Prepared:
     from strandline.results import views_of
-    from strandline.study import in_memory, study_grid, together
+    from strandline.stages import in_memory, study_grid, together
 
     job.begin("reading onto one grid")
     grid = study_grid(config, opened[0])
@@ -112,7 +112,7 @@ def _prepare(config: StudyConfig, opened: list[xr.DataArray], job: Job, step: in
 
 def _cluster(config: StudyConfig, prepared: Prepared, job: Job) -> Clustered:
     from strandline.export.work import work_folder
-    from strandline.study import segment_study
+    from strandline.stages import segment_study
 
     job.begin("clustering the spectra")
     with (

@@ -157,7 +157,7 @@ def _opening(config: StudyConfig, scene: SceneSource, searches: Mapping[str, Sea
 
 
 def _grid(config: StudyConfig, first: str) -> str | None:
-    """Write how `strandline.study.study_grid` makes the grid; None if the first scene's does."""
+    """Write how `strandline.stages.study_grid` makes the grid; None if the first scene's does."""
     place = _given(config, "center", "buffer", "bbox")
     own = config.resolution is None and config.crs is None
     if not place and own:

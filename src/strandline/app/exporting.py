@@ -101,7 +101,7 @@ def report_page(outcome: Outcome, there: Repeated, job: Job) -> str:
 
 def _record(outcome: Outcome, there: Repeated) -> dict[str, Any]:
     from strandline.export.naming import Naming
-    from strandline.study import record_of_inputs
+    from strandline.replay import record_of_inputs
 
     searches = {file: search.words(file) for file, search in there.searches.items()}
     naming = Naming(there.config, there.files, searches)

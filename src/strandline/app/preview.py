@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from strandline.configuration import StudyConfig
 from strandline.prepare.georeference import grid_of
-from strandline.study import study_grid
+from strandline.stages import study_grid
 
 LARGE = 8_000_000
 """Pixels of all dates together above which there is a preview: more take about ten seconds."""

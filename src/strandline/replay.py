@@ -1,0 +1,114 @@
+"""What a record says of a run's inputs, and doing it again from there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from strandline.configuration import StudyConfig
+from strandline.errors import ConfigurationError, RecordError
+from strandline.paths import local_path
+
+if TYPE_CHECKING:
+    from strandline.export.naming import Naming
+
+Config = TypeVar("Config", bound=StudyConfig)
+
+
+def record_of_inputs(config: StudyConfig, naming: Naming | None = None) -> dict[str, Any]:
+    """Collect what the record says before there are results.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        Its sources as they are called here.
+    naming : Naming, optional
+        What the record calls them, where that is something else.
+    """
+    from strandline.export.fingerprint import fingerprint
+    from strandline.scenes.inputs import source_files
+
+    inputs = []
+    for scene in config.scenes:
+        files = source_files(scene.source, scene.storage_options, platform=scene.platform)
+        inputs += fingerprint(files, storage_options=scene.storage_options)
+    called = config if naming is None else naming.config
+    return {
+        "config": called.model_dump(mode="json", exclude_defaults=True),
+        "seed": config.seed,
+        "inputs": inputs if naming is None else naming.named(inputs),
+        "command": called.command(),
+        "searches": {} if naming is None else naming.searches,
+    }
+
+
+def repeat(
+    record: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None,
+    parse: Callable[[dict[str, Any]], Config],
+    run: Callable[[Config, str | os.PathLike[str], Naming | None], Path],
+) -> int:
+    """Do again what a record says, and check that the results are the same bytes.
+
+    Parameters
+    ----------
+    record, out : path-like
+        As for `replay_study`.
+    parse : callable
+        Checks the record's configuration.
+    run : callable
+        Takes it with its sources as they are called here, a folder, and what the record calls
+        them where that is something else; gives the folder with the results.
+
+    Returns
+    -------
+    int
+        How many results were compared.
+
+    Raises
+    ------
+    RecordError
+        As `replay_study`.
+    """
+    from strandline import __version__
+    from strandline.export.comparison import compare_outputs, verify_inputs
+    from strandline.export.naming import naming_of
+    from strandline.export.record import read_record
+
+    earlier = read_record(record)
+    try:
+        config = parse(earlier["config"])
+    except ConfigurationError as error:
+        raise RecordError(
+            f"The record's configuration is none: {error.problem}",
+            remedy="Restore the record as it was written, or run the study anew.",
+        ) from error
+    beside = local_path(record)
+    folders = [beside if beside.is_dir() else beside.parent, Path.cwd()]
+    naming = naming_of(earlier, config, folders)
+    changed = verify_inputs(earlier, files=naming.files if naming else None)
+    if changed:
+        raise RecordError(
+            "The inputs are not those of the record: "
+            + "; ".join(f"'{name}' {problem}" for name, problem in changed.items())
+            + ".",
+            remedy="Bring the same files back, or run the study anew.",
+        )
+    if naming is not None:
+        config = naming.placed(config)
+    with TemporaryDirectory(prefix="strandline-replay-") as scratch:
+        folder = run(config, Path(scratch) / "results" if out is None else out, naming)
+        different = compare_outputs(earlier, folder)
+    if different:
+        other = "" if earlier["strandline"] == __version__ else f" of {earlier['strandline']}"
+        raise RecordError(
+            "The replay gave other results: "
+            + "; ".join(f"'{name}' {problem}" for name, problem in different.items())
+            + ".",
+            expected=f"the bytes of the record{other}",
+            remedy="Compare 'packages' in the two records: other versions may round otherwise.",
+        )
+    return len(earlier["outputs"])

@@ -1,0 +1,165 @@
+"""The stages of a run, which studies, timelines and the app share."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from strandline.configuration import SceneSource, StudyConfig
+from strandline.errors import SuspiciousSceneWarning
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
+
+    from strandline.export.work import WorkFolder
+    from strandline.prepare.dates import Comparability
+
+Progress = Callable[[str], None]
+"""Is called with a stage's name when it begins."""
+
+TileCount = Callable[[int, int], None]
+"""Is called with how many tiles are labelled, and how many there are."""
+
+IN_MEMORY_BYTES = 1 << 28
+"""Scenes on the common grid up to this size are read once and kept; larger ones are streamed."""
+
+
+class StageClock:
+    """Time the stages, and tell when each begins."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time what is done inside, under the name of the stage."""
+        if self._progress is not None:
+            self._progress(stage)
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - start
+
+
+def open_source(
+    source: SceneSource, config: StudyConfig, cache: bool | str | os.PathLike[str] | None
+) -> xr.DataArray:
+    """Open a scene as a study's configuration says; nothing but metadata is read."""
+    from strandline.scenes import open_scene
+
+    options = source.model_dump(exclude={"source"}, exclude_defaults=True)
+    if config.mask is not None:
+        options["mask"] = config.mask
+    options["conflicts"] = config.conflicts
+    return open_scene(source.source, cache=cache, **options)
+
+
+def study_grid(config: StudyConfig, first: xr.DataArray) -> GeoBox:
+    """Make the common grid of a study.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        What was asked for.
+    first : DataArray
+        The first scene. What was not asked for is taken from it, so that its pixels need
+        no resampling.
+
+    Returns
+    -------
+    GeoBox
+    """
+    from strandline.prepare import make_grid
+    from strandline.prepare.georeference import grid_of
+
+    own = grid_of(first)
+    as_it_is = config.resolution is None and config.crs is None
+    if config.center is None and config.bbox is None:
+        if as_it_is:
+            return own
+        place: dict[str, Any] = {"geometry": own.extent}
+    else:
+        place = {"center": config.center, "buffer": config.buffer, "bbox": config.bbox}
+        place = {name: value for name, value in place.items() if value is not None}
+    if as_it_is:
+        return make_grid(**place, like=first)
+    same_crs = config.crs is None or own.crs == config.crs
+    resolution = config.resolution
+    if resolution is None and same_crs:
+        resolution = abs(own.resolution.x)
+    return make_grid(**place, resolution=resolution, crs=config.crs or own.crs)
+
+
+def check_order(opened: list[xr.DataArray]) -> None:
+    """Warn of two scenes that were given in the wrong order, as far as anyone can tell."""
+    dated = [scene["time"].values for scene in opened if "time" in scene.coords]
+    if len(dated) == 2 and dated[0] > dated[1]:
+        before, after = (str(time.astype("datetime64[D]")) for time in dated)
+        warnings.warn(
+            SuspiciousSceneWarning(
+                f"The scene before is of {before}, the scene after of {after}: what is called "
+                "lost and gained runs back in time. Swap them, unless that is meant."
+            ),
+            stacklevel=3,
+        )
+
+
+def together(
+    opened: list[xr.DataArray], grid: GeoBox, config: StudyConfig
+) -> tuple[xr.DataArray, list[xr.DataArray], Comparability | None]:
+    """Put the scenes on one grid: all dates as one, and each by itself in its own chunks."""
+    from strandline.prepare import stack_scenes
+    from strandline.prepare.dates import on_one_grid
+
+    dates, found = on_one_grid(
+        opened,
+        grid,
+        config.resampling,
+        bands=config.bands,
+        to_oli=config.harmonize,
+        like_first=config.normalize,
+        unshift=config.correct_shift,
+    )
+    if len(dates) == 1 and "time" not in dates[0].coords:  # a lone scene needs no date
+        platform = str(dates[0].attrs.get("platform", "unknown"))
+        together = dates[0].expand_dims("time")
+        return together.assign_coords(platform=("time", [platform])), dates, found
+    return stack_scenes(dates, grid), dates, found
+
+
+def in_memory(scenes: xr.DataArray) -> xr.DataArray:
+    """Read scenes now if they are small, so that each stage does not read them again."""
+    return scenes.compute() if scenes.nbytes <= IN_MEMORY_BYTES else scenes
+
+
+def segment_study(
+    scenes: xr.DataArray,
+    dates: list[xr.DataArray],
+    config: StudyConfig,
+    work: WorkFolder,
+    client: Any,
+    on_tile: TileCount | None,
+) -> tuple[xr.Dataset, NDArray[np.int64] | None]:
+    """Segment in memory what is there, and tile by tile, counting, what is not."""
+    from strandline.segmentation.segment import fit_segmentation, segment
+    from strandline.streaming import stream_segmentation
+
+    parameters: dict[str, Any] = {
+        "n_clusters": config.n_clusters,
+        "bands": config.bands,
+        "standardize": config.standardize,
+        "random_state": config.seed,
+        "n_subclusters": config.n_subclusters,
+    }
+    if scenes.chunks is None:
+        return segment(scenes, **parameters), None
+    fit = partial(fit_segmentation, **parameters)
+    return stream_segmentation(scenes, dates, fit, work, client=client, on_tile=on_tile)
