@@ -330,6 +330,17 @@ def test_timeline_follows_the_water_over_scenes_in_any_order(products, tmp_path)
     with rasterio.open(out / "occurrence.tif") as file:
         occurrence = file.read(1)
     assert 0 <= np.nanmin(occurrence) < np.nanmax(occurrence) == 1
+    how = ("--bands", "green,nir08,swir16", "--standardize", "global", "--subclusters", "30")
+    other = strandline("timeline", *scenes, "-k", "4", *how, "-o", "other", cwd=tmp_path)
+    assert other.returncode == 0, other.stderr
+    config = json.loads((tmp_path / "other/record.json").read_text())["config"]
+    assert (config["bands"], config["standardize"], config["n_subclusters"]) == (
+        ["green", "nir08", "swir16"], "global", 30
+    )  # fmt: skip
+    assert (tmp_path / "other/timeline.csv").read_text() != (out / "timeline.csv").read_text()
+    unanswered = strandline("timeline", *scenes, "--scheduler", "tcp://127.0.0.1:9", cwd=tmp_path)
+    assert unanswered.returncode == 2
+    assert "No Dask scheduler answers at 'tcp://127.0.0.1:9'" in unanswered.stderr
     refused = strandline("timeline", *scenes, "--dates", "2000-01-01", cwd=tmp_path)
     assert refused.returncode == 2
     assert "expected 3 dates, got 1" in refused.stderr

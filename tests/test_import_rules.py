@@ -30,6 +30,7 @@ ORDER = (
     "change",
     "accuracy",
     "show",
+    "plot",
     "export",
     "results",
     "workers",
@@ -67,7 +68,7 @@ PLOTTING = {
 # Looks whether a scheduler listens before Dask is asked to connect to it.
 KNOCKS_AT_SCHEDULERS = {"workers.py": {"socket"}}
 DATA_MAKERS = ("scenes", "export", "atomic")  # the last: how both put a file in its place
-PICTURE_MAKERS = ("show", "app")
+PICTURE_MAKERS = ("show", "plot", "app")
 # Modules that have no I/O in them although their package's name says so.
 HARMLESS = {
     "rasterio.errors", "rasterio.enums", "rasterio.warp", "rasterio.features", "urllib.parse",

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import strandline as sl
 from strandline.configuration import TimelineConfig
-from strandline.errors import ConfigurationError, RecordError
+from strandline.errors import ConfigurationError, RecordError, SchedulerError
 from strandline.series import replay, run_timeline, summary
 from strandline.study import replay_study
 
 LAKE = (-118.7081, 38.6942)
+OTHER_MODEL = {
+    "bands": ["green", "nir08", "swir16"],
+    "standardize": "global",
+    "n_subclusters": 40,
+}
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +91,73 @@ def test_the_table_follows_the_lake_at_the_point(results, scenes):
     assert "95 %" in summary(results)
 
 
+@pytest.fixture(scope="module")
+def coarse(scenes, tmp_path_factory) -> Path:
+    """A timeline by a model of another kind."""
+    out = tmp_path_factory.mktemp("coarse") / "results"
+    return run_timeline(scenes, out, settings={"n_clusters": 4, **OTHER_MODEL})
+
+
+def test_the_model_is_fitted_as_asked_for(coarse, results, scenes):
+    table = pd.read_csv(coarse / "timeline.csv")
+    whole = [sl.open_scene(scene["source"]) for scene in scenes]
+    history = sl.timeline(whole, n_clusters=4, **OTHER_MODEL)
+    assert table["best"].tolist() == pytest.approx(history["best"].values.tolist(), abs=1e-4)
+    assert history["band"].values.tolist() == OTHER_MODEL["bands"]
+    assert history.sizes["subcluster"] == OTHER_MODEL["n_subclusters"]
+    as_usual = sl.load_model(results / "model.npz")
+    asked_for = sl.load_model(coarse / "model.npz")
+    assert list(asked_for.bands) == OTHER_MODEL["bands"] != list(as_usual.bands)
+    # One scale for all bands, where the usual model has one for each.
+    assert len(set(np.ravel(asked_for.standardizer.scale_))) == 1
+    assert len(set(np.ravel(as_usual.standardizer.scale_))) == len(as_usual.bands)
+
+
+def test_the_record_has_how_the_model_was_fitted(coarse):
+    record = json.loads((coarse / "record.json").read_text())
+    assert {name: record["config"][name] for name in OTHER_MODEL} == OTHER_MODEL
+    words = record["command"].split("--clusters 4", 1)
+    assert "--bands green,nir08,swir16" in words[0]
+    assert words[1].split() == ["--subclusters", "40", "--standardize", "global"]
+    assert replay(coarse) == len(record["outputs"])
+
+
+@pytest.mark.slow
+def test_workers_give_the_same_bytes(coarse, tmp_path):
+    from distributed import Client, LocalCluster, get_task_stream
+
+    config = json.loads((coarse / "record.json").read_text())["config"]
+    names = {path.name for path in coarse.iterdir()} - {"record.json"}
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
+        address = cluster.scheduler_address
+        with Client(address, set_as_default=False) as onlooker:
+            with get_task_stream(onlooker) as seen:
+                settings = {name: value for name, value in config.items() if name != "scenes"}
+                out = run_timeline(
+                    config["scenes"], tmp_path / "out", settings=settings, scheduler=address
+                )
+            assert {task["worker"] for task in seen.data} == set(onlooker.nthreads())
+            labelled = [task for task in seen.data if "distances" in str(task["key"])]
+            assert len(labelled) == len(config["scenes"])
+            for name in names:
+                assert (out / name).read_bytes() == (coarse / name).read_bytes(), name
+            with get_task_stream(onlooker) as seen:
+                assert replay(coarse, scheduler=address) == len(names)
+            assert seen.data
+
+
+def test_a_scheduler_that_does_not_answer_is_said(scenes, tmp_path):
+    with pytest.raises(SchedulerError, match="No Dask scheduler answers"):
+        run_timeline(scenes, tmp_path / "out", scheduler="tcp://127.0.0.1:9")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"bands": ["green"]}, "a timeline has no bands"),
+        ({"min_pixels": 4}, "a timeline has no min_pixels"),
+        ({"standardize": "rank"}, "standardize='rank'"),
+        ({"n_subclusters": 1}, "n_subclusters=1"),
         ({"harmonize": True, "vectors": ["gpkg"]}, "a timeline has no harmonize, vectors"),
         ({"water_at": LAKE, "water_labels": [0]}, "not both"),
         ({"center": LAKE}, "center=… and buffer=… go together"),

@@ -62,7 +62,7 @@ def test_every_page_and_notebook_is_in_it(site):
 def test_every_public_name_has_its_place_in_the_reference(site):
     page = (site / "docs" / "api.html").read_text(encoding="utf-8")
     names = [f"strandline.{name}" for name in strandline.__all__ if name != "__version__"]
-    names += [f"strandline.show.interactive.{name}" for name in strandline.plot.__all__]
+    names += [f"strandline.plot.{name}" for name in strandline.plot.__all__]
     missing = [name for name in names if f'id="{name}"' not in page]
     assert not missing
 

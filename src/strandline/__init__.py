@@ -75,7 +75,7 @@ if TYPE_CHECKING:
 
 __version__ = version("strandline")
 
-_PICTURES = {"plot": "strandline.show.interactive", "show": "strandline.show"}
+_PICTURES = ("plot", "show")
 
 # Where each public name lives; imported when first used, so that `import strandline` is light.
 _HOMES = {
@@ -125,7 +125,7 @@ __all__ = [*sorted(_HOMES), "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name in _PICTURES:
-        return import_module(_PICTURES[name])
+        return import_module(f"strandline.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'strandline' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

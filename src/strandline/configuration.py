@@ -222,8 +222,8 @@ class TimelineConfig(StudyConfig):
     ----------
     scenes : list of SceneSource
         One per date, in any order.
-    center, buffer, bbox, resolution, crs, resampling, n_clusters, seed, mask, conflicts, \
-water_labels
+    center, buffer, bbox, resolution, crs, resampling, bands, n_clusters, n_subclusters, \
+standardize, seed, mask, conflicts, water_labels
         As for `StudyConfig`.
     water_at : (float, float), optional
         Longitude and latitude of a point in the body of water that is followed. Default: all
@@ -261,8 +261,7 @@ water_labels
 
 
 _NOT_OF_TIMELINES = {
-    *("bands", "n_subclusters", "standardize", "harmonize", "normalize", "correct_shift"),
-    *("vectors", "min_pixels"),
+    *("harmonize", "normalize", "correct_shift", "vectors", "min_pixels"),
 }
 _SWITCHES_OF_TIMELINES = {"leave_out"}
 _OPTION_NAMES = {"n_clusters": "--clusters", "n_subclusters": "--subclusters"}

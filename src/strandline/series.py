@@ -39,11 +39,16 @@ def run_timeline(
     *,
     settings: dict[str, Any] | None = None,
     leave_out: bool = True,
+    scheduler: str | None = None,
     cache: bool | str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
     on_date: OnPart | None = None,
 ) -> Path:
     """Follow the water over many scenes and leave the results in a folder.
+
+    One date is labelled after the other, its tiles by whoever is free: threads of this process,
+    or the workers of an active `distributed.Client` or a `scheduler`. Masks and tables are made
+    here. The results are the same to the byte, whoever did the work.
 
     Parameters
     ----------
@@ -53,10 +58,12 @@ def run_timeline(
         Folder for the results. It appears, or changes, only when all of them are complete.
     settings : dict, optional
         Where and how, as in `TimelineConfig`: ``center``, ``buffer``, ``bbox``, ``resolution``,
-        ``crs``, ``resampling``, ``n_clusters``, ``seed``, ``mask``, ``conflicts``,
-        ``water_labels``, ``water_at``.
+        ``crs``, ``resampling``, ``bands``, ``n_clusters``, ``n_subclusters``,
+        ``standardize``, ``seed``, ``mask``, ``conflicts``, ``water_labels``, ``water_at``.
     leave_out : bool
         As for `strandline.timeline`.
+    scheduler : str, optional
+        Address of a Dask scheduler, as for `strandline.run_study`.
     cache : bool or path-like, optional
         As for `strandline.open_scene`.
     progress, on_date : callable, optional
@@ -73,13 +80,15 @@ def run_timeline(
         If the settings cannot work, or there is no scene.
     SceneError, GridError, WaterError, OutputError
         From the stages; nothing is left behind then.
+    SchedulerError
+        If the scheduler does not answer, has no workers, or is lost.
     """
     if not scenes:
         raise ConfigurationError("A timeline needs scenes.", got="none")
     config = TimelineConfig.parse(
         {"scenes": list(scenes), **(settings or {}), "leave_out": leave_out}
     )
-    return _run(config, out, cache=cache, progress=progress, on_date=on_date)
+    return _run(config, out, scheduler=scheduler, cache=cache, progress=progress, on_date=on_date)
 
 
 def replay(
@@ -95,8 +104,7 @@ def replay(
     Parameters
     ----------
     record, out, scheduler, progress, on_tile
-        As for `strandline.study.replay_study`; a timeline does not use the scheduler, and
-        counts dates instead of tiles.
+        As for `strandline.study.replay_study`; a timeline counts dates instead of tiles.
 
     Returns
     -------
@@ -113,7 +121,7 @@ def replay(
 
     if read_record(record).get("task") != TIMELINE:
         return replay_study(record, out, scheduler=scheduler, progress=progress, on_tile=on_tile)
-    run = partial(_run, progress=progress, on_date=on_tile)
+    run = partial(_run, scheduler=scheduler, progress=progress, on_date=on_tile)
     return repeat(record, out, TimelineConfig.parse, run)
 
 
@@ -122,6 +130,7 @@ def _run(
     out: str | os.PathLike[str],
     naming: Naming | None = None,
     *,
+    scheduler: str | None = None,
     cache: bool | str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
     on_date: OnPart | None = None,
@@ -131,31 +140,35 @@ def _run(
     from strandline.export.staging import check_folder, staged_folder
     from strandline.prepare import stack_scenes
     from strandline.study import StageClock, open_source, record_of_inputs, study_grid
+    from strandline.workers import only_here, workers
 
     config = config.anchored()
     check_folder(out)
     clock = StageClock(progress)
-    with clock("opening the scenes"):
-        opened = [open_source(scene, config, cache) for scene in config.scenes]
-        record = record_of_inputs(config, naming)
-        grid = study_grid(config, opened[0])
-        dates = stack_scenes(opened, grid, resampling=config.resampling)
-    with clock("following the water"):
-        history = timeline(
-            dates,
-            n_clusters=config.n_clusters,
-            random_state=config.seed,
-            water=config.water_labels,
-            at=config.water_at,
-            leave_out=config.leave_out,
-            on_date=on_date,
-        )
-    with staged_folder(out) as folder:
-        with clock("writing maps, table and chart"):
-            _write(folder, history, series_of(history))
-        write_record(
-            build_record(**record, outputs=folder, timings=clock.seconds, task=TIMELINE), folder
-        )
+    with workers(scheduler) as client:
+        with clock("opening the scenes"):
+            opened = [open_source(scene, config, cache) for scene in config.scenes]
+            record = record_of_inputs(config, naming)
+            grid = study_grid(config, opened[0])
+            dates = stack_scenes(opened, grid, resampling=config.resampling)
+        with clock("following the water"):
+            history = timeline(
+                dates,
+                n_clusters=config.n_clusters,
+                bands=config.bands,
+                standardize=config.standardize,
+                random_state=config.seed,
+                n_subclusters=config.n_subclusters,
+                water=config.water_labels,
+                at=config.water_at,
+                leave_out=config.leave_out,
+                on_date=on_date,
+            )
+        with only_here(client), staged_folder(out) as folder:
+            with clock("writing maps, table and chart"):
+                _write(folder, history, series_of(history))
+            complete = build_record(**record, outputs=folder, timings=clock.seconds, task=TIMELINE)
+            write_record(complete, folder)
     return local_path(out)
 
 

@@ -243,8 +243,9 @@ def repeat(
         As `replay_study`.
     """
     from strandline import __version__
+    from strandline.export.comparison import compare_outputs, verify_inputs
     from strandline.export.naming import naming_of
-    from strandline.export.record import compare_outputs, read_record, verify_inputs
+    from strandline.export.record import read_record
 
     earlier = read_record(record)
     try:
@@ -440,7 +441,7 @@ def record_of_inputs(config: StudyConfig, naming: Naming | None = None) -> dict[
     naming : Naming, optional
         What the record calls them, where that is something else.
     """
-    from strandline.export.record import fingerprint
+    from strandline.export.fingerprint import fingerprint
     from strandline.scenes.inputs import source_files
 
     inputs = []

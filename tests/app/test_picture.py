@@ -10,8 +10,8 @@ from strandline.app.job import Job
 from strandline.app.picture import CHANGE, CLUSTERS, LAYERS, WATER, MapPicture
 from strandline.app.shared import Shared
 from strandline.app.state import Session
+from strandline.plot import zoom
 from strandline.prepare.georeference import grid_of
-from strandline.show.interactive import zoom
 from strandline.show.palettes import label_palette
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the packages that draw

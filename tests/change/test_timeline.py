@@ -61,6 +61,25 @@ def test_areas_follow_the_true_lake(walker, history):
             assert row.best == pytest.approx(true, rel=0.04)
 
 
+def test_each_date_keeps_its_platform(walker, history):
+    scenes, _ = walker
+    named = [scenes[year].attrs["platform"] for year in YEARS]
+    assert len(set(named)) > 1
+    assert series_of(history)["platform"].tolist() == named
+    # Whatever form the dates come in, and in whatever order.
+    few = [scenes[year] for year in (2016, 1988)]
+    segmentation = sl.segment(few, n_clusters=4)
+    masks = sl.water_mask(segmentation)
+    for dates in (masks, list(masks), masks[::-1]):
+        assert sl.timeline(dates)["platform"].values.tolist() == ["landsat-5", "landsat-8"]
+    again = sl.stack_scenes(list(sl.stack_scenes(few)))
+    assert again["platform"].values.tolist() == ["landsat-8", "landsat-5"]
+    lone = sl.timeline(scenes[1988], model=segmentation)
+    assert lone["platform"].values.tolist() == ["landsat-5"]
+    nameless = [mask.drop_vars("platform") for mask in masks]
+    assert sl.timeline(nameless)["platform"].values.tolist() == ["unknown"] * 2
+
+
 def test_the_snowed_date_does_not_fit_and_a_cloudy_one_does(history):
     series = series_of(history)
     misfits = series.index[~series["fits"]].year.tolist()
@@ -108,6 +127,18 @@ def test_new_dates_are_labelled_without_refitting(walker, history):
     assert series_of(again)["best"].tolist() == whole.iloc[[7, 8]].tolist()
     assert series_of(again)["best"].iloc[0] == pytest.approx(areas[2012], rel=0.04)
     assert again.attrs["model"] == history.attrs["model"]
+
+
+@pytest.mark.parametrize(
+    "setting", [{"bands": ["green"]}, {"standardize": "global"}, {"n_subclusters": 9}]
+)
+def test_how_to_fit_is_refused_where_nothing_is_fitted(walker, history, setting):
+    scenes, _ = walker
+    with pytest.raises(ConfigurationError, match="Nothing is fitted"):
+        sl.timeline([scenes[2012]], model=history, **setting)
+    mask = mask_of(np.ones((4, 4)), lake_grid((4, 4)), "2000-01-01")
+    with pytest.raises(ConfigurationError, match="Nothing is fitted"):
+        sl.timeline(mask, **setting)
 
 
 def test_snow_that_a_model_never_saw_is_unlike_all_that_it_knows(walker):

@@ -14,14 +14,9 @@ import numpy as np
 import pytest
 
 from strandline.errors import RecordError, SourceNotFoundError
-from strandline.export.record import (
-    build_record,
-    compare_outputs,
-    fingerprint,
-    read_record,
-    verify_inputs,
-    write_record,
-)
+from strandline.export.comparison import compare_outputs, verify_inputs
+from strandline.export.fingerprint import fingerprint
+from strandline.export.record import build_record, read_record, write_record
 from strandline.scenes.redaction import redact_url
 
 

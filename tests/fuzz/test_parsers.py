@@ -113,7 +113,7 @@ def use_metadata(data: bytes) -> None:
 
 
 def broken_files(parsed: mtl.Metadata) -> Any:
-    from strandline.scenes.archive import ProductFiles
+    from strandline.scenes.landsat.files import ProductFiles
 
     return ProductFiles("x", {})
 

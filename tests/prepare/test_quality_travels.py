@@ -9,6 +9,7 @@ import xarray as xr
 
 from strandline.prepare import make_grid, regrid, stack_scenes, to_image, to_samples
 from strandline.scenes.quality import DEFAULT_REASONS, FILL, not_observed, quality_flags
+from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.scene import Stored, finish
 from strandline.testing.lakes import lake_grid, round_lake
@@ -38,7 +39,7 @@ def flagged(time="2017-10-22", lazy=False):
         time=time,
         quality=flags,
     )
-    return finish(stored, reflectance=True)
+    return finish(stored, ReadOptions())
 
 
 METHODS = ("bilinear", "nearest", "cubic", "cubic_spline", "measured")  # lanczos loses some more

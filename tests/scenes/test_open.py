@@ -257,6 +257,12 @@ def test_bands_are_picked_and_ordered_by_any_of_their_names(write_raster):
         open_scene(path, scale=1, platform="landsat-8", bands=["green"])
 
 
+def test_bands_may_be_named_by_an_iterator(write_raster):
+    path = write_raster("a.tif", DN, descriptions=("red", "nir08"))
+    scene = open_scene(path, scale=2.75e-5, bands=(name for name in ["nir08"]))
+    assert scene.band.values.tolist() == ["nir08"]
+
+
 def test_numbers_without_a_sensor_name_nothing(write_raster):
     one, two = write_raster("x_B3.tif", DN[0]), write_raster("x_B4.tif", DN[1])
     with pytest.raises(MissingBandError, match=r"platform=…"):

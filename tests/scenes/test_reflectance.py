@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from strandline.errors import ReflectanceRangeError, ScaleError
+from strandline.scenes.identifiers import parse_product_name
 from strandline.scenes.landsat.mtl import parse_metadata
 from strandline.scenes.reflectance import (
     COLLECTION_2_SURFACE,
@@ -19,7 +20,6 @@ from strandline.scenes.reflectance import (
     to_float,
     to_reflectance,
 )
-from strandline.scenes.sensors import parse_product_name
 
 
 def bands(values, dtype=None, chunks=None):

@@ -30,6 +30,7 @@ from strandline.show.maps import (
     true_colour,
     water_map,
 )
+from strandline.show.sheets import water_sheet
 from strandline.testing.lakes import lake_grid, mask_of
 
 BANDS = ["blue", "green", "red", "nir08", "swir16", "swir22"]
@@ -243,7 +244,7 @@ def test_shade_is_dark_ground_whatever_its_ratios_say():
 def test_a_sheet_for_a_phone_has_its_maps_one_below_the_other_and_its_legend_last(count, columns):
     days = np.datetime64("2001-01-01", "ns") + np.arange(count) * np.timedelta64(1, "D")
     masks = xr.concat([mask().assign_coords(time=day) for day in days], "time")
-    figure = water_map(masks, narrow=True)
+    figure = water_sheet(masks).draw(narrow=True)
     assert figure.get_size_inches()[0] <= 4.3
     boxes = [axes.get_position() for axes in figure.axes]
     assert len({round(box.x0, 3) for box in boxes}) == columns

@@ -22,7 +22,7 @@ from strandline.app.preview import preview_step, thin_study
 from strandline.app.shared import Shared
 from strandline.configuration import StudyConfig
 from strandline.errors import StrandlineError
-from strandline.show.interactive.zoom import Raster
+from strandline.plot.zoom import Raster
 
 if TYPE_CHECKING:
     from strandline.app.library import Library

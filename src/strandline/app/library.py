@@ -22,7 +22,7 @@ from strandline.configuration import SceneSource
 from strandline.demo import DATES
 from strandline.errors import AccessDeniedError, ConfigurationError, StrandlineError
 from strandline.paths import local_path
-from strandline.scenes.open import split_catalog_source
+from strandline.scenes.kinds import split_catalog_source
 from strandline.scenes.storage import is_url
 
 DEMO = "demo:"

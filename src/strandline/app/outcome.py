@@ -12,9 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.configuration import StudyConfig
+from strandline.plot.zoom import Raster
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import grid_of
-from strandline.show.interactive.zoom import Raster
 
 if TYPE_CHECKING:
     from strandline.results import Results

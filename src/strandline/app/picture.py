@@ -2,7 +2,7 @@
 
 Colours are given to classes here, not in the browser, so that another clustering, a marked
 cluster or another layer is a new image in the same figure: the view stays where it is. A large
-scene is drawn from what is in view (`strandline.show.interactive.zoom`).
+scene is drawn from what is in view (`strandline.plot.zoom`).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from holoviews.streams import BoundsXY, Counter, PointerXY, RangeXY, Tap
 from numpy.typing import NDArray
 
 from strandline.app.outcome import Outcome
+from strandline.plot.composite import composite
+from strandline.plot.dress import Pointer, frame_hook, pointed
+from strandline.plot.ground import Ground
+from strandline.plot.swipe import cut_hook
+from strandline.plot.zoom import DIRECT_PIXELS, Layers, Raster, Window, plane
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
 from strandline.show.captions import change_text, channel_ranges, seen_text, signature_hints
+from strandline.show.composites import composite_bands, is_true_colour
 from strandline.show.display import Extent, Stretch, fit_stretch
-from strandline.show.interactive.dress import Pointer, frame_hook
-from strandline.show.interactive.ground import Ground
-from strandline.show.interactive.maps import composite, pointed
-from strandline.show.interactive.swipe import cut_hook
-from strandline.show.interactive.zoom import DIRECT_PIXELS, Layers, Raster, Window, plane
-from strandline.show.maps import composite_bands, is_true_colour
 from strandline.show.palettes import CHANNELS, change_palette, label_palette, water_palette
 
 CLUSTERS, WATER, TRUE, FALSE = "Clusters", "Water", "True colour", "False colour"

@@ -104,7 +104,7 @@ def serving(
     from strandline.app.page import Page, make_demo
     from strandline.app.shared import Shared
     from strandline.app.taking import TakeAway
-    from strandline.show.interactive import warm_up as compile_drawing
+    from strandline.plot import warm_up as compile_drawing
 
     with TemporaryDirectory(prefix="strandline-app-") as scratch, Workshop() as workshop:
         library = Library(folders, Path(scratch), remote=remote, max_upload=max_upload)

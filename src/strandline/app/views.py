@@ -232,7 +232,7 @@ class Views:
         ]  # fmt: skip
 
     def _signatures(self, outcome: Outcome) -> list[Any]:
-        from strandline.show.interactive import signatures
+        from strandline.plot import signatures
 
         water, _ = water_clusters(outcome.evidence)
         chart = signatures(outcome.segmentation, water=water).opts(

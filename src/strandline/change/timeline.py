@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from strandline.change.transitions import TRANSITIONS, Counts, Years
 from strandline.errors import ConfigurationError, GridMismatchError, SuspiciousSceneWarning
 from strandline.prepare.classes import NOT_OBSERVED, WATER, stored_classes
 from strandline.prepare.georeference import attach_grid, describe_grid, grid_of, same_grid
-from strandline.prepare.stack import stack_scenes
+from strandline.prepare.stack import platforms_of, stack_scenes
 from strandline.segmentation.model import SegmentationModel
 from strandline.segmentation.segment import fit_segmentation
 
@@ -31,8 +31,8 @@ OnDate = Callable[[int, int], None]
 """Is called with how many dates are done, and how many there are."""
 
 SERIES = (
-    *("pixels", "least", "best", "most", *INTERVALS, "not_observed_km2", "observed_share"),
-    *("white_share", "odd_share", "fits", "reason"),
+    *("platform", "pixels", "least", "best", "most", *INTERVALS),
+    *("not_observed_km2", "observed_share", "white_share", "odd_share", "fits", "reason"),
 )
 """What there is for each date, in the order of the table."""
 
@@ -43,7 +43,10 @@ def timeline(
     *,
     water: pd.DataFrame | int | Iterable[int] | None = None,
     n_clusters: int | str = 8,
+    bands: Sequence[str] | None = None,
+    standardize: str = "band",
     random_state: int = 0,
+    n_subclusters: int | None = None,
     at: tuple[float, float] | None = None,
     leave_out: bool = True,
     on_date: OnDate | None = None,
@@ -66,8 +69,8 @@ def timeline(
     water : DataFrame, int or iterable of int, optional
         The decision of `find_water` about the model, or labels of clusters. Default: let
         `find_water` decide. Needed with a SegmentationModel, which has no signatures.
-    n_clusters, random_state : optional
-        As for `segment`.
+    n_clusters, bands, standardize, random_state, n_subclusters : optional
+        As for `segment`, of which they say how a model is fitted.
     at : (float, float), optional
         Longitude and latitude of a place in the water. The areas of the series are then those
         of the body of water that contains it: of the pixels that touch, by a side or a corner,
@@ -81,12 +84,12 @@ def timeline(
     Returns
     -------
     Dataset
-        In memory, in the order of time. For each ``time``: ``pixels``, ``least``, ``best``,
-        ``most``, ``low_90``, ``high_90``, ``low_95``, ``high_95``, ``not_observed_km2``,
-        ``observed_share`` as from ``areas(intervals=True)``; ``white_share``
-        of the observed pixels looks like snow, ice or cloud, ``odd_share`` is unlike all
-        that the model was fitted to (NaN for masks); ``fits`` (bool), and the ``reason`` if
-        not. For each pixel (y, x):
+        In memory, in the order of time. For each ``time``: its ``platform`` ("unknown" where
+        none is named); ``pixels``, ``least``, ``best``, ``most``, ``low_90``, ``high_90``,
+        ``low_95``, ``high_95``, ``not_observed_km2``, ``observed_share`` as from
+        ``areas(intervals=True)``; ``white_share`` of the observed pixels looks like snow, ice
+        or cloud, ``odd_share`` is unlike all that the model was fitted to (NaN for masks);
+        ``fits`` (bool), and the ``reason`` if not. For each pixel (y, x):
 
         - ``occurrence`` (float32): share of the observed dates with water;
         - ``observed`` (uint16): how many dates that were;
@@ -107,7 +110,8 @@ def timeline(
     Raises
     ------
     ConfigurationError
-        If there is no date, one has no time, or two have the same.
+        If there is no date, one has no time, or two have the same; or `bands`, `standardize` or
+        `n_subclusters` are given where nothing is fitted.
     GridMismatchError
         If masks are on different grids.
     GridError
@@ -137,8 +141,15 @@ def timeline(
     ['lost permanent', 'never water', 'permanent']
     """
     dates, fitted = _dated(scenes), model
+    how: dict[str, Any] = {
+        "bands": bands,
+        "standardize": standardize,
+        "n_subclusters": n_subclusters,
+    }
     if "band" in dates.dims and fitted is None:
-        fitted = fit_segmentation(dates, n_clusters, random_state=random_state)
+        fitted = fit_segmentation(dates, n_clusters, random_state=random_state, **how)
+    else:
+        _check_unused(how)
     grid = grid_of(dates)
     areas_of = pixel_areas(grid)
     kept: list[bytes] = []
@@ -155,6 +166,7 @@ def timeline(
     times = pd.DatetimeIndex(dates["time"].values)
     masks = _Masks(kept, times, (int(grid.shape[0]), int(grid.shape[1])))
     series = pd.DataFrame(rows, index=times.rename("time"))
+    series["platform"] = dates["platform"].to_numpy()
     reasons = _misfits(series, np.array(shares), masks)
     series["fits"] = [not found for found in reasons]
     series["reason"] = ["; ".join(found) for found in reasons]
@@ -220,12 +232,24 @@ def _dated(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
             got="none",
             remedy="Pass time=… to open_scene, or assign_coords(time=…).",
         )
-    given = given.sortby("time")
+    given = given.assign_coords(platform=("time", platforms_of(given))).sortby("time")
     if given.indexes["time"].has_duplicates:
         raise ConfigurationError(
             "Two dates have the same time.", expected="one scene or mask per time"
         )
     return given.transpose("time", *(["band"] if is_scene else []), "y", "x")
+
+
+def _check_unused(how: dict[str, Any]) -> None:
+    """Refuse settings of a fit where nothing is fitted."""
+    usual = {"bands": None, "standardize": "band", "n_subclusters": None}
+    given = [f"{name}={value!r}" for name, value in how.items() if value != usual[name]]
+    if given:
+        raise ConfigurationError(
+            "Nothing is fitted to water masks, nor where a model is given.",
+            got=", ".join(given),
+            remedy="Leave that out, or pass scenes and no model.",
+        )
 
 
 def _stacked_masks(masks: list[Any]) -> xr.DataArray:
@@ -259,7 +283,9 @@ def _stacked_masks(masks: list[Any]) -> xr.DataArray:
         attach_grid(mask.drop_vars([name for name in mask.coords if name not in names]), grid)
         for mask in masks
     ]
-    return xr.concat(bare, dim="time", coords="minimal", compat="override", join="override")
+    whole = xr.concat(bare, dim="time", coords="minimal", compat="override", join="override")
+    platforms = [name for mask in masks for name in platforms_of(mask)]
+    return whole.assign_coords(platform=("time", platforms))
 
 
 class _Masks:
@@ -354,13 +380,15 @@ def _dataset(
     grid: GeoBox,
     fitted: xr.Dataset | SegmentationModel | None,
 ) -> xr.Dataset:
-    of_dates = {name: ("time", series[name].to_numpy()) for name in SERIES if name != "reason"}
-    of_dates["reason"] = ("time", series["reason"].to_numpy(dtype=str))
+    words = {name: ("time", series[name].to_numpy(dtype=str)) for name in ("platform", "reason")}
+    of_dates = {name: ("time", series[name].to_numpy()) for name in SERIES if name not in words}
+    of_dates["reason"] = words["reason"]
     layers = {
         name: attach_grid(xr.DataArray(values, dims=("y", "x"), attrs=_ABOUT[name]), grid)
         for name, values in maps.items()
     }
-    result = xr.Dataset(layers).assign_coords(time=series.index.to_numpy()).assign(of_dates)
+    coords = {"time": series.index.to_numpy(), "platform": words["platform"]}
+    result = xr.Dataset(layers).assign_coords(coords).assign(of_dates)
     for name, units in _UNITS.items():
         result[name].attrs["units"] = units
     if isinstance(fitted, xr.Dataset):

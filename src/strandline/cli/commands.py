@@ -9,7 +9,6 @@ import typer
 
 from strandline.cli.options import (
     SOURCE,
-    SWITCH,
     Anonymous,
     BandNames,
     Bands,
@@ -46,6 +45,7 @@ from strandline.cli.options import (
     days_of,
     scene_options,
     study_settings,
+    switch,
     timeline_settings,
     without_none,
 )
@@ -77,13 +77,9 @@ def _version(asked: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", metavar=SWITCH, callback=_version, is_eager=True, help="Show the version."
-        ),
+        switch("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", metavar=SWITCH, help="Show tracebacks; may stand anywhere.")
-    ] = False,
+    debug: Annotated[bool, switch("--debug", help="Show tracebacks; may stand anywhere.")] = False,
 ) -> None:
     """Water and land cover from satellite scenes, without training data."""
 
@@ -110,9 +106,7 @@ def info(
     source: Annotated[str, typer.Argument(help="File, folder, archive, pattern, catalogue, STAC.")],
     statistics: Annotated[
         bool,
-        typer.Option(
-            "--statistics", metavar=SWITCH, help="Read the pixels too: range and share observed."
-        ),
+        switch("--statistics", help="Read the pixels too: range and share observed."),
     ] = False,
     digital_numbers: DigitalNumbers = False,
     scale: Scale = None,
@@ -216,18 +210,21 @@ def timeline(
     ],
     out: Out = Path("strandline-timeline"),
     clusters: Clusters = 8,
+    subclusters: Subclusters = None,
     center: Center = None,
     buffer: Buffer = None,
     bbox: Bbox = None,
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = "measured",
+    bands: Bands = None,
+    standardize: Standardize = "band",
     seed: Seed = 0,
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
     keep_all: Annotated[
         bool,
-        typer.Option("--keep-all", metavar=SWITCH, help="Keep dates that do not fit in the maps."),
+        switch("--keep-all", help="Keep dates that do not fit in the maps."),
     ] = False,
     mask: Mask = None,
     conflicts: Conflicts = "quality",
@@ -243,6 +240,7 @@ def timeline(
     source_crs: SourceCrs = None,
     anonymous: Anonymous = False,
     cache: Keep = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Follow the water over many scenes: how much, how often, since when."""
     from strandline.series import run_timeline, summary
@@ -254,6 +252,7 @@ def timeline(
             out,
             settings=timeline_settings(given),
             leave_out=not keep_all,
+            scheduler=scheduler,
             cache=cache or None,
             progress=progress["progress"],
             on_date=progress.get("on_tile"),
@@ -264,9 +263,7 @@ def timeline(
 
 @app.command("cache")
 def show_cache(
-    clear: Annotated[
-        bool, typer.Option("--clear", metavar=SWITCH, help="Remove all of it.")
-    ] = False,
+    clear: Annotated[bool, switch("--clear", help="Remove all of it.")] = False,
 ) -> None:
     """Say where copies of remote files and unpacked archives are kept, and how large they are."""
     from strandline.scenes.cache import cache_folder, cache_size, clear_cache
@@ -283,9 +280,7 @@ def assess(
     ],
     random_sample: Annotated[
         bool,
-        typer.Option(
-            "--random-sample", metavar=SWITCH, help="The points were drawn at random: km²."
-        ),
+        switch("--random-sample", help="The points were drawn at random: km²."),
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the result.")] = None,
 ) -> None:
@@ -337,7 +332,7 @@ def serve_app(
     ] = None,
     port: Annotated[int, typer.Option(help="0 for any that is free.")] = 5006,
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", metavar=SWITCH, help="Do not open a browser on it.")
+        bool, switch("--no-browser", help="Do not open a browser on it.")
     ] = False,
 ) -> None:
     """Look at maps and try choices in a browser, on this machine alone."""

@@ -12,8 +12,13 @@ if TYPE_CHECKING:
 
 DATES = "Comparable dates"
 AREA, CLUSTERING, WATER, SOURCE = "Area and grid", "Clustering", "Water", "How to read the source"
-SWITCH = ""
-"""Metavar of an option that takes no value: help would show its type otherwise."""
+
+
+def switch(name: str, **options: Any) -> Any:
+    """Make an option that takes no value; there is no ``--no-…`` beside it."""
+    # Without a metavar of its own, help would show the type of a value.
+    return typer.Option(name, metavar="", **options)
+
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")]
 Clusters = Annotated[
@@ -134,9 +139,8 @@ BandNames = Annotated[
 ]
 DigitalNumbers = Annotated[
     bool,
-    typer.Option(
+    switch(
         "--digital-numbers",
-        metavar=SWITCH,
         help="Do not turn digital numbers into reflectance.",
         rich_help_panel=SOURCE,
     ),
@@ -147,15 +151,12 @@ SourceCrs = Annotated[
 ]
 Anonymous = Annotated[
     bool,
-    typer.Option(
-        "--anonymous", metavar=SWITCH, help="Read S3 without credentials.", rich_help_panel=SOURCE
-    ),
+    switch("--anonymous", help="Read S3 without credentials.", rich_help_panel=SOURCE),
 ]
 Keep = Annotated[
     bool,
-    typer.Option(
+    switch(
         "--cache",
-        metavar=SWITCH,
         help="Keep copies of remote files on this machine (see `strandline cache`).",
         rich_help_panel=SOURCE,
     ),
@@ -169,27 +170,24 @@ Scheduler = Annotated[
 ]
 Harmonize = Annotated[
     bool,
-    typer.Option(
+    switch(
         "--harmonize",
-        metavar=SWITCH,
         help="Make all sensors' reflectance like OLI's.",
         rich_help_panel=DATES,
     ),
 ]
 Normalize = Annotated[
     bool,
-    typer.Option(
+    switch(
         "--normalize",
-        metavar=SWITCH,
         help="Make the later scene like the earlier, by stable pixels.",
         rich_help_panel=DATES,
     ),
 ]
 CorrectShift = Annotated[
     bool,
-    typer.Option(
+    switch(
         "--correct-shift",
-        metavar=SWITCH,
         help="Move the later scene to where the earlier lies.",
         rich_help_panel=DATES,
     ),
@@ -199,42 +197,31 @@ Date = Annotated[
     typer.Option(help="Date, if the source does not say it.", rich_help_panel=SOURCE),
 ]
 
-# Parameters of a study that the command line takes over as they are, and under another name.
+# What the command line takes over as it is, and under another name.
 _SAME_NAME = (
     *("center", "buffer", "bbox", "resolution", "crs", "resampling"),
-    *("standardize", "seed", "water_at", "conflicts", "min_pixels"),
+    *("standardize", "seed", "water_at", "conflicts"),
 )
-_IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 _OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}
-_OF_TIMELINES = (
-    *("center", "buffer", "bbox", "resolution", "crs", "resampling", "seed", "conflicts"),
-    "water_at",
-)
+_IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 
 
 def study_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Collect what `StudyConfig` takes, besides the scenes."""
-    settings = {name: given[name] for name in _SAME_NAME}
+    settings = timeline_settings(given)
     settings |= {name: True for name in _IF_GIVEN if given.get(name)}
+    of_polygons = {"vectors": words_or_none(given["vectors"]), "min_pixels": given["min_pixels"]}
+    return without_none(settings | of_polygons)
+
+
+def timeline_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect what `run_timeline` takes as settings, and what a study has of them too."""
+    settings = {name: given[name] for name in _SAME_NAME}
     settings |= {name: given[option] for option, name in _OTHER_NAME.items()}
     return without_none(
         settings
         | {
             "bands": words(given["bands"]),
-            "mask": words_or_none(given["mask"]),
-            "vectors": words_or_none(given["vectors"]),
-            "water_labels": labels(given["water_labels"]),
-        }
-    )
-
-
-def timeline_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Collect what `run_timeline` takes as settings."""
-    settings = {name: given[name] for name in _OF_TIMELINES}
-    return without_none(
-        settings
-        | {
-            "n_clusters": given["clusters"],
             "mask": words_or_none(given["mask"]),
             "water_labels": labels(given["water_labels"]),
         }

@@ -2,16 +2,11 @@
 
 from strandline.atomic import replacing
 from strandline.export.array import write_arrays
+from strandline.export.comparison import compare_outputs, verify_inputs
+from strandline.export.fingerprint import fingerprint
 from strandline.export.picture import write_page, write_picture
 from strandline.export.raster import write_cog
-from strandline.export.record import (
-    build_record,
-    compare_outputs,
-    fingerprint,
-    read_record,
-    verify_inputs,
-    write_record,
-)
+from strandline.export.record import build_record, read_record, write_record
 from strandline.export.stac import write_item
 from strandline.export.staging import staged_folder
 from strandline.export.style import write_style

@@ -58,7 +58,7 @@ def write_picture(picture: Figure | Any, path: str | os.PathLike[str], *, dpi: i
             f"Cannot write the {kind} '{target}'.", expected=f"a name that ends in {suffix}"
         )
     if moves:
-        from strandline.show.interactive import page_of
+        from strandline.plot import page_of
 
         return write_page(page_of(picture), target)
     from strandline.show.canvas import picture_bytes

@@ -74,8 +74,26 @@ def stack_scenes(
         join="override",
         combine_attrs="drop_conflicts",
     )
-    platforms = [str(scene.attrs.get("platform", "unknown")) for scene in given]
+    platforms = [name for scene in given for name in platforms_of(scene)]
     return stacked.assign_coords(platform=("time", platforms), **_quality(dates))
+
+
+def platforms_of(data: xr.DataArray) -> list[str]:
+    """Name the platform of each date of scenes or maps, "unknown" where none is named.
+
+    Dates that were stacked carry it as a coordinate, scenes by themselves as an attribute.
+
+    Examples
+    --------
+    >>> from strandline.testing.lakes import round_lake
+    >>> platforms_of(round_lake(radius=300))
+    ['landsat-5']
+    """
+    named = data.attrs.get("platform", "")
+    if "platform" in data.coords:
+        named = data.coords["platform"].values
+    each = np.broadcast_to(np.asarray(named, dtype=str), (data.sizes.get("time", 1),))
+    return [str(name) or "unknown" for name in each]
 
 
 def _one_date(scene: xr.DataArray, target: GeoBox, resampling: str) -> xr.DataArray:

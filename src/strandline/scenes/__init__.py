@@ -1,9 +1,10 @@
 """Scenes: from files, products, catalogues and services to labelled arrays of reflectance.
 
-`open.py` decides what a source is. `raster.py` reads files as they are stored;
-`landsat/` knows Landsat products, `stac/` finds and opens STAC items, `files.py` plain rasters,
-and `datasets.py` NetCDF, Zarr and arrays in memory. `sensors.py` names the
-bands, `reflectance.py` scales them once, `quality.py` says which pixels were
+`kinds.py` tells what a source is, and `open.py` opens it, as `read_options.py` says.
+`raster.py` reads files as they are stored; `landsat/` and `sentinel/` know products, `stac/` finds
+and opens STAC items, `files.py` plain rasters, and `datasets.py` NetCDF, Zarr and arrays in
+memory. `sensors.py` names the bands, `identifiers.py` reads the names of products,
+`reflectance.py` scales them once, `quality.py` says which pixels were
 observed and why others were not, `conflicts.py` where the spectrum contradicts that,
 `counts.py` how many they are, and `scene.py` puts the result together. `contract.py`
 checks whether it can be.

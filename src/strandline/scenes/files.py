@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any
 
 from strandline.errors import MissingBandError, UnknownProductError
-from strandline.scenes.cache import Cache, local_copy
-from strandline.scenes.chunking import Chunks
+from strandline.scenes.cache import local_copy
 from strandline.scenes.header import RasterHeader, read_header
+from strandline.scenes.identifiers import ProductName, parse_product_name
 from strandline.scenes.patterns import MatchedFile
 from strandline.scenes.raster import lazy_bands
+from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
 from strandline.scenes.scene import Stored
 from strandline.scenes.selection import UNNAMED, choose_bands, default_bands, pick
-from strandline.scenes.sensors import (
-    ProductName,
-    Sensor,
-    band_name,
-    find_sensor,
-    parse_product_name,
-)
+from strandline.scenes.sensors import Sensor, band_name, find_sensor
 from strandline.scenes.sentinel.factors import SATURATED as MSI_SATURATED
 from strandline.scenes.sentinel.factors import msi_factors
 
@@ -41,16 +35,10 @@ class _Band:
 
 def read_files(
     files: Sequence[MatchedFile],
+    asked: ReadOptions,
     *,
     source: str,
-    bands: Iterable[str] | None = None,
-    reflectance: bool = True,
-    platform: str | None = None,
     band_names: Sequence[str] | None = None,
-    reasons: Sequence[str] = (),
-    chunks: Chunks = None,
-    storage_options: Mapping[str, Any] | None = None,
-    cache: Cache = None,
 ) -> Stored:
     """Read plain raster files of one scene.
 
@@ -58,22 +46,14 @@ def read_files(
     ----------
     files : sequence of MatchedFile
         With one or more bands each.
+    asked : ReadOptions
+        Files are left alone whose bands it does not ask for; where reflectance is asked for,
+        thermal bands are of no use; where saturated pixels are masked, the numbers that mark
+        them stand for no value.
     source : str
         What they were asked for as.
-    bands : iterable of str, optional
-        To leave files alone that are not needed.
-    reflectance : bool
-        Whether thermal bands are of no use.
-    platform : str, optional
-        If their names do not say.
     band_names : sequence of str, optional
         If nothing says: one per band of all files.
-    reasons : sequence of str
-        Whether numbers that mark saturation stand for no value.
-    chunks, storage_options : optional
-        As for :func:`strandline.scenes.raster.read_bands`.
-    cache : bool or path-like, optional
-        Where copies of remote files are kept; None for none.
 
     Returns
     -------
@@ -86,21 +66,22 @@ def read_files(
     UnknownProductError
         If the files are of several products.
     """
+    options = asked.storage_options
     headers = [
         read_header(
-            local_copy(file.url, storage_options=storage_options, cache=cache),
-            storage_options=storage_options,
+            local_copy(file.url, storage_options=options, cache=asked.cache),
+            storage_options=options,
         )
         for file in files
     ]
     product = _product(files, source)
-    sensor = _sensor(platform, product, headers[0])
+    sensor = _sensor(asked.platform, product, headers[0])
     found = _named(files, headers, band_names, sensor, source)
     there = [band.name for band in found]
-    if bands is None:
-        chosen = default_bands(there, reflectance=reflectance)
+    if asked.bands is None:
+        chosen = default_bands(there, reflectance=asked.reflectance)
     else:
-        chosen = choose_bands(there, bands, sensor, source)
+        chosen = choose_bands(there, asked.bands, sensor, source)
     used = [band for band in found if band.name in chosen]
     kept = list({id(band.header): band.header for band in used}.values())
     # A file with several bands comes whole; what is not asked for is never read.
@@ -108,15 +89,15 @@ def read_files(
     values = lazy_bands(
         kept,
         band_names=[band.name for band in loaded],
-        chunks=chunks,
-        storage_options=storage_options,
+        chunks=asked.chunks,
+        storage_options=options,
         nested=True,
     )
     order = [[band.name for band in loaded].index(name) for name in chosen]
     return Stored(
         values=pick(values, order),
         factors=tuple(
-            _factors(loaded[index], values.attrs["nodata"][index], product, reasons)
+            _factors(loaded[index], values.attrs["nodata"][index], product, asked.mask)
             for index in order
         ),
         source=source,

@@ -6,17 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from strandline.scenes.archive import is_archive, list_product
-from strandline.scenes.open import (
-    is_array_store,
-    is_product,
-    is_product_metadata,
-    split_catalog_source,
-)
+from strandline.scenes.kinds import is_array_store, kind_of, split_catalog_source
+from strandline.scenes.landsat.files import list_product
+from strandline.scenes.landsat.naming import is_archive
 from strandline.scenes.patterns import match_files
 from strandline.scenes.sentinel.product import band_files, describe_safe
-from strandline.scenes.sentinel.safe import is_safe
-from strandline.scenes.stac.source import is_stac
 from strandline.scenes.storage import is_url
 
 
@@ -56,25 +50,25 @@ def source_files(
     if not isinstance(source, str | Path):
         return [str(one) for one in source]
     text = str(source)
-    if named := split_catalog_source(text):
+    if is_url(text) and (is_archive(text) or text.lower().endswith(".zip")):
+        return [text]
+    kind = kind_of(text, platform)
+    if kind == "source of a catalogue":
         from strandline.scenes.catalog import open_catalog
 
-        catalog, name = named
+        catalog, name = split_catalog_source(text) or (text, "")
         return [catalog, *open_catalog(catalog)[name].urls]
-    if is_stac(text) and not is_product_metadata(text):
+    if kind == "STAC item":
         from strandline.scenes.stac.load import item_files
 
         return item_files(text)
-    if is_url(text) and (is_archive(text) or text.lower().endswith(".zip")):
-        return [text]
-    if is_safe(text):
+    if kind == "Sentinel-2 product":
         product = describe_safe(text, storage_options)
         return [product.files.archive] if product.files.archive else product.places()
-    if files_of_bands := band_files(text, platform):
-        return [file.url for file in files_of_bands]
-    if is_product(text):
+    if kind == "Landsat product":
         files = list_product(text, storage_options)
         return [files.archive] if files.archive else sorted(files.places.values())
     if is_array_store(text):
         return [text]
-    return [file.url for file in match_files(text, storage_options=storage_options)]
+    rasters = band_files(text, platform) or match_files(text, storage_options=storage_options)
+    return [file.url for file in rasters]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,30 +13,23 @@ from odc.geo.geobox import GeoBox
 from strandline.errors import (
     CatalogError,
     ConfigurationError,
-    MissingBandError,
     SourceNotFoundError,
     UnknownProductError,
     UnreadableSourceError,
 )
-from strandline.paths import local_path
-from strandline.scenes.archive import is_archive, is_metadata
 from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.conflicts import check_winner
 from strandline.scenes.files import read_files
+from strandline.scenes.kinds import check_fits, is_array_store, kind_of, split_catalog_source
 from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
 from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
+from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.scene import Stored, finish
-from strandline.scenes.selection import choose_bands, default_bands, override, pick
+from strandline.scenes.selection import choose_bands, default_bands, pick
 from strandline.scenes.sentinel import open_safe
 from strandline.scenes.sentinel.product import band_files
-from strandline.scenes.sentinel.safe import is_safe
-from strandline.scenes.stac.source import is_stac
-from strandline.scenes.storage import check_local, is_url
-
-_CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
-_ARRAYS = re.compile(r"\.(nc4?|cdf|h5|zarr)/?$", re.IGNORECASE)
 
 
 def open_scene(
@@ -168,91 +160,38 @@ def open_scene(
     >>> scene.band.values.tolist(), round(float(scene.mean()), 3)
     (['green', 'swir16'], 0.15)
     """
-    shared: dict[str, Any] = {
-        "bands": bands,
-        "reflectance": reflectance,
-        "scale": scale,
-        "offset": offset,
-        "nodata": nodata,
-        "platform": platform,
-        "time": time,
-        "crs": crs,
-        "mask": check_reasons(mask),
-        "conflicts": check_winner(conflicts),
-    }
-    lazily: dict[str, Any] = {
-        "chunks": chunks,
-        "storage_options": storage_options,
-        "cache": cache,
-    }
-    kind = _kind_of(source, platform)
-    _check_fits(kind, source, band_names=band_names, resolution=resolution, grid=grid)
+    asked = ReadOptions(
+        # Looked at more than once, which an iterator would not survive.
+        bands=bands if bands is None or isinstance(bands, str) else tuple(bands),
+        reflectance=reflectance,
+        scale=scale,
+        offset=offset,
+        nodata=nodata,
+        platform=platform,
+        time=time,
+        crs=crs,
+        mask=check_reasons(mask),
+        conflicts=check_winner(conflicts),
+        chunks=chunks,
+        storage_options=storage_options,
+        cache=cache,
+    )
+    kind = kind_of(source, platform)
+    check_fits(kind, source, band_names=band_names, resolution=resolution, grid=grid)
     if kind == "Sentinel-2 product":
-        return open_safe(source, resolution=resolution, **shared, **lazily)
+        return open_safe(source, asked, resolution=resolution)
     if kind == "STAC item":
         from strandline.scenes.stac.load import open_items
 
-        return open_items(source, **shared, **lazily, grid=grid)
+        return open_items(source, asked, grid=grid)
     if kind == "source of a catalogue":
-        return _from_catalog(str(source), shared | lazily, band_names)
+        return _from_catalog(str(source), asked, band_names)
     if kind == "Landsat product":
-        return open_bundle(source, **shared, **lazily)
-    return _scene(_read(source, shared, band_names, lazily), **shared)
+        return open_bundle(source, asked)
+    return _chosen(_read(source, asked, band_names), asked)
 
 
-def _kind_of(source: Any, platform: str | None) -> str:
-    """Tell what a source is: by its name, and by what is there."""
-    if not isinstance(source, str | Path):
-        return "STAC item" if is_stac(source) else "array or list of files"
-    text = str(source)
-    if not text.strip():
-        raise ConfigurationError("The source has no name.", expected="a path", got=repr(text))
-    check_local(text)
-    if is_safe(text):
-        return "Sentinel-2 product"
-    if is_stac(text) and not is_metadata(text):
-        return "STAC item"
-    if split_catalog_source(text):
-        return "source of a catalogue"
-    if is_product(text) and band_files(text, platform) is None:
-        return "Landsat product"
-    return "file"
-
-
-def _check_fits(
-    kind: str,
-    source: Any,
-    *,
-    band_names: Sequence[str] | None,
-    resolution: float | None,
-    grid: object,
-) -> None:
-    """Refuse what has no meaning for a source of this kind."""
-    named = f" {str(source)[:60]!r}" if isinstance(source, str | Path) else ""
-    if band_names is not None and kind in ("Sentinel-2 product", "STAC item", "Landsat product"):
-        raise ConfigurationError(
-            f"A {kind} names its bands itself.",
-            got="band_names",
-            remedy="Leave band_names out, and pick with bands=….",
-        )
-    if resolution is not None and kind != "Sentinel-2 product":
-        raise ConfigurationError(
-            "Only a Sentinel-2 product can be opened with another pixel size.",
-            expected="a .SAFE folder or its zip archive",
-            got=f"resolution={resolution!r} with another source",
-            remedy="Open it as it is, and use regrid(…) with a grid from make_grid(resolution=…).",
-        )
-    if grid is not None and kind != "STAC item":
-        raise ConfigurationError(
-            "Only STAC items are read on a grid of the caller's.",
-            got=f"grid, with {type(source).__name__}{named}",
-            remedy="Open the scene without grid=…, and use regrid(scene, grid): it stays lazy.",
-        )
-
-
-def _from_catalog(
-    text: str, options: Mapping[str, Any], band_names: Sequence[str] | None
-) -> xr.DataArray:
+def _from_catalog(text: str, asked: ReadOptions, band_names: Sequence[str] | None) -> xr.DataArray:
     from strandline.scenes.catalog import open_catalog
 
     catalog, name = split_catalog_source(text) or (text, "")
@@ -263,111 +202,66 @@ def _from_catalog(
             expected="a source of data",
             remedy=f"Open one of its sources: open_catalog({catalog!r})[{name!r}][…].",
         )
+    # What was not given must not take the place of what the catalogue says.
+    options = vars(asked) | {"band_names": band_names}
     given = {key: value for key, value in options.items() if value is not None}
-    scene: xr.DataArray = entry.to_scene(**given | _named(band_names))
+    scene: xr.DataArray = entry.to_scene(**given)
     return scene
 
 
-def is_product_metadata(source: Any) -> bool:
-    """Whether a source is the path of a product's own metadata, which may be JSON too."""
-    return isinstance(source, str | Path) and is_metadata(str(source))
-
-
-def _named(band_names: Sequence[str] | None) -> dict[str, Any]:
-    return {} if band_names is None else {"band_names": band_names}
-
-
-def split_catalog_source(text: str) -> tuple[str, str] | None:
-    """Take ``catalog.yml:name`` apart; None if `text` is something else.
-
-    Examples
-    --------
-    >>> split_catalog_source("landsat/catalog.yml:landsat_5_small")
-    ('landsat/catalog.yml', 'landsat_5_small')
-    """
-    found = _CATALOG.match(text)
-    return (found["path"], found["name"]) if found else None
-
-
-def is_product(text: str) -> bool:
-    """Whether a path or URL is a Landsat product: an archive, an MTL file or a folder."""
-    if is_archive(text) or is_metadata(text):
-        return True
-    if is_array_store(text):
-        return False
-    if is_url(text):
-        return "." not in text.rstrip("/").rsplit("/", 1)[-1] and "{" not in text
-    return local_path(text).is_dir()
-
-
-def is_array_store(text: str) -> bool:
-    """Whether a path or URL is a NetCDF file or a Zarr store, by its name or by what is there."""
-    if _ARRAYS.search(text):
-        return True
-    return not is_url(text) and any(
-        (local_path(text) / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")
-    )
-
-
-def _read(
-    source: Any,
-    shared: Mapping[str, Any],
-    band_names: Sequence[str] | None,
-    lazily: Mapping[str, Any],
-) -> Stored:
-    platform, reasons = shared["platform"], shared["mask"]
+def _read(source: Any, asked: ReadOptions, band_names: Sequence[str] | None) -> Stored:
+    """Read arrays, stores and plain files: what does not name its bands and factors itself."""
     if isinstance(source, xr.DataArray | xr.Dataset):
-        from strandline.scenes.datasets import from_xarray
-
-        kind = type(source).__name__
-        return from_xarray(
-            source,
-            label=f"<xarray.{kind}>",
-            platform=platform,
-            band_names=band_names,
-            chunks=lazily["chunks"],
-        )
+        return _of_arrays(source, f"<xarray.{type(source).__name__}>", asked, band_names)
+    options = asked.storage_options
     if isinstance(source, str | Path):
         text = str(source)
         if is_array_store(text):
-            from strandline.scenes.datasets import from_xarray
             from strandline.scenes.stores import read_dataset
 
-            return from_xarray(
-                read_dataset(
-                    text, storage_options=lazily["storage_options"], cache=lazily["cache"]
-                ),
-                label=text,
-                platform=platform,
-                band_names=band_names,
-                chunks=lazily["chunks"],
-            )
-        files = band_files(text, platform) or match_files(
-            text, storage_options=lazily["storage_options"]
-        )
-    elif isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
+            dataset = read_dataset(text, storage_options=options, cache=asked.cache)
+            return _of_arrays(dataset, text, asked, band_names)
+        files = band_files(text, asked.platform) or match_files(text, storage_options=options)
+        return _of_files(files, text, asked, band_names)
+    if isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
         files = [MatchedFile(str(one)) for one in source]
         if not files:
             raise SourceNotFoundError(
                 "There is no file to open in an empty list.", remedy="Name one file at least."
             )
-    else:
-        raise ConfigurationError(
-            "A scene cannot be opened from this.",
-            expected="a path, a list of paths, an xarray.DataArray or an xarray.Dataset",
-            got=type(source).__name__,
-        )
+        return _of_files(files, _listed(files), asked, band_names)
+    raise ConfigurationError(
+        "A scene cannot be opened from this.",
+        expected="a path, a list of paths, an xarray.DataArray or an xarray.Dataset",
+        got=type(source).__name__,
+    )
+
+
+def _of_arrays(
+    source: xr.DataArray | xr.Dataset,
+    label: str,
+    asked: ReadOptions,
+    band_names: Sequence[str] | None,
+) -> Stored:
+    from strandline.scenes.datasets import from_xarray
+
+    return from_xarray(
+        source,
+        label=label,
+        platform=asked.platform,
+        band_names=band_names,
+        chunks=asked.chunks,
+    )
+
+
+def _of_files(
+    files: Sequence[MatchedFile],
+    named: str,
+    asked: ReadOptions,
+    band_names: Sequence[str] | None,
+) -> Stored:
     try:
-        return read_files(
-            files,
-            source=str(source) if isinstance(source, str | Path) else _listed(files),
-            bands=shared["bands"],
-            reflectance=shared["reflectance"],
-            platform=platform,
-            band_names=band_names,
-            reasons=reasons,
-            **lazily,
-        )
+        return read_files(files, asked, source=named, band_names=band_names)
     except UnreadableSourceError as error:
         if "not recognized" not in error.problem or _looks_like_raster(files[0].url):
             raise
@@ -387,39 +281,22 @@ def _listed(files: Sequence[MatchedFile]) -> str:
     return files[0].url + (f" and {len(files) - 1} more" if len(files) > 1 else "")
 
 
-def _scene(
-    stored: Stored,
-    *,
-    bands: Iterable[str] | None,
-    reflectance: bool,
-    scale: float | None,
-    offset: float | None,
-    nodata: float | None,
-    platform: str | None,
-    time: Any,
-    crs: Any,
-    mask: tuple[str, ...],
-    conflicts: str | None,
-) -> xr.DataArray:
-    """Pick bands, let the caller's word count, and make the scene."""
-    del platform  # the reader has used it
+def _chosen(stored: Stored, asked: ReadOptions) -> xr.DataArray:
+    """Pick the bands that were asked for, and make the scene."""
     there = [str(name) for name in stored.values["band"].values]
-    if bands is None:
-        chosen = default_bands(there, reflectance=reflectance)
+    if asked.bands is None:
+        chosen = default_bands(there, reflectance=asked.reflectance)
     else:
-        chosen = choose_bands(there, bands, stored.sensor, stored.source)
-    beyond = [reason for reason in mask if reason not in ("fill", "saturated")]
-    if beyond and mask != DEFAULT_REASONS and stored.quality is None:
-        raise MissingBandError(
-            f"{stored.source!r} has no quality band to find {', '.join(beyond)} in.",
+        chosen = choose_bands(there, asked.bands, stored.sensor, stored.source)
+    if stored.quality is None:
+        asked.do_without_quality(
+            stored.source,
             remedy="Leave mask out, or open the product's folder with its quality bands.",
         )
     picked = [there.index(name) for name in chosen]
-    factors = override([stored.factors[index] for index in picked], scale, offset, nodata)
-    chosen_only = replace(
+    bands = replace(
         stored,
         values=pick(stored.values, picked),
-        factors=factors,
-        time=stored.time if time is None else time,
+        factors=tuple(stored.factors[index] for index in picked),
     )
-    return finish(chosen_only, reflectance=reflectance, crs=crs, mask=mask, conflicts=conflicts)
+    return finish(bands, asked)

@@ -18,7 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import ReflectanceRangeError, ScaleError
-from strandline.scenes.sensors import ProductName
+from strandline.scenes.identifiers import ProductName
 
 LOWEST, HIGHEST = -0.5, 2.0
 """No reflectance is below the first; only single glinting pixels are above the second."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -20,7 +19,7 @@ from strandline.errors import (
     ScaleError,
     UnknownProductError,
 )
-from strandline.scenes.conflicts import check_winner, hidden_by_spectrum, mark_conflicts
+from strandline.scenes.conflicts import hidden_by_spectrum, mark_conflicts
 from strandline.scenes.contract import check_spectra, check_time, thinned
 from strandline.scenes.quality import (
     DEFAULT_REASONS,
@@ -30,7 +29,9 @@ from strandline.scenes.quality import (
     not_observed,
     told_reasons,
 )
+from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import Factors, to_float, to_reflectance
+from strandline.scenes.selection import override
 from strandline.scenes.sensors import STAND_IN, Sensor, is_thermal
 
 
@@ -76,19 +77,12 @@ def place(values: xr.DataArray, grid: GeoBox) -> xr.DataArray:
     return bare.assign_coords(xr_coords(grid, dims=("y", "x")))
 
 
-def finish(
-    stored: Stored,
-    *,
-    reflectance: bool,
-    crs: Any = None,
-    mask: Iterable[str] = DEFAULT_REASONS,
-    conflicts: str | None = None,
-) -> xr.DataArray:
-    """Put the scene together, and check whether it can be: see `strandline.scenes.contract`.
+def finish(stored: Stored, asked: ReadOptions) -> xr.DataArray:
+    """Put the scene together as it was asked for, and check whether it can be.
 
     Parameters
     ----------
-    stored, reflectance, crs, mask, conflicts
+    stored, asked
         As for `assemble`.
 
     Returns
@@ -101,43 +95,31 @@ def finish(
     MissingCRSError, ScaleError, ReflectanceRangeError
         As `assemble`.
     MetadataError
-        If its date cannot be.
+        If its date cannot be; see `strandline.scenes.contract`.
     """
-    scene = assemble(stored, reflectance=reflectance, crs=crs, mask=mask, conflicts=conflicts)
+    scene = assemble(stored, asked)
     name = repr(stored.source)
     if "time" in scene.coords:
         check_time(scene["time"].values, scene.attrs.get("platform"), name)
     if scene.chunks is None:
         # What lies in memory costs nothing to look at; files are looked at when they are read.
         bands = [str(band) for band in scene["band"].values]
-        check_spectra(thinned(scene), bands, reflectance=reflectance, name=name)
+        check_spectra(thinned(scene), bands, reflectance=asked.reflectance, name=name)
     return scene
 
 
-def assemble(
-    stored: Stored,
-    *,
-    reflectance: bool,
-    crs: Any = None,
-    mask: Iterable[str] = DEFAULT_REASONS,
-    conflicts: str | None = None,
-) -> xr.DataArray:
+def assemble(stored: Stored, asked: ReadOptions) -> xr.DataArray:
     """Put the scene together.
 
     Parameters
     ----------
     stored : Stored
-        What the source holds.
-    reflectance : bool
-        Whether to turn stored numbers into reflectance.
-    crs : CRS-like, optional
-        For sources that have none.
-    mask : iterable of str
-        Reasons for which pixels count as not observed, as far as the source can tell them.
-    conflicts : {"quality", "spectrum"}, optional
-        Who wins where flags and spectrum contradict each other; see
-        `strandline.scenes.conflicts`. None: they are not looked for, and the flags win. (Marks
-        cost bands: who computes a single one would read four.)
+        What the source holds: the bands that were asked for, in their order.
+    asked : ReadOptions
+        What it was asked for with. Scale, offset, nodata and time count before the source's; the
+        CRS is for sources that have none. Pixels are masked as far as the source can tell the
+        reasons. Without ``conflicts`` they are not looked for, and the flags win. (Marks cost
+        bands: who computes a single one would read four.)
 
     Returns
     -------
@@ -152,8 +134,9 @@ def assemble(
     ScaleError, ReflectanceRangeError
         If reflectance cannot be had.
     """
+    reflectance = asked.reflectance
     _check_form(stored)
-    values = _with_crs(stored, crs)
+    values = _with_crs(stored, asked.crs)
     names = _shared_names([str(name) for name in values["band"].values], stored.sensor)
     thermal = [name for name in names if is_thermal(name)]
     if reflectance and thermal:
@@ -162,14 +145,15 @@ def assemble(
             remedy="Leave it out of bands=…, or pass reflectance=False.",
         )
     convert = to_reflectance if reflectance else to_float
-    scene = convert(values, stored.factors)
+    scene = convert(values, override(stored.factors, asked))
     flags = None if stored.quality is None else _placed_flags(stored.quality)
     if flags is not None:
-        winner = check_winner(conflicts)
-        scene, flags = _masked(scene, flags, check_reasons(mask), winner, measured=reflectance)
+        winner = asked.conflicts
+        scene, flags = _masked(scene, flags, asked.mask, winner, measured=reflectance)
     coords: dict[str, Any] = {"band": np.asarray(names, dtype=str)}
-    if stored.time is not None:
-        coords["time"] = as_time(stored.time)
+    time = stored.time if asked.time is None else asked.time
+    if time is not None:
+        coords["time"] = as_time(time)
     scene = scene.drop_vars("time", errors="ignore").assign_coords(coords)
     scene = scene.transpose("band", "y", "x")
     keep = {"band", "y", "x", "spatial_ref", "time"}

@@ -12,6 +12,7 @@ from strandline.errors import (
     ConfigurationError,
     MissingBandError,
 )
+from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.sensors import STAND_IN, Sensor, band_name, is_thermal
 
@@ -97,22 +98,16 @@ def choose_bands(
     return chosen
 
 
-def override(
-    factors: Sequence[Factors],
-    scale: float | None,
-    offset: float | None,
-    nodata: float | None,
-) -> tuple[Factors, ...]:
+def override(factors: Sequence[Factors], asked: ReadOptions) -> tuple[Factors, ...]:
     """Let the caller's own factors take the place of the source's.
 
     Parameters
     ----------
     factors : sequence of Factors
         As found.
-    scale, offset : float or None
-        Take the place of the found ones, if given.
-    nodata : float or None
-        Stands for no value too, if given.
+    asked : ReadOptions
+        Its scale and offset take the place of the found ones, if given; its nodata stands for
+        no value too.
 
     Returns
     -------
@@ -120,12 +115,12 @@ def override(
     """
     changed = []
     for factor in factors:
-        if scale is not None:
-            factor = replace(factor, scale=float(scale))
-        if offset is not None:
-            factor = replace(factor, offset=float(offset))
-        if nodata is not None:
-            factor = replace(factor, invalid=(*factor.invalid, float(nodata)))
+        if asked.scale is not None:
+            factor = replace(factor, scale=float(asked.scale))
+        if asked.offset is not None:
+            factor = replace(factor, offset=float(asked.offset))
+        if asked.nodata is not None:
+            factor = replace(factor, invalid=(*factor.invalid, float(asked.nodata)))
         changed.append(factor)
     return tuple(changed)
 

@@ -23,6 +23,7 @@ from odc.geo.xr import xr_coords
 from strandline.paths import local_path
 from strandline.scenes.open import open_scene
 from strandline.scenes.quality import flag_attributes, quality_flags, told_reasons
+from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import COLLECTION_2_SURFACE
 from strandline.scenes.scene import Stored, assemble
 from strandline.scenes.sensors import SENSORS
@@ -204,7 +205,7 @@ def _in_memory(
         time=taken.moment,
         quality=flags,
     )
-    scene = assemble(stored, reflectance=True)
+    scene = assemble(stored, ReadOptions())
     return scene, truth.array(acquisition, taken)
 
 
@@ -264,7 +265,7 @@ def _msi(
         time=taken.moment,
         quality=quality_flags(xr.DataArray(wide, dims=("y", "x")), "scl"),
     )
-    return assemble(stored, reflectance=True), fraction
+    return assemble(stored, ReadOptions()), fraction
 
 
 def _msi_kind(

@@ -1,9 +1,6 @@
-"""Where a scene's bytes are, and what GDAL must be told to reach them.
+"""Where a scene's bytes are: on this machine, in an archive, or in a store.
 
-Storage options are written as fsspec and intake write them (``{"anon": True}``,
-``{"client_kwargs": {"endpoint_url": …}}``). GDAL wants configuration options
-instead, and keeps them per thread: they have to be entered inside each read.
-Stores that GDAL does not know are read through fsspec.
+Under which names GDAL and fsspec find them; `access.py` says what GDAL must be told besides.
 """
 
 from __future__ import annotations
@@ -11,11 +8,12 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from strandline.errors import (
+    AccessDeniedError,
     MissingDependencyError,
     SourceNotFoundError,
     UnknownProductError,
@@ -73,11 +71,11 @@ def check_local(source: str) -> None:
     ...
     strandline.errors.UnreadableSourceError: '/dev/zero' is no file. Expected a file or ...
     """
-    path = source.removeprefix("file://")
-    if is_url(path) or path.startswith("/vsi"):
+    path = local_path(source)
+    if is_url(source) or path.as_posix().startswith("/vsi"):
         return
     try:
-        mode = local_path(path).stat().st_mode
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:
@@ -94,6 +92,43 @@ def check_local(source: str) -> None:
             got="a pipe, a socket or a device",
             remedy="Write its content to a file first.",
         )
+
+
+def local_place(source: str) -> Path:
+    """Find the file or folder on this machine that a source names.
+
+    Raises
+    ------
+    SourceNotFoundError, AccessDeniedError
+        If nothing is there, or a folder above it may not be entered.
+    """
+    path = local_path(source).absolute()
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise AccessDeniedError(f"{source!r} cannot be read: {error.strerror}.") from error
+    if not there:
+        raise SourceNotFoundError(f"There is no file or folder {source!r}.")
+    return path
+
+
+def place_inside(member: str, archive: str) -> PurePosixPath:
+    """Path of an archive's member below the archive's own root.
+
+    Raises
+    ------
+    UnreadableSourceError
+        If it points outside.
+    """
+    inside = PurePosixPath(member)
+    if inside.is_absolute() or ".." in inside.parts:
+        raise UnreadableSourceError(
+            f"The archive {archive!r} points outside of itself.",
+            expected="members below its own root",
+            got=repr(member),
+            remedy="Do not trust it.",
+        )
+    return inside
 
 
 def gdal_path(url: str | Path) -> str:

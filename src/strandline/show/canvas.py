@@ -97,17 +97,11 @@ class Legend:
     foot: Sequence[str] = field(default_factory=tuple)
 
 
-def draw_sheet(
-    panels: Sequence[Panel],
-    *,
-    title: str,
-    subtitle: str = "",
-    legend: Legend | None = None,
-    narrow: bool = False,
-) -> Figure:
-    """Lay out maps, title and legend.
+@dataclass(frozen=True)
+class Sheet:
+    """What a picture shows, to be drawn for a page or for a phone.
 
-    Parameters
+    Attributes
     ----------
     panels : sequence of Panel
         The maps, in reading order.
@@ -115,60 +109,74 @@ def draw_sheet(
         Headline, and the grey line below it.
     legend : Legend, optional
         Drawn on the right, or below where the maps are wide.
-    narrow : bool
-        For a phone: the maps one below the other, then the legend.
-
-    Returns
-    -------
-    Figure
-        With an Agg canvas.
     """
-    with own_style():
-        width, height, to_scale = _panel_size(panels, narrow=narrow)
-        columns = _columns(len(panels), width, height, narrow=narrow)
-        rows = math.ceil(len(panels) / columns)
-        panel_title = _PANEL_TITLE if any(p.title for p in panels) else 0.06
-        block_width = columns * (_LEFT + width) + (columns - 1) * _GAP * 0.5 + _RIGHT
-        block_height = rows * (panel_title + height + _BOTTOM)
-        aside = legend is not None and block_height >= 0.55 * block_width and not narrow
-        least = NARROW if narrow else _LEAST
-        sheet_width = max(block_width + (_LEGEND_WIDTH if aside else 0), least)
-        beside = 1 if aside else _legend_columns(sheet_width - _LEFT - _RIGHT)
-        legend_height = _legend_height(legend, beside)
-        if not to_scale:
-            subtitle = f"{subtitle} · height and width not to the same scale".removeprefix(" · ")
-        headline = _lines(title, max(20, int(sheet_width * 9.5))) or [""]
-        subline = _lines(subtitle, max(30, int(sheet_width * 14.5)))
-        top = 0.18 + 0.25 * len(headline) + 0.17 * len(subline) + 0.08
-        if aside:
-            sheet_height = top + max(block_height, legend_height)
-        else:
-            sheet_height = top + block_height + legend_height
-        figure = Figure(figsize=(sheet_width, sheet_height), facecolor="white")
-        FigureCanvasAgg(figure)
-        _draw_titles(figure, headline, subline)
-        for i, panel in enumerate(panels):
-            row, column = divmod(i, columns)
-            left = _LEFT + column * (width + _LEFT + _GAP * 0.5)
-            bottom = sheet_height - top - (row + 1) * (panel_title + height) - row * _BOTTOM
-            axes = figure.add_axes(
-                (
-                    left / sheet_width,
-                    bottom / sheet_height,
-                    width / sheet_width,
-                    height / sheet_height,
-                )
-            )
-            _draw_panel(axes, panel, width, height, to_scale)
-        if legend is not None:
+
+    panels: Sequence[Panel]
+    title: str
+    subtitle: str = ""
+    legend: Legend | None = None
+
+    def draw(self, *, narrow: bool = False) -> Figure:
+        """Lay out maps, title and legend.
+
+        Parameters
+        ----------
+        narrow : bool
+            For a phone: the maps one below the other, then the legend.
+
+        Returns
+        -------
+        Figure
+            With an Agg canvas.
+        """
+        with own_style():
+            width, height, to_scale = _panel_size(self.panels, narrow=narrow)
+            columns = _columns(len(self.panels), width, height, narrow=narrow)
+            rows = math.ceil(len(self.panels) / columns)
+            panel_title = _PANEL_TITLE if any(p.title for p in self.panels) else 0.06
+            block_width = columns * (_LEFT + width) + (columns - 1) * _GAP * 0.5 + _RIGHT
+            block_height = rows * (panel_title + height + _BOTTOM)
+            aside = self.legend is not None and block_height >= 0.55 * block_width and not narrow
+            least = NARROW if narrow else _LEAST
+            sheet_width = max(block_width + (_LEGEND_WIDTH if aside else 0), least)
+            beside = 1 if aside else _legend_columns(sheet_width - _LEFT - _RIGHT)
+            legend_height = _legend_height(self.legend, beside)
+            subtitle = self.subtitle
+            if not to_scale:
+                parts = (subtitle, "height and width not to the same scale")
+                subtitle = " · ".join(filter(None, parts))
+            headline = _lines(self.title, max(20, int(sheet_width * 9.5))) or [""]
+            subline = _lines(subtitle, max(30, int(sheet_width * 14.5)))
+            top = 0.18 + 0.25 * len(headline) + 0.17 * len(subline) + 0.08
             if aside:
-                start = (block_width + 0.05, sheet_height - top - panel_title)
-                _draw_legend(figure, legend, start, _LEGEND_WIDTH - 0.3, 1)
+                sheet_height = top + max(block_height, legend_height)
             else:
-                start = (_LEFT, legend_height)
-                wide = sheet_width - _LEFT - _RIGHT
-                _draw_legend(figure, legend, start, wide, beside)
-    return figure
+                sheet_height = top + block_height + legend_height
+            figure = Figure(figsize=(sheet_width, sheet_height), facecolor="white")
+            FigureCanvasAgg(figure)
+            _draw_titles(figure, headline, subline)
+            for i, panel in enumerate(self.panels):
+                row, column = divmod(i, columns)
+                left = _LEFT + column * (width + _LEFT + _GAP * 0.5)
+                bottom = sheet_height - top - (row + 1) * (panel_title + height) - row * _BOTTOM
+                axes = figure.add_axes(
+                    (
+                        left / sheet_width,
+                        bottom / sheet_height,
+                        width / sheet_width,
+                        height / sheet_height,
+                    )
+                )
+                _draw_panel(axes, panel, width, height, to_scale)
+            if self.legend is not None:
+                if aside:
+                    start = (block_width + 0.05, sheet_height - top - panel_title)
+                    _draw_legend(figure, self.legend, start, _LEGEND_WIDTH - 0.3, 1)
+                else:
+                    start = (_LEFT, legend_height)
+                    wide = sheet_width - _LEFT - _RIGHT
+                    _draw_legend(figure, self.legend, start, wide, beside)
+        return figure
 
 
 def picture_bytes(figure: Figure, *, dpi: int = 150, lossy: bool = False) -> tuple[bytes, str]:
@@ -177,7 +185,7 @@ def picture_bytes(figure: Figure, *, dpi: int = 150, lossy: bool = False) -> tup
     Parameters
     ----------
     figure : Figure
-        From `draw_sheet` or a chart.
+        From `Sheet.draw` or a chart.
     dpi : int
         Pixels per inch.
     lossy : bool

@@ -40,10 +40,10 @@ def sensor_text(data: xr.DataArray) -> str:
     coordinate = data.coords["platform"].values if "platform" in data.coords else None
     stacked = coordinate is not None and coordinate.ndim == 0
     platform = str(coordinate) if stacked else str(data.attrs.get("platform") or "")
-    return _platform_text(platform, str(data.attrs.get("instrument") or ""))
+    return platform_text(platform, str(data.attrs.get("instrument") or ""))
 
 
-def _platform_text(platform: str, instrument: str = "") -> str:
+def platform_text(platform: str, instrument: str = "") -> str:
     """Write a platform with its instrument, which of ours is known."""
     from strandline.scenes.sensors import SENSORS
 
@@ -65,13 +65,23 @@ def seen_text(dated: Sequence[xr.DataArray]) -> str:
     >>> seen_text(scenes)
     '1988-10-22 Landsat 5 TM and 1990-10-28 Landsat 5 TM'
     """
-    days = [date_text(one) for one in dated]
-    sensors = [sensor_text(one) for one in dated]
-    if len(dated) <= 2:
+    return dates_text(map(date_text, dated), map(sensor_text, dated))
+
+
+def dates_text(days: Iterable[str], sensors: Iterable[str]) -> str:
+    """Put the days and the sensors of dates into words; of many, the first and the last day.
+
+    Examples
+    --------
+    >>> dates_text(["1988-10-22", "2004-10-22", "2017-10-22"], ["Landsat 5 TM"] * 3)
+    '3 dates, 1988-10-22 to 2017-10-22 · Landsat 5 TM'
+    """
+    days, sensors = list(days), list(sensors)
+    if len(days) <= 2:
         return _and(" ".join(filter(None, pair)) for pair in zip(days, sensors, strict=True))
     known = sorted(filter(None, days))
     span = f", {known[0]} to {known[-1]}" if known else ""
-    return f"{len(dated)} dates{span}" + "".join(f" · {s}" for s in [_and(sensors)] if s)
+    return f"{len(days)} dates{span}" + "".join(f" · {s}" for s in [_and(sensors)] if s)
 
 
 def change_text(change: xr.DataArray) -> str:
@@ -83,15 +93,15 @@ def change_text(change: xr.DataArray) -> str:
 def change_sensors(change: xr.DataArray) -> tuple[str, str]:
     """Name what saw the dates before and after, as people write it; empty where not known."""
     before, after = (
-        _platform_text(str(change.attrs.get(f"platform_{when}", "")))
-        for when in ("before", "after")
+        platform_text(str(change.attrs.get(f"platform_{when}", ""))) for when in ("before", "after")
     )
     return before, after
 
 
 def _and(names: Iterable[str]) -> str:
     """Name each once."""
-    return " and ".join(dict.fromkeys(filter(None, names)))
+    *others, last = dict.fromkeys(filter(None, names)) or ("",)
+    return " and ".join(filter(None, (", ".join(others), last)))
 
 
 def channel_ranges(bands: Sequence[str], stretch: Stretch) -> list[tuple[str, str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 import matplotlib.dates as mdates
@@ -10,29 +12,49 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from strandline.show.canvas import own_style
-from strandline.show.captions import day_text
+from strandline.show.captions import dates_text, day_text, platform_text
 from strandline.show.furniture import INK, SOFT
 from strandline.show.palettes import LOST, UNSEEN, WATER
 
-_SIZE = (8.6, 5.0)
+_WIDTH, _AREA, _SHARE = 8.6, 2.75, 0.65  # inches: the sheet, and the heights of its two axes
+_BELOW, _BETWEEN, _LINE = 0.5, 0.35, 0.17
+_PER_LINE = 115  # characters
+_LEGEND_COLUMNS, _LEGEND_ROW = 5, 0.2
 _NAMED = 8  # misfits with their date written beside them, at most
+
+MARKERS = {
+    "landsat-4": "v",
+    "landsat-5": "o",
+    "landsat-7": "s",
+    "landsat-8": "^",
+    "landsat-9": "D",
+    "sentinel-2a": "*",
+    "sentinel-2b": "<",
+    "sentinel-2c": ">",
+}
+"""The same sensor has the same shape in every chart."""
+
+_OTHER_MARKERS = ("P", "p", "h", "8")  # for platforms of other names, in their order
+_UNKNOWN_MARKER = "d"
 
 
 def timeline_chart(series: pd.DataFrame, *, title: str | None = None) -> Figure:
     """Draw the area of water over time, with what it can be and how much was observed.
 
-    Dates that do not fit are crosses, and no line goes through them; dates of which more than
-    a tenth was not observed are hollow.
+    Each sensor has its own shape of marker. Dates that do not fit are crossed out, and no line
+    goes through them; dates of which a tenth or more was not observed are hollow.
 
     Parameters
     ----------
     series : DataFrame
         A row per ``time``: ``least``, ``best``, ``most`` (km²), ``observed_share``, ``fits``; if
-        it has ``low_95`` and ``high_95``, they are a band around the line.
+        it has ``low_95`` and ``high_95``, they are a band around the line; if it has
+        ``platform``, the chart names the sensors.
     title : str, optional
-        Another headline.
+        Another headline; dates and sensors are named below it.
 
     Returns
     -------
@@ -42,71 +64,132 @@ def timeline_chart(series: pd.DataFrame, *, title: str | None = None) -> Figure:
     Examples
     --------
     >>> row = {"least": 1.0, "best": 1.0, "most": 2.0, "observed_share": 0.8, "fits": True}
+    >>> row["platform"] = "landsat-5"
     >>> series = pd.DataFrame([row], index=pd.DatetimeIndex(["1990-07-01"], name="time"))
-    >>> timeline_chart(series).axes[0].get_ylabel()
-    'water, km²'
+    >>> timeline_chart(series).texts[1].get_text()
+    '1990-07-01 Landsat 5 TM'
     """
     fits = series["fits"].to_numpy(bool)
+    platforms = _platforms(series)
+    markers = _markers(platforms)
+    told = dates_text(map(day_text, series.index), map(platform_text, platforms))
+    lines = textwrap.wrap(told, _PER_LINE, break_on_hyphens=False)
+    lines += textwrap.wrap(_reading_aid(series), _PER_LINE)
+    key = _key(markers, fits)
+    legend = -(-len(key) // _LEGEND_COLUMNS) * _LEGEND_ROW
+    above = 0.18 + 0.25 + _LINE * len(lines) + 0.06 + legend + 0.08
+    height = above + _AREA + _BETWEEN + _SHARE + _BELOW
     with own_style():
-        figure = Figure(figsize=_SIZE, facecolor="white")
+        figure = Figure(figsize=(_WIDTH, height), facecolor="white")
         FigureCanvasAgg(figure)
-        days = [day_text(day) for day in (series.index.min(), series.index.max())]
-        when = f", {' to '.join(dict.fromkeys(days))}" if all(days) else ""
+        left = 0.2 / _WIDTH
         figure.text(
-            0.02, 0.965, title or f"Water over time{when}", size=12.5, weight="bold", color=INK,
-            va="top",
+            left, 1 - 0.18 / height, title or "Water over time", size=12.5, weight="bold",
+            color=INK, va="top",
         )  # fmt: skip
-        figure.text(
-            0.02, 0.915, ("band: 95 % interval; " if "low_95" in series else "")
-            + "bars: the least and the most, whatever was hidden; "
-            "hollow: a tenth or more was not observed", color=SOFT, va="top",
-        )  # fmt: skip
-        area = figure.add_axes((0.085, 0.30, 0.895, 0.54))
-        share = figure.add_axes((0.085, 0.10, 0.895, 0.13), sharex=area)
-        _draw_area(area, series, fits)
+        for number, line in enumerate(lines):
+            top = 0.18 + 0.27 + _LINE * number
+            figure.text(left, 1 - top / height, line, color=SOFT, va="top")
+        area = figure.add_axes(
+            (0.085, (_BELOW + _SHARE + _BETWEEN) / height, 0.895, _AREA / height)
+        )
+        share = figure.add_axes((0.085, _BELOW / height, 0.895, _SHARE / height), sharex=area)
+        _draw_area(area, series, fits, [markers[platform] for platform in platforms])
         _draw_share(share, series, fits)
         for axes in (area, share):
             axes.tick_params(colors=SOFT, length=2.5)
             for side in ("top", "right"):
                 axes.spines[side].set_visible(False)
         area.tick_params(labelbottom=False)
+        if key:
+            area.legend(
+                handles=key, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=_LEGEND_COLUMNS,
+                frameon=False, fontsize=8.5, borderaxespad=0.3, borderpad=0, handletextpad=0.2,
+                columnspacing=1.6,
+            )  # fmt: skip
     return figure
 
 
-def _draw_area(axes: Axes, series: pd.DataFrame, fits: np.ndarray) -> None:
+def _reading_aid(series: pd.DataFrame) -> str:
+    return (
+        ("band: 95 % interval; " if "low_95" in series else "")
+        + "bars: the least and the most, whatever was hidden; "
+        "hollow: a tenth or more was not observed"
+    )
+
+
+def _platforms(series: pd.DataFrame) -> list[str]:
+    if "platform" not in series:
+        return ["unknown"] * len(series)
+    return [str(name) for name in series["platform"].fillna("unknown").replace("", "unknown")]
+
+
+def _markers(platforms: Iterable[str]) -> dict[str, str]:
+    """Give each platform its shape, in the order of their names; what is not known comes last."""
+    present = sorted(set(platforms), key=lambda name: (name == "unknown", name))
+    others = [name for name in present if name not in MARKERS and name != "unknown"]
+    of_others = {
+        name: _OTHER_MARKERS[number % len(_OTHER_MARKERS)] for number, name in enumerate(others)
+    }
+    known = {**MARKERS, **of_others, "unknown": _UNKNOWN_MARKER}
+    return {name: known[name] for name in present}
+
+
+def _key(markers: dict[str, str], fits: np.ndarray) -> list[Line2D]:
+    """Make the rows of the legend: the sensors, if any is known, and what a cross is."""
+    style: dict[str, Any] = {"ls": "none", "ms": 6}
+    rows = []
+    if set(markers) != {"unknown"}:
+        for platform, marker in markers.items():
+            name = platform_text(platform) or "sensor not known"
+            rows.append(Line2D([], [], marker=marker, color=WATER, label=name, **style))
+    if not fits.all():
+        cross = {**style, "ms": 7, "mew": 1.8}
+        rows.append(Line2D([], [], marker="x", color=LOST, label="does not fit", **cross))
+    return rows
+
+
+def _draw_area(axes: Axes, series: pd.DataFrame, fits: np.ndarray, markers: list[str]) -> None:
     times = series.index.to_numpy()
     best, most, least = (series[name].to_numpy(float) for name in ("best", "most", "least"))
     whole = fits & (series["observed_share"].to_numpy(float) > 0.9)
     axes.vlines(times, least, most, color=UNSEEN, lw=1.2, zorder=1)
     axes.plot(times[whole], best[whole], color=WATER, lw=1.4, zorder=2)
+    low = high = best[whole]
     if "low_95" in series:
         low, high = (series[name].to_numpy(float)[whole] for name in ("low_95", "high_95"))
-        axes.fill_between(times[whole], low, high, color=WATER, alpha=0.18, lw=0, zorder=1)
-    style: dict[str, Any] = {"ls": "none", "color": WATER, "ms": 5, "zorder": 3}
-    axes.plot(times[whole], best[whole], marker="o", **style)
-    hollow = fits & ~whole
-    axes.plot(times[hollow], best[hollow], marker="o", mfc="white", **style)
-    axes.plot(
-        times[~fits], best[~fits], ls="none", marker="x", color=LOST, ms=7, mew=1.8, zorder=4,
-        label="does not fit",
-    )  # fmt: skip
-    if 0 < (~fits).sum() <= _NAMED:
-        for time, value in zip(times[~fits], best[~fits], strict=True):
-            axes.annotate(
-                str(time)[:10], (time, value), textcoords="offset points", xytext=(7, 4),
-                color=LOST, fontsize=8,
-            )  # fmt: skip
+        pale: dict[str, Any] = {"color": WATER, "alpha": 0.18, "zorder": 1}
+        axes.fill_between(times[whole], low, high, lw=0, **pale)
+        if len(low) == 1:  # a band has no width there
+            axes.vlines(times[whole], low, high, lw=10, **pale)
+    for marker in dict.fromkeys(markers):
+        own = np.array([one == marker for one in markers])
+        style: dict[str, Any] = {"ls": "none", "marker": marker, "ms": 6}
+        for shown, face in ((own & whole, WATER), (own & fits & ~whole, "white")):
+            axes.plot(times[shown], best[shown], color=WATER, mfc=face, zorder=3, **style)
+        misfits = own & ~fits
+        axes.plot(times[misfits], best[misfits], color=LOST, mfc="white", zorder=5, **style)
+    _cross_out(axes, times[~fits], best[~fits])
     # What may be hidden on a cloudy date shall not flatten everything else.
-    shown = best[np.isfinite(best)]
-    top = max(shown.max(initial=0.0), most[whole].max(initial=0.0))
-    low = shown.min(initial=top)
-    room = 0.12 * max(top - low, 0.1 * top, 1e-6)
-    axes.set_ylim(max(low - room, 0.0) if low > 0 else 0.0, top + room)
+    inside = np.concatenate([best, most[whole], low, high])
+    inside = inside[np.isfinite(inside)]
+    top, bottom = inside.max(initial=0.0), inside.min(initial=np.inf)
+    room = 0.12 * max(top - min(bottom, top), 0.1 * top, 1e-6)
+    axes.set_ylim(max(bottom - room, 0.0) if 0 < bottom < np.inf else 0.0, top + room)
     axes.set_ylabel("water, km²", color=SOFT)
     axes.grid(axis="y", color="#e4e4e4", lw=0.6)
     axes.set_axisbelow(True)
-    if (~fits).any():
-        axes.legend(loc="upper right", frameon=False, fontsize=8.5)
+
+
+def _cross_out(axes: Axes, times: np.ndarray, values: np.ndarray) -> None:
+    axes.plot(times, values, ls="none", marker="x", color=LOST, ms=12, mew=1.6, zorder=4)
+    if len(times) > _NAMED:
+        return
+    for time, value in zip(times, values, strict=True):
+        axes.annotate(
+            str(time)[:10], (time, value), textcoords="offset points", xytext=(8, 5),
+            color=LOST, fontsize=8,
+        )  # fmt: skip
 
 
 def _draw_share(axes: Axes, series: pd.DataFrame, fits: np.ndarray) -> None:

@@ -34,6 +34,10 @@ EVEN_STEADINESS, STEEPNESS = 0.42, 16.0
 """Decisions that so many of the changed spectra confirm are wrong half of the time; with each
 tenth more, five times less often. Fitted to the scenes of `benchmarks/stability_errors.py`."""
 
+STEPS = 1024
+"""The confidence comes in steps of one part of this: finer than it is known, and files of rounded
+numbers take a tenth of the room."""
+
 FRACTION_ERROR = 0.12
 """How far the water fraction of mixed pixels errs (standard deviation; likewise fitted)."""
 
@@ -57,8 +61,8 @@ def water_confidence(
     Returns
     -------
     DataArray of float32, shape (y, x) or (time, y, x)
-        0.5, no better than a coin, to 1; NaN where not observed. Lazy if the segmentation is;
-        the same whatever its chunks.
+        0.5, no better than a coin, to 1, in steps of 1/1024; NaN where not observed. Lazy if the
+        segmentation is; the same whatever its chunks.
 
     Raises
     ------
@@ -194,6 +198,6 @@ class _Confidence(NamedTuple):
             by_mixing = ndtr(-distance / FRACTION_ERROR)
             both = by_class[mixed] * by_mixing
             right[mixed] = 1.0 - by_class[mixed] - by_mixing + 2.0 * both
-        confidence: NDArray[np.float32] = right.astype(np.float32)
+        confidence: NDArray[np.float32] = (np.rint(right * STEPS) / STEPS).astype(np.float32)
         confidence[self.classes[plane] == NOT_OBSERVED] = np.nan
         return confidence

@@ -13,10 +13,10 @@ from strandline.errors import (
     UnknownSourceError,
 )
 from strandline.paths import local_path
-from strandline.scenes.archive import remote_content
 from strandline.scenes.catalog.source import Source
 from strandline.scenes.catalog.text import MAX_BYTES, parse_yaml
 from strandline.scenes.failures import asking
+from strandline.scenes.remote import remote_content
 from strandline.scenes.storage import check_local, is_url
 
 

@@ -21,8 +21,6 @@ from strandline.errors import (
     MissingCRSError,
     SuspiciousSceneWarning,
 )
-from strandline.scenes.cache import Cache
-from strandline.scenes.chunking import Chunks
 from strandline.scenes.landsat.product import (
     Product,
     describe_product,
@@ -30,30 +28,15 @@ from strandline.scenes.landsat.product import (
     product_factors,
     resolution,
 )
-from strandline.scenes.quality import DEFAULT_REASONS, check_reasons, merge_flags, quality_flags
+from strandline.scenes.quality import merge_flags, quality_flags
 from strandline.scenes.raster import read_bands
+from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
 from strandline.scenes.scene import Stored, finish, place
-from strandline.scenes.selection import choose_bands, override
+from strandline.scenes.selection import choose_bands
 
 
-def open_bundle(
-    source: str | Path,
-    *,
-    bands: Iterable[str] | None = None,
-    reflectance: bool = True,
-    scale: float | None = None,
-    offset: float | None = None,
-    nodata: float | None = None,
-    platform: str | None = None,
-    time: Any = None,
-    crs: Any = None,
-    mask: Iterable[str] = DEFAULT_REASONS,
-    conflicts: str | None = None,
-    chunks: Chunks = None,
-    storage_options: Mapping[str, Any] | None = None,
-    cache: Cache = None,
-) -> xr.DataArray:
+def open_bundle(source: str | Path, asked: ReadOptions) -> xr.DataArray:
     """Open a Landsat product.
 
     Parameters
@@ -61,19 +44,8 @@ def open_bundle(
     source : str or Path
         Folder, ``.tar``, ``.tar.gz``, or path of the MTL file; or their URL,
         of an archive with `cache`.
-    bands : iterable of str, optional
-        Common names, aliases, or numbers as "B4". By default the reflective 30 m bands.
-    reflectance : bool
-        Whether to apply the product's factors; False gives the stored numbers.
-    scale, offset, nodata, platform, time, crs : optional
-        Take the place of what the product says, or say what it does not.
-    mask : iterable of str
-        Reasons for which pixels count as not observed; see :mod:`strandline.scenes.quality`.
-    conflicts : {"quality", "spectrum"}, optional
-        Who wins where they contradict each other, which is marked; see
-        :mod:`strandline.scenes.conflicts`.
-    chunks, storage_options, cache : optional
-        As for `strandline.open_scene`.
+    asked : ReadOptions
+        How; by default the reflective 30 m bands.
 
     Returns
     -------
@@ -96,39 +68,37 @@ def open_bundle(
     SuspiciousSceneWarning
         If a reflective band has no file, and no bands were asked for.
     """
+    options = asked.storage_options
     product = describe_product(
-        source, platform=platform, storage_options=storage_options, cache=cache
+        source, platform=asked.platform, storage_options=options, cache=asked.cache
     )
-    names = _wanted(product, bands, reflectance)
+    names = _wanted(product, asked.bands)
     paths = product.files.rasters([product.bands[name][1] for name in names])
-    values = read_bands(paths, band_names=names, chunks=chunks, storage_options=storage_options)
+    values = read_bands(paths, band_names=names, chunks=asked.chunks, storage_options=options)
     values = _located(values, product, names)
-    if reflectance and not (scale is not None and product.metadata is None):
+    if asked.reflectance and not (asked.scale is not None and product.metadata is None):
         factors = product_factors(product, names)
     else:
         factors = [published_factors(product.name) for _ in names]
-    reasons = check_reasons(mask)
     stored = Stored(
         values=values,
-        factors=override(
-            [_with_fill(f, values, i, product, reasons) for i, f in enumerate(factors)],
-            scale,
-            offset,
-            nodata,
+        factors=tuple(
+            _with_fill(factor, values, index, product, asked.mask)
+            for index, factor in enumerate(factors)
         ),
         source=str(source),
         sensor=product.sensor,
         level=product.level,
-        time=product.time if time is None else time,
-        quality=_flags(product, names, values, reasons, storage_options),
+        time=product.time,
+        quality=_flags(product, names, values, asked),
     )
-    scene = finish(stored, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
-    if bands is None:
+    scene = finish(stored, asked)
+    if asked.bands is None:
         _warn_of_missing(product, names)
     return scene
 
 
-def _wanted(product: Product, bands: Iterable[str] | None, reflectance: bool) -> list[str]:
+def _wanted(product: Product, bands: Iterable[str] | None) -> list[str]:
     source, there = product.files.source, list(product.bands)
     if bands is None:
         names = [name for name in product.sensor.default_bands if name in product.bands]
@@ -202,18 +172,16 @@ def _flags(
     product: Product,
     names: Sequence[str],
     values: xr.DataArray,
-    reasons: tuple[str, ...],
-    storage_options: Mapping[str, Any] | None,
+    asked: ReadOptions,
 ) -> xr.DataArray | None:
     """Make flags of whatever quality bands the product has."""
     pixel = next(
         (kind for kind in ("qa_pixel", "pixel_qa", "bqa") if kind in product.quality), None
     )
     radsat = next((kind for kind in ("qa_radsat", "radsat_qa") if kind in product.quality), None)
-    beyond = set(reasons) - {"fill", "saturated"}
-    if beyond and pixel is None and reasons != DEFAULT_REASONS:
-        raise MissingBandError(
-            f"{product.files.source!r} has no quality band to find {', '.join(sorted(beyond))} in.",
+    if pixel is None:
+        asked.do_without_quality(
+            product.files.source,
             expected="a QA_PIXEL or BQA file",
             got=", ".join(product.quality) or "none",
             remedy="Leave mask out, or fetch the file.",
@@ -225,9 +193,9 @@ def _flags(
     flags = []
     for kind in kinds:
         try:
-            qa = _quality_band(product, kind, values, storage_options)
+            qa = _quality_band(product, kind, values, asked.storage_options)
         except GridMismatchError:
-            if reasons:
+            if asked.mask:
                 raise
             return None  # nobody asked for it
         instrument = product.sensor.instrument

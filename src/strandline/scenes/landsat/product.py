@@ -15,22 +15,18 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from strandline.errors import MetadataError, MissingCRSError, ScaleError, UnknownProductError
-from strandline.scenes.archive import ProductFiles, is_archive, list_product, product_stem
 from strandline.scenes.cache import Cache
+from strandline.scenes.identifiers import ProductName, parse_product_name
+from strandline.scenes.landsat.files import ProductFiles, list_product
 from strandline.scenes.landsat.mtl import Metadata, parse_metadata
+from strandline.scenes.landsat.naming import is_archive, product_stem
 from strandline.scenes.reflectance import (
     Factors,
     earth_sun_distance,
     published_factors,
     radiance_to_reflectance,
 )
-from strandline.scenes.sensors import (
-    ProductName,
-    Sensor,
-    find_sensor,
-    is_thermal,
-    parse_product_name,
-)
+from strandline.scenes.sensors import Sensor, find_sensor, is_thermal
 
 _NUMBER = r"(?P<number>\d{1,2}(?:_VCID_[12])?)"
 _BAND_FILE = re.compile(rf"_(?:SR_|ST_)?B{_NUMBER}\.TIFF?$", re.IGNORECASE)

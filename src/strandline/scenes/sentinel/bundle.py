@@ -20,21 +20,18 @@ from strandline.errors import (
     MissingBandError,
     MissingCRSError,
 )
-from strandline.scenes.cache import Cache
-from strandline.scenes.chunking import Chunks
 from strandline.scenes.header import RasterHeader, read_header, short_crs
 from strandline.scenes.quality import (
-    DEFAULT_REASONS,
-    check_reasons,
     flag_attributes,
     merge_flags,
     quality_flags,
     reason_bits,
 )
 from strandline.scenes.raster import lazy_bands
+from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.scene import Stored, finish
-from strandline.scenes.selection import choose_bands, override
+from strandline.scenes.selection import choose_bands
 from strandline.scenes.sensors import find_sensor
 from strandline.scenes.sentinel.clouds import draw_clouds, parse_clouds
 from strandline.scenes.sentinel.product import (
@@ -49,22 +46,7 @@ from strandline.scenes.sentinel.product import (
 
 
 def open_safe(
-    source: str | Path,
-    *,
-    bands: Iterable[str] | None = None,
-    reflectance: bool = True,
-    resolution: float | None = None,
-    scale: float | None = None,
-    offset: float | None = None,
-    nodata: float | None = None,
-    platform: str | None = None,
-    time: Any = None,
-    crs: Any = None,
-    mask: Iterable[str] = DEFAULT_REASONS,
-    conflicts: str | None = None,
-    chunks: Chunks = None,
-    storage_options: Mapping[str, Any] | None = None,
-    cache: Cache = None,
+    source: str | Path, asked: ReadOptions, *, resolution: float | None = None
 ) -> xr.DataArray:
     """Open a Sentinel-2 product of Level 1C or 2A.
 
@@ -73,26 +55,13 @@ def open_safe(
     source : str or Path
         SAFE folder, zip archive, a tile's folder below GRANULE, the product's XML file, or the URL
         of a SAFE folder, and of an archive with `cache`.
-    bands : iterable of str, optional
-        Common names, aliases, or numbers as "B8A". By default those that every Landsat has too:
-        blue, green, red, nir08, swir16, swir22.
-    reflectance : bool
-        Whether to apply the product's factors; False gives the stored numbers.
+    asked : ReadOptions
+        How; by default the bands that every Landsat has too: blue, green, red, nir08, swir16,
+        swir22. Its platform has to be the product's own, if it is given. Masked is by the scene
+        classification (Level 2A) or the cloud mask (Level 1C).
     resolution : float, optional
         Pixel size in metres: 10, 20 or 60. By default the finest of the bands. Coarser bands have
         each of their pixels repeated; Level 2A has images of its own at 20 and 60 m.
-    scale, offset, nodata, time, crs : optional
-        Take the place of what the product says.
-    platform : str, optional
-        Has to be the product's own, if it is given.
-    mask : iterable of str
-        Reasons for which pixels count as not observed, by the scene classification (Level 2A) or
-        the cloud mask (Level 1C); see :mod:`strandline.scenes.quality`.
-    conflicts : {"quality", "spectrum"}, optional
-        Who wins where they contradict each other, which is marked; see
-        :mod:`strandline.scenes.conflicts`.
-    chunks, storage_options, cache : optional
-        As for `strandline.open_scene`.
 
     Returns
     -------
@@ -108,24 +77,24 @@ def open_safe(
     GridMismatchError
         If a band has no image of this resolution.
     """
-    product = describe_safe(source, storage_options, cache)
-    _check_platform(product, platform)
-    names = _wanted(product, bands)
+    options = asked.storage_options
+    product = describe_safe(source, options, asked.cache)
+    _check_platform(product, asked.platform)
+    names = _wanted(product, asked.bands)
     paths, size = choose_images(product, names, resolution)
-    reasons = check_reasons(mask)
-    onto, headers = _headers(product, paths, size, storage_options)
+    onto, headers = _headers(product, paths, size, options)
     values = lazy_bands(
         headers,
         band_names=names,
-        chunks=chunks,
-        storage_options=storage_options,
+        chunks=asked.chunks,
+        storage_options=options,
         nested=True,
         onto=onto,
     )
-    if reflectance and (scale is None or offset is None):
-        factors = safe_factors(product, names, mask=reasons)
+    if asked.reflectance and (asked.scale is None or asked.offset is None):
+        factors = safe_factors(product, names, mask=asked.mask)
     else:
-        factors = [Factors(invalid=invalid_numbers(product, reasons)) for _ in names]
+        factors = [Factors(invalid=invalid_numbers(product, asked.mask)) for _ in names]
     # A rim that a cut image leaves has a number of its own.
     factors = [
         replace(factor, invalid=tuple(sorted({*factor.invalid, float(own)})))
@@ -133,18 +102,17 @@ def open_safe(
         else factor
         for factor, own in zip(factors, values.attrs["nodata"], strict=True)
     ]
-    seen = product.tile.time if product.tile and product.tile.time else product.metadata.time
     stored = Stored(
         values=values,
-        factors=override(factors, scale, offset, nodata),
+        factors=tuple(factors),
         source=str(source),
         sensor=product.sensor,
         level=product.metadata.level,
-        time=seen if time is None else time,
-        quality=_flags(product, values, onto, reasons, storage_options),
+        time=product.tile.time if product.tile and product.tile.time else product.metadata.time,
+        quality=_flags(product, values, onto, asked),
         extra=_extra(product, names),
     )
-    return finish(stored, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
+    return finish(stored, asked)
 
 
 def _check_platform(product: SafeProduct, platform: str | None) -> None:
@@ -248,11 +216,7 @@ def _check_grid(product: SafeProduct, header: RasterHeader, size: int) -> None:
 
 
 def _flags(
-    product: SafeProduct,
-    values: xr.DataArray,
-    onto: RasterHeader,
-    reasons: tuple[str, ...],
-    options: Mapping[str, Any] | None,
+    product: SafeProduct, values: xr.DataArray, onto: RasterHeader, asked: ReadOptions
 ) -> xr.DataArray | None:
     """Make flags of the scene classification or the cloud mask, on the scene's grid."""
     kind, name = "scl", ""
@@ -262,21 +226,18 @@ def _flags(
     elif product.clouds is not None:
         name = product.clouds
         kind = "qa60" if name.lower().endswith(".gml") else "msk_classi"
-    beyond = set(reasons) - {"fill", "saturated"}
     if not name:
-        if beyond and reasons != DEFAULT_REASONS:
-            raise MissingBandError(
-                f"{product.files.source!r} has no quality band to find "
-                f"{', '.join(sorted(beyond))} in.",
-                expected="a scene classification (SCL) or a cloud mask (MSK_CLASSI, MSK_CLOUDS)",
-                got="none",
-                remedy="Leave mask out, or fetch the file.",
-            )
+        asked.do_without_quality(
+            product.files.source,
+            expected="a scene classification (SCL) or a cloud mask (MSK_CLASSI, MSK_CLOUDS)",
+            got="none",
+            remedy="Leave mask out, or fetch the file.",
+        )
         return None
     try:
-        flags = _flags_of_file(product, kind, name, values, onto, options)
+        flags = _flags_of_file(product, kind, name, values, onto, asked.storage_options)
     except (MetadataError, GridMismatchError):
-        if beyond:
+        if asked.hidden_by:
             raise
         return None  # nobody asked for it
     # The scene classification knows both; cloud masks leave them to the numbers.

@@ -21,11 +21,11 @@ from strandline.errors import (
     UnreadableSourceError,
 )
 from strandline.paths import local_path
-from strandline.scenes.archive import local_place, place_inside, remote_content
 from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.redaction import redact_url
+from strandline.scenes.remote import remote_content
 from strandline.scenes.sentinel.document import LARGEST
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import is_url, local_place, place_inside
 
 _SAFE = re.compile(r"\.SAFE/?$", re.IGNORECASE)
 _ZIP = re.compile(r"\.zip$", re.IGNORECASE)

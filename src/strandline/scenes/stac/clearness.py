@@ -44,6 +44,7 @@ def seen_share(found: FoundScenes, *, storage_options: Mapping[str, Any] | None 
     SceneError
         As `strandline.open_scene`.
     """
+    from strandline.scenes.read_options import ReadOptions
     from strandline.scenes.stac.load import open_items
 
     if found.area is None:
@@ -52,7 +53,9 @@ def seen_share(found: FoundScenes, *, storage_options: Mapping[str, Any] | None 
             expected="a search with bbox=…, geometry=… or center=… and buffer=…",
         )
     grid = _points(found.area)
-    scene = open_items(list(found), grid=grid, storage_options=storage_options, mask=())
+    scene = open_items(
+        list(found), ReadOptions(storage_options=storage_options, mask=()), grid=grid
+    )
     if "quality" not in scene.coords:
         raise MissingBandError(
             f"{found!r} has no quality band to tell what was seen.",

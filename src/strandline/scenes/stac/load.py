@@ -1,4 +1,4 @@
-"""Items of one pass as a scene: odc-stac plans what to read, each item in its own numbers.
+"""Items of one pass as a scene: odc-stac reads what was planned, each item in its own numbers.
 
 Every item is read and scaled by itself and put together afterwards, so that tiles with
 different bands, factors or offsets can lie in one mosaic.
@@ -7,38 +7,27 @@ different bands, factors or offsets can lie in one mosaic.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
-from affine import Affine
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
 from strandline.errors import (
-    ConfigurationError,
-    GridMismatchError,
     MissingBandError,
-    MissingCRSError,
 )
-from strandline.scenes.cache import Cache, local_copy
-from strandline.scenes.chunking import Chunks, chunk_shape
-from strandline.scenes.header import read_header
-from strandline.scenes.quality import (
-    DEFAULT_REASONS,
-    check_reasons,
-    merge_flags,
-    quality_flags,
-)
+from strandline.scenes.chunking import chunk_shape
+from strandline.scenes.quality import merge_flags, quality_flags
+from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.scene import Stored, finish
 from strandline.scenes.selection import choose_bands, default_bands, override
-from strandline.scenes.stac.access import best_address, signed
-from strandline.scenes.stac.item import Described, Layer, describe_item
+from strandline.scenes.stac.asset import Layer
+from strandline.scenes.stac.item import Described, describe_item
+from strandline.scenes.stac.mosaic import covered_by, lay_together
 from strandline.scenes.stac.passes import check_one_pass
-from strandline.scenes.stac.sampling import lattice_offset
+from strandline.scenes.stac.plan import Plan, common_grid, plan_item
 from strandline.scenes.stac.service import needing_packages
 from strandline.scenes.stac.source import items_of, split_name
 from strandline.scenes.storage import is_url
@@ -46,46 +35,18 @@ from strandline.scenes.storage import is_url
 if TYPE_CHECKING:
     import pystac
 
-_KINDS = ("qa_pixel", "scl", "qa60")  # quality bands that say what hid the ground
 _BLOCK = (512, 512)  # how cloud-optimised files are usually cut; only sizes of chunks depend on it
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """One item, and which of its layers are read with what."""
-
-    item: Described
-    bands: dict[str, Layer]
-    quality: dict[str, Layer]
-
-
-def open_items(
-    source: Any,
-    *,
-    bands: Iterable[str] | None = None,
-    reflectance: bool = True,
-    scale: float | None = None,
-    offset: float | None = None,
-    nodata: float | None = None,
-    platform: str | None = None,
-    time: Any = None,
-    crs: Any = None,
-    mask: Iterable[str] = DEFAULT_REASONS,
-    conflicts: str | None = None,
-    chunks: Chunks = None,
-    storage_options: Mapping[str, Any] | None = None,
-    cache: Cache = None,
-    grid: Any = None,
-) -> xr.DataArray:
+def open_items(source: Any, asked: ReadOptions, *, grid: Any = None) -> xr.DataArray:
     """Open the STAC items of one pass as a scene.
 
     Parameters
     ----------
     source : str, Path, pystac.Item, mapping, or collection of items
         As `items_of` of `source.py` takes them.
-    bands, reflectance, scale, offset, nodata, platform, time, crs, mask, conflicts, chunks,
-    storage_options, cache
-        As for `strandline.open_scene`.
+    asked : ReadOptions
+        How.
     grid : GeoBox, optional
         Where to read: each pixel gets the number stored below its centre. By default the grid
         of the files, pixel for pixel.
@@ -107,26 +68,19 @@ def open_items(
     GridMismatchError
         If tiles do not share one grid, and none was given.
     """
-    reasons = check_reasons(mask)
     items = check_one_pass(items_of(source))
-    settle = reflectance and offset is None
-    described = [describe_item(item, platform, settle_offset=settle) for item in items]
-    names = _wanted(described, bands, reflectance)
-    plans = [_plan(one, names, reasons, storage_options, cache) for one in described]
-    target = _target(plans, names, grid)
-    stored = [_read(plan, target, chunks, storage_options) for plan in plans]
+    settle = asked.reflectance and asked.offset is None
+    described = [describe_item(item, asked.platform, settle_offset=settle) for item in items]
+    names = _wanted(described, asked)
+    plans = [plan_item(one, names, asked) for one in described]
+    target = common_grid(plans, names, grid)
+    stored = [_read(plan, target, asked) for plan in plans]
     sources = " ".join(dict.fromkeys(plan.item.source for plan in plans))
-    parts = []
-    for one in stored:
-        one = replace(
-            one,
-            factors=override(one.factors, scale, offset, nodata),
-            source=sources,
-            time=one.time if time is None else time,
-        )
-        scene = finish(one, reflectance=reflectance, crs=crs, mask=reasons, conflicts=conflicts)
-        parts.append((scene, _covered(one) if len(stored) > 1 else None))
-    return _mosaic(parts)
+    scenes = [finish(replace(one, source=sources), asked) for one in stored]
+    if len(scenes) == 1:
+        return scenes[0]
+    covered = [covered_by(one.values, override(one.factors, asked)) for one in stored]
+    return lay_together(scenes, covered)
 
 
 def item_files(source: str) -> list[str]:
@@ -150,19 +104,17 @@ def item_files(source: str) -> list[str]:
     return found
 
 
-def _wanted(
-    described: Sequence[Described], bands: Iterable[str] | None, reflectance: bool
-) -> list[str]:
+def _wanted(described: Sequence[Described], asked: ReadOptions) -> list[str]:
     """Name the bands to read: those that all items have."""
     first = described[0]
     there = [name for name in first.bands if all(name in one.bands for one in described)]
-    if bands is not None:
-        return choose_bands(there, bands, first.sensor, first.source)
-    if first.sensor is not None and reflectance:
+    if asked.bands is not None:
+        return choose_bands(there, asked.bands, first.sensor, first.source)
+    if first.sensor is not None and asked.reflectance:
         usual = [name for name in first.sensor.default_bands if name in there]
         if usual:
             return usual
-    chosen = default_bands(there, reflectance=reflectance)
+    chosen = default_bands(there, reflectance=asked.reflectance)
     if not chosen:
         raise MissingBandError(
             "The items have no band in common.",
@@ -171,137 +123,9 @@ def _wanted(
     return chosen
 
 
-def _plan(
-    item: Described,
-    names: Sequence[str],
-    reasons: Sequence[str],
-    storage_options: Mapping[str, Any] | None,
-    cache: Cache,
-) -> _Plan:
-    kinds = [kind for kind in _KINDS if kind in item.quality][:1]
-    beyond = set(reasons) - {"fill", "saturated"}
-    if beyond and tuple(reasons) != DEFAULT_REASONS and not kinds:
-        raise MissingBandError(
-            f"{item.source!r} has no quality band to find {', '.join(sorted(beyond))} in.",
-            expected=f"an asset {' or '.join(_KINDS)}",
-            got=", ".join(item.quality) or "none",
-            remedy="Leave mask out.",
-        )
-    kinds += ["qa_radsat"] if "qa_radsat" in item.quality else []
-    sign = signed if item.planetary_computer else str
-    complete = partial(_complete, storage_options=storage_options, cache=cache, sign=sign)
-    bands = {name: complete(item.bands[name]) for name in names}
-    quality = {kind: complete(item.quality[kind]) for kind in kinds}
-    return _Plan(item, bands, quality)
-
-
-def _complete(
-    layer: Layer,
-    *,
-    storage_options: Mapping[str, Any] | None,
-    cache: Cache,
-    sign: Callable[[str], str],
-) -> Layer:
-    """Ask the file itself for what the item does not say, and settle what stands for no value."""
-    href = best_address(layer.href, layer.alternates, storage_options)
-    if cache:
-        href = local_copy(sign(href), storage_options=storage_options, cache=cache)
-    layer = replace(layer, href=href)
-    fill = layer.nodata
-    if fill is None and layer.factors.invalid:
-        fill = layer.factors.invalid[0]
-    dtype, grid = layer.dtype, layer.grid
-    if grid is None or dtype is None:
-        header = read_header(href, storage_options=storage_options, address=sign(href))
-        grid, dtype = header.geobox, header.dtype
-        if fill is None and header.nodata[layer.index - 1] is not None:
-            fill = header.nodata[layer.index - 1]
-        if grid.crs is None:
-            raise MissingCRSError(
-                f"{href!r} has no CRS, and its STAC item gives none.",
-                remedy="Georeference the file.",
-            )
-    kind = np.dtype(dtype)
-    if fill is None:
-        # What the file cannot hold stands for what lies outside of it.
-        kind, fill = _beyond(kind)
-    elif kind.kind in "iu" and not math.isnan(fill):
-        kind = np.result_type(kind, np.min_scalar_type(int(fill)))
-    elif math.isnan(fill) and kind.kind in "iu":
-        kind, fill = _beyond(kind)
-    invalid = layer.factors.invalid
-    if not math.isnan(fill):
-        invalid = tuple(sorted({*invalid, float(fill)}))
-    return replace(
-        layer,
-        grid=grid,
-        dtype=kind.name,
-        nodata=float(fill),
-        factors=replace(layer.factors, invalid=invalid),
-    )
-
-
-def _beyond(kind: np.dtype[Any]) -> tuple[np.dtype[Any], float]:
-    """Find a type with a number that the given type has not."""
-    if kind.kind == "f":
-        return kind, math.nan
-    wider = np.result_type(kind, np.int8 if kind.kind == "u" else f"i{min(kind.itemsize * 2, 8)}")
-    if wider.kind == "f":  # 64 bits, unsigned: no image needs them
-        return wider, math.nan
-    return wider, float(np.iinfo(wider).min)
-
-
-def _target(plans: Sequence[_Plan], names: Sequence[str], grid: Any) -> GeoBox:
-    """Give the grid to read on: the caller's, or the finest of the files, over all tiles."""
-    if grid is not None:
-        if not isinstance(grid, GeoBox):
-            grid = getattr(getattr(grid, "odc", None), "geobox", None)
-        if not isinstance(grid, GeoBox) or grid.crs is None:
-            raise ConfigurationError(
-                "The grid cannot be used.",
-                expected="a GeoBox with a CRS, as make_grid(…) gives, or a scene that has one",
-                got="something else",
-            )
-        return grid
-    finest = []
-    for plan in plans:
-        grids = [plan.bands[name].grid for name in names]
-        finest.append(min((g for g in grids if g is not None), key=lambda g: abs(g.resolution.x)))
-    first = finest[0]
-    if all(other == first for other in finest):
-        return first
-    return _union(finest)
-
-
-def _union(grids: Sequence[GeoBox]) -> GeoBox:
-    first = grids[0]
-    spans = []
-    for grid in grids:
-        offset = lattice_offset(first, grid)
-        if offset is None:
-            raise GridMismatchError(
-                "The tiles of the pass do not share one grid.",
-                expected=f"the pixels of {first.crs}, {first.resolution}",
-                got=f"{grid.crs}, {grid.resolution}",
-                remedy="Pass grid=make_grid(…), on which they are put together.",
-            )
-        row, column = offset
-        spans.append((row, column, row + grid.shape[0], column + grid.shape[1]))
-    top, left = min(span[0] for span in spans), min(span[1] for span in spans)
-    bottom, right = max(span[2] for span in spans), max(span[3] for span in spans)
-    return GeoBox(
-        (bottom - top, right - left), first.transform * Affine.translation(left, top), first.crs
-    )
-
-
-def _read(
-    plan: _Plan,
-    target: GeoBox,
-    chunks: Chunks,
-    storage_options: Mapping[str, Any] | None,
-) -> Stored:
+def _read(plan: Plan, target: GeoBox, asked: ReadOptions) -> Stored:
     layers = [*plan.bands.values(), *plan.quality.values()]
-    planes = _planes(plan.item, layers, target, chunks, storage_options)
+    planes = _planes(plan.item, layers, target, asked)
     names = list(plan.bands)
     coords = xr_coords(target, dims=("y", "x"))
     values = xr.DataArray(
@@ -338,8 +162,7 @@ def _planes(
     item: Described,
     layers: Sequence[Layer],
     target: GeoBox,
-    chunks: Chunks,
-    storage_options: Mapping[str, Any] | None,
+    asked: ReadOptions,
 ) -> list[Any]:
     """Let odc-stac plan the reading of layers onto a grid; one lazy plane for each."""
     with needing_packages():
@@ -355,7 +178,7 @@ def _planes(
         )
         for layer in layers
     }
-    rows, columns = chunk_shape(target.shape[0], target.shape[1], _BLOCK, chunks)
+    rows, columns = chunk_shape(target.shape[0], target.shape[1], _BLOCK, asked.chunks)
     bands = [f"layer{number}.{layer.index}" for number, layer in enumerate(layers)]
     loaded = odc.stac.load(
         [_stand_in(item, layers)],
@@ -363,7 +186,7 @@ def _planes(
         geobox=target,
         chunks={"y": rows, "x": columns},
         groupby="id",
-        driver=StacDriver(promises, storage_options or {}),
+        driver=StacDriver(promises, asked.storage_options or {}),
         fail_on_error=True,
     )
     return [loaded[name].data[0] for name in bands]
@@ -398,7 +221,7 @@ def _stand_in(item: Described, layers: Sequence[Layer]) -> pystac.Item:
     return stand_in
 
 
-def _flags(plan: _Plan, quality: Mapping[str, xr.DataArray]) -> xr.DataArray | None:
+def _flags(plan: Plan, quality: Mapping[str, xr.DataArray]) -> xr.DataArray | None:
     """Make flags of whatever quality bands the item has."""
     sensor = plan.item.sensor
     instrument = sensor.instrument if sensor else None
@@ -408,45 +231,3 @@ def _flags(plan: _Plan, quality: Mapping[str, xr.DataArray]) -> xr.DataArray | N
         for kind, qa in quality.items()
     ]
     return merge_flags(*flags) if flags else None
-
-
-def _covered(stored: Stored) -> xr.DataArray:
-    """Find the pixels for which an item holds anything."""
-    planes = []
-    for index, factor in enumerate(stored.factors):
-        plane = stored.values.isel(band=index, drop=True)
-        there = plane == plane  # NaN is not equal to itself
-        for number in factor.invalid:
-            there = there & (plane != number)
-        planes.append(there)
-    result = planes[0]
-    for plane in planes[1:]:
-        result = result | plane
-    return result
-
-
-def _mosaic(parts: Sequence[tuple[xr.DataArray, Any]]) -> xr.DataArray:
-    """Put the tiles of a pass together; where they overlap, all bands are the first one's."""
-    first, covered = parts[0]
-    if len(parts) == 1:
-        return first
-    flagged = all("quality" in scene.coords for scene, _ in parts)
-    values, flags = first.variable, first.coords["quality"].variable if flagged else None
-    there = covered.variable
-    for scene, holds in parts[1:]:
-        values = values.where(there, scene.variable)  # type: ignore[no-untyped-call]  # untyped
-        if flags is not None:
-            other = scene.coords["quality"].variable
-            flags = flags.where(there, other).astype(np.uint8)
-        there = there | holds.variable
-    coords = {name: first.coords[name] for name in ("band", "y", "x", "spatial_ref")}
-    times = [scene.coords["time"].values for scene, _ in parts if "time" in scene.coords]
-    if times:
-        coords["time"] = xr.DataArray(min(times))
-    if flags is not None:
-        coords["quality"] = xr.DataArray(flags, attrs=first.coords["quality"].attrs)
-    mosaic = xr.DataArray(
-        values.transpose("band", "y", "x"), coords=coords, name=first.name, attrs=first.attrs
-    )
-    mosaic.encoding = dict(first.encoding)
-    return mosaic

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from strandline.change.compare import LOST, STABLE_LAND
 from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER
-from strandline.show import captions, maps
+from strandline.show import captions
 from strandline.show.canvas import UNSEEN_FACE
 from strandline.show.charts import band_positions
+from strandline.show.composites import each_map
 from strandline.show.furniture import Place, metres_per_unit, nice_length, north_angle
 from strandline.show.palettes import (
     change_palette,
@@ -33,6 +34,7 @@ from strandline.show.report.pixels import (
     lattice_of,
     points_of,
 )
+from strandline.show.sheets import BASE_LAND
 
 _NODES = 17  # along a side, where longitude and latitude are given; straight lines between them
 _FOR_THE_SCRIPT = ("key", "name", "below", "over", "grey")
@@ -70,7 +72,7 @@ def explorer(
     dict
         What the template shows; under ``data``, JSON for the script.
     """
-    labels = list(maps.each_map(segmentation["labels"]))
+    labels = list(each_map(segmentation["labels"]))
     bands = _bands(dated, segmentation)
     lattice = lattice_of(labels[0], dated[0], len(bands), len(dated))
     classes = [*labels, *masks, *([] if change is None else [change])]
@@ -199,7 +201,7 @@ def _layers(
     over = shelve([class_picture(one, wet, lattice, clear=(LAND,)) for one in masks])
     legend = [
         {"colour": wet[WATER].colour, "name": "water"},
-        {"colour": maps.BASE_LAND, "name": "not water"},
+        {"colour": BASE_LAND, "name": "not water"},
     ]
     layers.append(
         _layer("water", "Water", below=layers[0]["below"], over=over, legend=legend, grey=True)
@@ -208,7 +210,7 @@ def _layers(
         kinds, below = change_palette(), layers[0]["below"]
         over = shelve([class_picture(change, kinds, lattice, clear=(STABLE_LAND,))]) * count
         legend = [{"colour": kind.colour, "name": kind.name} for kind in kinds.categories[1:]]
-        legend.append({"colour": maps.BASE_LAND, "name": kinds[STABLE_LAND].name})
+        legend.append({"colour": BASE_LAND, "name": kinds[STABLE_LAND].name})
         layers.append(_layer("change", "Change", below=below, over=over, legend=legend, grey=True))
     if (points.classes == NOT_OBSERVED).any():
         for layer in layers:

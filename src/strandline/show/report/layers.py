@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from strandline.prepare.classes import NOT_OBSERVED
-from strandline.show import maps
 from strandline.show.canvas import UNSEEN_FACE, UNSEEN_HATCH
 from strandline.show.captions import channel_ranges
+from strandline.show.composites import FALSE_COLOURS, display_bands, is_true_colour
 from strandline.show.display import block_means, fit_stretch, image_step
 from strandline.show.palettes import CHANNELS, Palette
 from strandline.show.report.pixels import Lattice
@@ -47,15 +47,15 @@ def composites(
     """
     found: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {}
     chosen = {
-        "true": maps.display_bands(dated),
-        "false": maps.display_bands(dated, maps.FALSE_COLOURS),
+        "true": display_bands(dated),
+        "false": display_bands(dated, FALSE_COLOURS),
     }
     side = min(_LONGEST_SIDE, math.isqrt(_PIXELS // (2 * len(dated))))
     step = image_step(dated[0].shape, side)
     for name, (bands, words) in chosen.items():
         if any(words == other for other, *_ in found.values()):
             continue
-        stretch = fit_stretch(dated, bands, natural=maps.is_true_colour(bands))
+        stretch = fit_stretch(dated, bands, natural=is_true_colour(bands))
         images = [
             _composite(stretch.apply(block_means(date.sel(band=list(bands)), step)))
             for date in dated

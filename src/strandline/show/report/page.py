@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from strandline.show import captions, maps
+from strandline.show import captions
+from strandline.show.composites import each_map, each_scene
 from strandline.show.report.explorer import Embedded, explorer
 from strandline.show.report.pictures import sections_of
 from strandline.show.report.provenance import comparability, provenance
@@ -88,8 +89,8 @@ def report(
     """
     from jinja2 import Environment, PackageLoader
 
-    dated = list(maps.each_scene(scenes))
-    flat = [one for mask in _listed(masks) for one in maps.each_map(mask)]
+    dated = list(each_scene(scenes))
+    flat = [one for mask in _listed(masks) for one in each_map(mask)]
     environment = Environment(
         loader=PackageLoader("strandline.show", "templates"),
         autoescape=True,

@@ -12,10 +12,13 @@ from typing import Any
 import xarray as xr
 from matplotlib.figure import Figure
 
-from strandline.show import captions, maps
+from strandline.show import captions
 from strandline.show.canvas import picture_bytes
 from strandline.show.charts import signature_chart
+from strandline.show.composites import display_bands, is_true_colour
 from strandline.show.display import fit_stretch
+from strandline.show.maps import true_colour
+from strandline.show.sheets import change_sheet, label_sheet, water_sheet
 
 _DPI = 120
 _PHONE_DPI = 200  # of a narrow picture: about two pixels to each of the page
@@ -62,29 +65,26 @@ def sections_of(
     ]
     if change is not None:
         dates = [captions.date_text(d) for d in dated]
-        draw = partial(
-            maps.change_map,
+        sheet = change_sheet(
             change,
             over=dated[-1],
             dates=(dates[0], dates[-1]) if all(dates) else None,
             sensors=(captions.sensor_text(dated[0]), captions.sensor_text(dated[-1])),
         )
-        sections.append(_section("change", "Where water was lost and gained", "", draw))
+        sections.append(_section("change", "Where water was lost and gained", "", sheet.draw))
     if change is None or many:
-        draw = partial(maps.water_map, _seen_by(_together(masks), dated), over=list(dated))
-        sections.append(_section("water", "Where the water is", "", draw, lossy=many))
+        sheet = water_sheet(_seen_by(_together(masks), dated), over=list(dated))
+        sections.append(_section("water", "Where the water is", "", sheet.draw, lossy=many))
+    sheet = label_sheet(
+        _seen_by(segmentation["labels"], dated), segmentation=segmentation, water=water
+    )
     sections.append(
         _section(
             "labels",
             "The clusters",
             "Pixels with like spectra, numbered from the darkest; what they are is said by the "
             "evidence below, the words in the legend are hints.",
-            partial(
-                maps.label_map,
-                _seen_by(segmentation["labels"], dated),
-                segmentation=segmentation,
-                water=water,
-            ),
+            sheet.draw,
             lossy=many,
         )
     )
@@ -95,10 +95,10 @@ def sections_of(
 
 def _scenes(dated: Sequence[xr.DataArray]) -> list[dict[str, Any]]:
     """Draw one or two dates large, side by side where there is room; more of them on one sheet."""
-    bands, _ = maps.display_bands(dated)
-    stretch = fit_stretch(dated, bands, natural=maps.is_true_colour(bands))
+    bands, _ = display_bands(dated)
+    stretch = fit_stretch(dated, bands, natural=is_true_colour(bands))
     sheets: list[Any] = [list(dated)] if len(dated) > 2 else list(dated)
-    return [_picture(maps.true_colour(sheet, stretch=stretch), lossy=True) for sheet in sheets]
+    return [_picture(true_colour(sheet, stretch=stretch), lossy=True) for sheet in sheets]
 
 
 def _seen_by(classes: xr.DataArray, dated: Sequence[xr.DataArray]) -> xr.DataArray:

@@ -11,7 +11,8 @@ import xarray as xr
 
 from strandline.change.crosstable import crosstables
 from strandline.prepare.classes import NOT_OBSERVED
-from strandline.show import captions, maps
+from strandline.show import captions
+from strandline.show.composites import each_map
 
 LONG = 14
 """Rows of evidence from which on it is summed up by clusters first."""
@@ -153,7 +154,7 @@ def transition_tables(
     """
     if len(dated) < 2:
         return None
-    labels = list(maps.each_map(segmentation["labels"]))
+    labels = list(each_map(segmentation["labels"]))
     hints = captions.signature_hints(segmentation["signature_mean"])
     count = segmentation.sizes["cluster"]
     states, clusters = crosstables([(masks[0], masks[-1], 2), (labels[0], labels[-1], count)])

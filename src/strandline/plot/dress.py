@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from strandline.plot.ground import Ground
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show.captions import channel_ranges
 from strandline.show.display import Stretch
-from strandline.show.interactive.ground import Ground
 from strandline.show.palettes import Palette
 
 _STILL = 150
@@ -110,6 +110,15 @@ def _column(layer: str, first: str) -> str:
     from holoviews.core.util import dimension_sanitizer
 
     return "image" if layer == first else str(dimension_sanitizer(layer))
+
+
+def pointed(pointer: Pointer, first: str) -> dict[str, Any]:
+    """Options of an image that the pointer reads."""
+    return {
+        "tools": ["hover"],
+        "hover_tooltips": pointer.rows(first),
+        "hooks": [frame_hook(pointer.ground), hover_hook(pointer, first)],
+    }
 
 
 def hover_hook(pointer: Pointer, first: str) -> Callable[[Any, Any], None]:

@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 
 import strandline as sl
+from strandline.plot.zoom import OVERVIEW, Raster, Window, reduction, thinned
 from strandline.prepare.georeference import attach_grid
 from strandline.show.display import Extent, reduce_classes
-from strandline.show.interactive.zoom import OVERVIEW, Raster, Window, reduction, thinned
 from strandline.testing.lakes import lake_grid
 
 ROWS, COLUMNS = 3000, 2400

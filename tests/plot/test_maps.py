@@ -14,8 +14,8 @@ from bokeh.models import BoxZoomTool, FixedTicker, HoverTool, LinearColorMapper,
 
 import strandline as sl
 from strandline.errors import ConfigurationError, GridMismatchError, MissingBandError
+from strandline.plot.ground import Degrees, Ground
 from strandline.prepare.georeference import grid_of
-from strandline.show.interactive.ground import Degrees, Ground
 from strandline.show.palettes import change_palette, label_colour, water_palette
 from strandline.testing.lakes import round_lake
 

@@ -1,22 +1,7 @@
-"""The folder of results: which file holds what.
-
-labels_DATE.tif, water_DATE.tif, change.tif    COGs with colours and class names
-confidence_DATE.tif                            how sure the mask is of each pixel, 0.5 to 1
-*.qml                                          their styles for QGIS
-water_DATE.gpkg                                bodies of water and shorelines
-areas.csv, evidence.csv, signatures.csv        tables, km² and reflectance
-quality.csv                                    what was not observed, and why
-*.png                                          pictures for a talk
-report.html                                    all of it on one page, opens anywhere
-model.npz                                      the model, for other scenes
-item.json                                      the folder as a STAC item
-record.json                                    what `strandline replay` repeats it from
-"""
+"""A study's results, and the folder that they are written into."""
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,21 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
-from strandline.change import areas as measure_areas
-from strandline.change.interval import INTERVALS, nothing_observed
 from strandline.configuration import StudyConfig
-from strandline.errors import SuspiciousSceneWarning
-from strandline.prepare.classes import NOT_OBSERVED
+from strandline.results.areas import summarise
+from strandline.results.dates import dates_of
 
 if TYPE_CHECKING:
     from strandline.show.palettes import Palette
-
-WHOLE_MAP = "whole map"
-
-HIDDEN_SHARE, HIDDEN_PIXELS = 0.05, 20
-"""From this share of the water on, and so many pixels, hidden water is warned of."""
 
 
 @dataclass(frozen=True)
@@ -263,183 +240,6 @@ def views_of(scenes: xr.DataArray) -> xr.DataArray:
     from strandline.show.display import reduce_scenes
 
     return reduce_scenes(scenes)
-
-
-def dates_of(scenes: xr.DataArray) -> list[str]:
-    """Name the dates of scenes, for files: the day, with the time where days repeat, or nothing."""
-    if "time" not in scenes.coords:
-        return [""] * scenes.sizes["time"]
-    times = scenes["time"].values.astype("datetime64[s]")
-    days = [str(time.astype("datetime64[D]")) for time in times]
-    if len(set(days)) == len(days):
-        return days
-    return [str(time).replace(":", "") for time in times]
-
-
-def area_table(
-    water: xr.DataArray, change: xr.DataArray | None, at: tuple[float, float] | None
-) -> pd.DataFrame:
-    """Put all areas of a study into one table.
-
-    Parameters
-    ----------
-    water : DataArray of shape (time, y, x)
-        Water masks.
-    change : DataArray of shape (y, x), optional
-        Between the first and the last of them.
-    at : (float, float), optional
-        A point in a lake, whose own area is then told apart.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``area`` (the whole map, or the body of water at the point), ``quantity``,
-        ``pixels``, ``least``, ``best``, ``most``, the intervals ``low_90``, ``high_90``,
-        ``low_95``, ``high_95``, and for two dates ``shift_explainable`` (km²; see
-        `strandline.areas`).
-    """
-    parts: dict[str, tuple[float, float] | None] = {WHOLE_MAP: None}
-    if at is not None:
-        parts[f"body of water at ({at[0]:g}, {at[1]:g})"] = at
-    tables = []
-    for name, point in parts.items():
-        if change is None:
-            table = _of_mask(water, point)
-        else:
-            first, last = dates_of(water)[0], dates_of(water)[-1]
-            names = {"water before": f"water {first}", "water after": f"water {last}"}
-            table = measure_areas(change, at=point, intervals=True).rename(index=names)
-        table.insert(0, "area", name)
-        tables.append(table.rename_axis("quantity").reset_index())
-    columns = ["area", "quantity", "pixels", "least", "best", "most", *INTERVALS]
-    table = pd.concat(tables, ignore_index=True)
-    return table[[*columns, *(name for name in ("shift_explainable",) if name in table)]]
-
-
-def _of_mask(water: xr.DataArray, at: tuple[float, float] | None) -> pd.DataFrame:
-    """Water and what was not observed, per date."""
-    rows = {}
-    unseen = (water == NOT_OBSERVED).sum(("y", "x")).values
-    measured = measure_areas(water, at=at, intervals=True).to_dict("records")
-    for when, row, pixels in zip(dates_of(water), measured, unseen, strict=True):
-        rows[f"water {when}".strip()] = {
-            key: row[key] for key in ("pixels", "least", "best", "most", *INTERVALS)
-        }
-        hidden = dict.fromkeys(("least", "best", "most"), row["not_observed_km2"])
-        rows[f"not observed {when}".strip()] = {"pixels": pixels, **hidden}
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def study_quality(
-    scenes: xr.DataArray,
-    segmentation: xr.Dataset,
-    areas: pd.DataFrame,
-    counts: NDArray[np.int64] | None = None,
-) -> pd.DataFrame:
-    """Tabulate what was not observed, and why; warn where a quality band hides much water.
-
-    Parameters
-    ----------
-    scenes : DataArray of shape (time, band, y, x)
-        All dates.
-    segmentation : Dataset
-        Of them.
-    areas : DataFrame
-        From `area_table`.
-    counts : ndarray of shape (time, 2, 256), optional
-        What was counted tile by tile, if it was.
-
-    Returns
-    -------
-    DataFrame
-        As from `strandline.quality_table`.
-
-    Warns
-    -----
-    SuspiciousSceneWarning
-        If pixels that look like water were left out as cloud, cirrus or snow, and they are more
-        than 5 % of the water that was observed together with them; or if no pixel was observed
-        on both of two dates.
-    """
-    from strandline.scenes.counts import count_flags, table_of_counts, told_of
-
-    names = dates_of(scenes)
-    dates = [scenes.isel(time=number) for number in range(len(names))]
-    if counts is None:
-        observed = segmentation["labels"].values != NOT_OBSERVED
-        flags = [date["quality"].values if "quality" in date.coords else None for date in dates]
-        counts = np.stack([count_flags(*both) for both in zip(flags, observed, strict=True)])
-    table = table_of_counts(names, counts, map(told_of, dates))
-    _warn_of_hidden_water(table, areas)
-    _warn_of_nothing_in_common(areas)
-    return table
-
-
-def _warn_of_nothing_in_common(areas: pd.DataFrame) -> None:
-    """Say that a change of zero is no finding where nothing was seen on both dates."""
-    whole = areas[areas["area"] == WHOLE_MAP].set_index("quantity")["pixels"]
-    if "stable land" not in whole:
-        return
-    if whole[["stable land", "stable water", "lost", "gained"]].sum() == 0:
-        warnings.warn(
-            SuspiciousSceneWarning(
-                "No pixel was observed on both dates: nothing is known of the change, and a "
-                "change of 0 says what was seen, not what was. Take other dates, or look at "
-                "quality.csv for why."
-            ),
-            stacklevel=3,
-        )
-
-
-def _warn_of_hidden_water(table: pd.DataFrame, areas: pd.DataFrame) -> None:
-    from strandline.scenes.counts import HIDDEN_WATER
-
-    whole = areas[areas["area"] == WHOLE_MAP].set_index("quantity")["pixels"]
-    for name, rows in table.groupby("date", sort=False):
-        hidden = int(rows.loc[rows["what"] == HIDDEN_WATER, "pixels"].sum())
-        water = int(whole.get("water " + str(name) if name else "water", 0))
-        if hidden >= HIDDEN_PIXELS and hidden > HIDDEN_SHARE * (hidden + water):
-            where = " of " + str(name) if name else ""
-            warnings.warn(
-                SuspiciousSceneWarning(
-                    f"The quality band{where} calls {hidden:,} pixels cloud, cirrus or snow that "
-                    f"look like water by their spectrum; {water:,} pixels were observed as "
-                    "water. Look at the picture; if it is water, pass conflicts='spectrum' "
-                    "(--conflicts spectrum)."
-                ),
-                stacklevel=3,
-            )
-
-
-def best_in_words(row: Mapping[Any, Any]) -> str:
-    """Say an area with two decimals, or a dash where nothing was observed."""
-    return "–" if nothing_observed(row) else f"{row['best']:.2f}"
-
-
-def bounds_in_words(row: Mapping[Any, Any]) -> str:
-    """Say between what an area lies, if more than the area itself is known."""
-    parts = []
-    if nothing_observed(row):
-        parts.append("not observed")
-    if row.get("low_95", math.nan) < row.get("high_95", math.nan):
-        parts.append(f"95 %: {row['low_95']:.2f} … {row['high_95']:.2f}")
-    if row["least"] != row["most"]:
-        parts.append(f"with the hidden: {row['least']:.2f} … {row['most']:.2f}")
-    return f"   ({'; '.join(parts)})" if parts else ""
-
-
-def summarise(areas: pd.DataFrame) -> str:
-    """Say the areas of a study in a few lines of text."""
-    lines = []
-    for name, part in areas.groupby("area", sort=False):
-        lines.append(f"{str(name).capitalize()}, km²:")
-        for row in part.to_dict("records"):
-            text = f"  {row['quantity']:<26} {best_in_words(row):>10}"
-            text += bounds_in_words(row)
-            if row.get("shift_explainable", 0.0) >= 0.005:
-                text += f"   {row['shift_explainable']:.2f} of it may be a shift of the images"
-            lines.append(text)
-    return "\n".join(lines)
 
 
 def read_summary(folder: Path) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from strandline.errors import OutputError, UnknownProductError, UnreadableSourceError
-from strandline.scenes import archive
-from strandline.scenes.archive import cache_folder, list_product
+from strandline.scenes.cache import cache_folder
+from strandline.scenes.landsat import archive
+from strandline.scenes.landsat.files import list_product
 
 
 def pack(path, members, mode="w:gz"):

@@ -12,6 +12,7 @@ from bokeh.models import ColorBar, ScaleBar, Title
 from bokeh.plotting import figure as frame_type
 
 import strandline as sl
+from strandline.change.timeline import series_of
 from strandline.testing.lakes import round_lake
 
 BEFORE, AFTER = "1988-10-22", "2017-10-22"
@@ -56,6 +57,7 @@ STILL = {
     "water_map": lambda s: sl.show.water_map(s["water"]),
     "change_map": lambda s: sl.show.change_map(s["change"]),
     "signature_chart": lambda s: sl.show.signature_chart(s["segmentation"]),
+    "timeline_chart": lambda s: sl.show.timeline_chart(series_of(sl.timeline(s["water"]))),
 }
 
 
@@ -70,7 +72,7 @@ def figures_of(picture: object) -> list[frame_type]:
 def test_all_that_draws_is_looked_at_here():
     drawn = set(sl.plot.__all__) - {"page_of", "warm_up"}
     assert drawn == {name.split()[0] for name in MOVING}
-    drawn = set(sl.show.__all__) - {"Stretch", "fit_stretch", "timeline_chart"}
+    drawn = set(sl.show.__all__) - {"Stretch", "fit_stretch"}
     assert drawn == set(STILL)
 
 
@@ -130,6 +132,11 @@ def test_still_pictures_say_the_same(study, name):
     if name == "signature_chart":
         assert figure.axes[0].get_legend().get_texts()
         assert figure.axes[0].get_ylabel() == "reflectance"
+        return
+    if name == "timeline_chart":
+        legend = {text.get_text() for text in figure.axes[0].get_legend().get_texts()}
+        assert set(SENSORS.values()) <= legend
+        assert figure.axes[0].get_ylabel() == "water, km²"
         return
     inside = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert any(text.endswith((" m", " km")) for text in inside), "a scale bar"

@@ -122,7 +122,7 @@ def titles_of(page: Any) -> list[str]:
 
 
 def test_a_page_too_large_to_hold_all_bands_says_so(monkeypatch, scene):
-    from strandline.show.interactive import page
+    from strandline.plot import page
 
     assert "Only band" not in sl.plot.page_of(sl.plot.bands(scene))
     monkeypatch.setattr(page, "MOST_VALUES", scene.size - 1)

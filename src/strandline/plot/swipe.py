@@ -8,22 +8,24 @@ from typing import Any
 import xarray as xr
 
 from strandline.errors import ConfigurationError, GridMismatchError
-from strandline.prepare.classes import NOT_OBSERVED, stored_classes
-from strandline.prepare.georeference import describe_grid, grid_of, same_grid
-from strandline.show.captions import seen_text
-from strandline.show.display import Extent, fit_stretch
-from strandline.show.interactive.dress import (
+from strandline.plot.composite import band_layers, composite
+from strandline.plot.dress import (
     Pointer,
     class_colours,
     class_legend,
     frame,
     key_hook,
+    pointed,
 )
-from strandline.show.interactive.engine import holoviews
-from strandline.show.interactive.ground import Ground
-from strandline.show.interactive.maps import View, band_layers, composite, pointed
-from strandline.show.interactive.zoom import DIRECT_PIXELS, Layers, Raster, drawn, plane
-from strandline.show.maps import composite_bands, is_true_colour
+from strandline.plot.engine import holoviews
+from strandline.plot.ground import Ground
+from strandline.plot.view import View
+from strandline.plot.zoom import DIRECT_PIXELS, Layers, Raster, drawn, plane
+from strandline.prepare.classes import NOT_OBSERVED, stored_classes
+from strandline.prepare.georeference import describe_grid, grid_of, same_grid
+from strandline.show.captions import seen_text
+from strandline.show.composites import composite_bands, is_true_colour
+from strandline.show.display import Extent, fit_stretch
 from strandline.show.palettes import palette_for
 
 _BEFORE, _AFTER = "before ", "after "

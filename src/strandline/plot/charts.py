@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from strandline.plot.engine import holoviews
 from strandline.show.captions import seen_text, signature_hints
 from strandline.show.charts import band_positions, clustered_dates
-from strandline.show.interactive.engine import holoviews
 from strandline.show.palettes import label_colour
 
 

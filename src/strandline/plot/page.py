@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from strandline.show.interactive.engine import holoviews
+from strandline.plot.engine import holoviews
 
 MOST_VALUES = 16_000_000
 """Pixels in a page, over all that can be chosen in it: some forty megabytes, packed."""

@@ -58,7 +58,7 @@ def warm_up() -> None:
     --------
     >>> warm_up()
     """
-    from strandline.show.interactive.zoom import thinned
+    from strandline.plot.zoom import thinned
 
     holoviews("warm_up")
     for values in (np.zeros((64, 64), np.uint8), np.zeros((64, 64), np.float32)):
