@@ -320,7 +320,9 @@ def test_timeline_follows_the_water_over_scenes_in_any_order(products, tmp_path)
     out = tmp_path / "history"
     assert {path.name for path in out.iterdir() if path.suffix != ".xml"} == {
         "timeline.csv", "timeline.png", "occurrence.tif", "recurrence.tif", "seasonality.tif",
-        "transitions.tif", "model.npz", "record.json",
+        "transitions.tif", "model.npz", "record.json", "item.json",
+        *("seasonality.qml", "transitions.qml"),
+        *(f"water_{year}-10-22.{kind}" for year in years for kind in ("tif", "qml")),
     }  # fmt: skip
     with rasterio.open(out / "transitions.tif") as file:
         values = file.read(1)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pystac
 import pytest
+import rasterio
 
 import strandline as sl
 from strandline.configuration import TimelineConfig
@@ -120,6 +122,38 @@ def test_the_record_has_how_the_model_was_fitted(coarse):
     assert "--bands green,nir08,swir16" in words[0]
     assert words[1].split() == ["--subclusters", "40", "--standardize", "global"]
     assert replay(coarse) == len(record["outputs"])
+
+
+def test_the_mask_of_each_date_is_what_the_table_counts(coarse):
+    table = pd.read_csv(coarse / "timeline.csv")
+    assert table["pixels"].min() > 100
+    for row in table.itertuples():
+        with rasterio.open(coarse / f"water_{row.time[:10]}.tif") as file:
+            mask, tags = file.read(1), file.tags()
+            assert (mask == 1).sum() == row.pixels
+            assert (mask != 255).mean() == pytest.approx(row.observed_share, abs=1e-4)
+            assert tags["platform"] == row.platform
+            assert tags["TIFFTAG_DATETIME"].startswith(row.time[:10].replace("-", ":"))
+        style = (coarse / f"water_{row.time[:10]}.qml").read_text()
+        assert 'label="water"' in style
+
+
+def test_the_item_describes_the_folder(coarse):
+    item = pystac.Item.from_file(str(coarse / "item.json"))
+    assert item.id == "water-over-time_1988-10-22_2017-10-22"
+    assert {asset.href for asset in item.assets.values()} == {
+        f"./{path.name}" for path in coarse.iterdir() if path.name != "item.json"
+    }
+    classes = item.assets["transitions"].extra_fields["classification:classes"]
+    with rasterio.open(coarse / "transitions.tif") as file:
+        meanings = file.tags(1)["flag_meanings"].split()
+    assert [one["name"] for one in classes] == meanings
+    styled = {path.stem for path in coarse.glob("*.qml")}
+    described = {
+        key for key, asset in item.assets.items() if "classification:classes" in asset.extra_fields
+    }
+    assert styled == described
+    assert len(styled) == 3 + 2
 
 
 @pytest.mark.slow

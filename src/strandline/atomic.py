@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from strandline.errors import OutputError, StrandlineError
 from strandline.paths import local_path
@@ -130,6 +132,60 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             flush(partial)
             names = [file.name for file in partial.iterdir()]
             move_files(names, partial, target.parent, last=target.name)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a text file, whole or not at all: UTF-8, with the same line ends on every system.
+
+    Parameters
+    ----------
+    path : path-like
+    text : str
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+    return local_path(path)
+
+
+def write_json(path: str | os.PathLike[str], content: Any, *, sort_keys: bool = False) -> Path:
+    """Write readable JSON, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+    content : JSON types
+    sort_keys : bool
+        Whether keys are sorted, rather than in the order of the content.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_json(folder + "/lake.json", {"km2": 160.2}).read_text().split()
+    ['{', '"km2":', '160.2', '}']
+    """
+    text = json.dumps(content, sort_keys=sort_keys, indent=2, ensure_ascii=False, allow_nan=False)
+    return write_text(path, text + "\n")
 
 
 @contextlib.contextmanager

@@ -2,10 +2,13 @@
 
 timeline.csv            a row per date: km² of water, what was observed, whether the date fits
 timeline.png            the same as a chart
+water_DATE.tif          the water mask of each date: 0 not water, 1 water, 255 not observed
 occurrence.tif          share of the observed dates with water, 0 to 1
 recurrence.tif          share of the observed years with water, 0 to 1
 seasonality.tif         months with water in the last year observed
 transitions.tif         the ten classes of Pekel et al. 2016
+*.qml                   styles of the maps of classes, for QGIS
+item.json               the folder as a STAC item
 model.npz               the model, for other scenes
 record.json             what `strandline replay` repeats it from
 """
@@ -23,14 +26,18 @@ from strandline.errors import ConfigurationError
 from strandline.paths import local_path
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
     from strandline.export.naming import Naming
+    from strandline.show.palettes import Palette
 
 __all__ = ["replay", "run_timeline"]
 
 OnPart = Callable[[int, int], None]
 """Is called with how many dates or tiles are done, and how many there are."""
 
-MAPS = ("occurrence", "recurrence", "seasonality", "transitions")
+SHARES = ("occurrence", "recurrence")
 
 
 def run_timeline(
@@ -151,22 +158,24 @@ def _run(
             record = record_of_inputs(config, naming)
             grid = study_grid(config, opened[0])
             dates = stack_scenes(opened, grid, resampling=config.resampling)
-        with clock("following the water"):
-            history = timeline(
-                dates,
-                n_clusters=config.n_clusters,
-                bands=config.bands,
-                standardize=config.standardize,
-                random_state=config.seed,
-                n_subclusters=config.n_subclusters,
-                water=config.water_labels,
-                at=config.water_at,
-                leave_out=config.leave_out,
-                on_date=on_date,
-            )
-        with only_here(client), staged_folder(out) as folder:
-            with clock("writing maps, table and chart"):
-                _write(folder, history, series_of(history))
+        with staged_folder(out) as folder:
+            with clock("following the water"):
+                masks = _MaskWriter(folder, dates)
+                history = timeline(
+                    dates,
+                    n_clusters=config.n_clusters,
+                    bands=config.bands,
+                    standardize=config.standardize,
+                    random_state=config.seed,
+                    n_subclusters=config.n_subclusters,
+                    water=config.water_labels,
+                    at=config.water_at,
+                    leave_out=config.leave_out,
+                    on_date=on_date,
+                    on_mask=masks.write,
+                )
+            with only_here(client), clock("writing maps, table and chart"):
+                _write(folder, history, series_of(history), masks.palettes)
             complete = build_record(**record, outputs=folder, timings=clock.seconds, task=TIMELINE)
             write_record(complete, folder)
     return local_path(out)
@@ -187,17 +196,66 @@ def summary(out: str | os.PathLike[str]) -> str:
     return "\n".join(lines)
 
 
-def _write(folder: Path, history: Any, series: Any) -> None:
+class _MaskWriter:
+    """Write the water masks of dates, as they come.
+
+    Attributes
+    ----------
+    palettes : dict
+        The classes of each file that was written.
+    """
+
+    def __init__(self, folder: Path, dates: xr.DataArray) -> None:
+        from strandline.results import dates_of
+
+        self.palettes: dict[str, Palette] = {}
+        self._folder = folder
+        self._names = dict(zip(dates["time"].values, dates_of(dates), strict=True))
+
+    def write(self, mask: xr.DataArray) -> None:
+        layer = mask.drop_vars("platform").assign_attrs(platform=str(mask["platform"].values))
+        name = f"water_{self._names[mask['time'].values[()]]}.tif"
+        self.palettes[name] = _write_classes(layer, self._folder / name)
+
+
+def _write_classes(layer: xr.DataArray, path: Path, palette: Palette | None = None) -> Palette:
+    """Write a map of classes with its style, and say what they are."""
+    from strandline.export.raster import write_cog
+    from strandline.export.style import write_style
+    from strandline.show.palettes import palette_for
+
+    palette = palette or palette_for(layer)
+    write_style(palette, write_cog(layer, path, palette=palette))
+    return palette
+
+
+def _write(
+    folder: Path, history: xr.Dataset, series: pd.DataFrame, palettes: dict[str, Palette]
+) -> None:
     from strandline.export.model import save_model
     from strandline.export.picture import write_picture
     from strandline.export.raster import write_cog
+    from strandline.export.stac import write_item
     from strandline.export.table import write_areas
+    from strandline.prepare.georeference import grid_of
     from strandline.show.palettes import transition_palette
     from strandline.show.timeline_chart import timeline_chart
 
     write_areas(series, folder / "timeline.csv")
     write_picture(timeline_chart(series), folder / "timeline.png")
-    for name in MAPS:
-        palette = transition_palette() if name == "transitions" else None
-        write_cog(history[name], folder / f"{name}.tif", palette=palette)
+    for name in SHARES:
+        write_cog(history[name], folder / f"{name}.tif")
+    own = {"transitions": transition_palette(), "seasonality": None}
+    classes = {
+        f"{name}.tif": _write_classes(history[name], folder / f"{name}.tif", palette)
+        for name, palette in own.items()
+    }
     save_model(history, folder / "model.npz")
+    how = (
+        f"Spectral clustering of {len(series)} dates together into "
+        f"{history.sizes['cluster']} clusters; transitions as in Pekel et al. 2016."
+    )
+    write_item(
+        folder, grid_of(history["occurrence"]), list(series.index.values),
+        palettes=palettes | classes, title="Water over time", lineage=how,
+    )  # fmt: skip

@@ -333,3 +333,26 @@ def test_progress_is_told():
     masks = mask_of(np.zeros((3, 2, 2), np.uint8), lake_grid((2, 2)))
     sl.timeline(masks, on_date=lambda done, all_of_them: told.append((done, all_of_them)))
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_the_mask_of_each_date_is_handed_out():
+    masks = two_lakes()
+    shown: list[xr.DataArray] = []
+    sl.timeline(masks[::-1].assign_coords(platform="landsat-7"), on_mask=shown.append)
+    assert [mask["time"].values for mask in shown] == list(masks["time"].values)
+    for mask, given in zip(shown, masks, strict=True):
+        assert mask.values.tolist() == given.values.tolist()
+        assert str(mask["platform"].values) == "landsat-7"
+
+
+def test_masks_of_scenes_are_those_of_the_model(walker):
+    scenes = [walker[0][year].chunk({"y": 50}) for year in (2012, CLOUDY)]
+    segmentation = sl.segment(scenes, n_clusters=4)
+    shown: list[xr.DataArray] = []
+    decision = sl.find_water(segmentation)
+    sl.timeline(scenes, model=segmentation, water=decision, on_mask=shown.append)
+    expected = sl.water_mask(segmentation, decision).sortby("time")
+    for mask, wanted in zip(shown, expected, strict=True):
+        check_map(mask, "mask", grid=grid_of(scenes[0]), lazy=False)
+        assert mask.values.tolist() == wanted.values.tolist()
+        assert mask["time"].values == wanted["time"].values

@@ -152,7 +152,15 @@ def test_what_json_cannot_hold_is_named(value):
 def test_secrets_stay_out(tmp_path):
     url = "https://blob.example/B3.tif?se=2026&sig=SECRET1"
     record = build_record(
-        config={"source": url, "storage_options": {"key": "SECRET2", "secret": "SECRET3"}},
+        config={
+            "source": url,
+            "storage_options": {
+                "key": "SECRET2",
+                "secret": "SECRET3",
+                "connection_string": "AccountKey=SECRET5",
+                "client_kwargs": {"aws_access_key_id": "SECRET6"},
+            },
+        },
         inputs=[{"url": redact_url("s3://user:SECRET4@host/bucket/B3.tif")}],
         command=["strandline", "segment", url],
     )

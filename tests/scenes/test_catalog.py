@@ -430,6 +430,10 @@ def test_access_keys_are_not_shown(catalog):
     assert "AKIA123" not in repr(source)
     assert "hush" not in repr(source)
     assert "anon: false" in repr(source)
+    azure = "{account_name: lake, account_key: hush, connection_string: AccountKey=hush}"
+    source = lake(f"urlpath: az://b/a.tif, storage_options: {azure}", catalog).lake
+    assert "hush" not in repr(source)
+    assert "account_name: lake" in repr(source)
 
 
 def test_an_unknown_source_is_an_error_with_names_that_are_close(catalog):

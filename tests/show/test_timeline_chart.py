@@ -53,6 +53,16 @@ def test_dates_that_do_not_fit_are_crossed_out_beside_the_line():
     assert share.get_ylabel() == "observed, %"
 
 
+def test_the_name_of_a_misfit_stays_away_from_the_line():
+    days = [f"{year}-07-01" for year in (1990, 1995, 2000, 2005, 2010)]
+    fits = [True, False, True, False, True]
+    for forth in (1, -1):
+        series = table(days, [10.0, 4.0, 8.0, 12.0, 6.0], fits=fits)[::forth]
+        texts = timeline_chart(series).axes[0].texts
+        sides = {text.get_text(): text.get_verticalalignment() for text in texts}
+        assert sides == {"1995-07-01": "top", "2005-07-01": "bottom"}
+
+
 def test_the_same_sensor_has_the_same_shape_in_every_chart():
     days = ["1990-07-01", "2000-07-01", "2014-07-01", "2016-07-01"]
     platforms = ["landsat-5", "landsat-7", "landsat-8", "unknown"]

@@ -41,8 +41,8 @@ class Sight(NamedTuple):
 
     Attributes
     ----------
-    mask : ndarray of uint8, shape (y, x)
-        Water mask.
+    mask : DataArray of shape (y, x)
+        Water mask of the date, in memory, with its ``time`` and ``platform``.
     looks : dict
         ``white_share`` and ``odd_share`` of the observed pixels, and ``white_usual``, the
         share in what the model was fitted to; NaN if not known.
@@ -50,7 +50,7 @@ class Sight(NamedTuple):
         Share of the observed pixels in each cluster; empty without a model.
     """
 
-    mask: NDArray[np.uint8]
+    mask: xr.DataArray
     looks: dict[str, float]
     shares: NDArray[np.float64]
 
@@ -61,7 +61,7 @@ class Sights:
     Parameters
     ----------
     dates : DataArray of shape (time, band, y, x) or (time, y, x)
-        Scenes, or water masks.
+        Scenes, or water masks; with ``time`` and ``platform``.
     fitted : Dataset or SegmentationModel, optional
         The model, for scenes.
     water : optional
@@ -106,7 +106,7 @@ class Sights:
         """
         for number in range(self._dates.sizes["time"]):
             if self.decision is None:
-                mask = np.asarray(self._dates[number].values, np.uint8)
+                mask = self._dates[number].astype(np.uint8).compute()
                 yield Sight(mask, _unknown(np.nan), np.empty(0))
             else:
                 yield self._sight(number, self.decision)
@@ -149,7 +149,9 @@ class Sights:
         maps = xr.Dataset({"subclusters": layer}).assign_coords(
             subcluster=np.arange(len(classes.cluster))
         )
-        mask = water_mask(maps, decision).values
+        mask = water_mask(maps, decision).assign_coords(
+            {name: self._dates.coords[name][number] for name in ("time", "platform")}
+        )
         seen = np.bincount(subclusters.ravel(), minlength=256)[: len(classes.cluster)]
         observed = int(seen.sum())
         if observed == 0:

@@ -30,6 +30,9 @@ from strandline.segmentation.segment import fit_segmentation
 OnDate = Callable[[int, int], None]
 """Is called with how many dates are done, and how many there are."""
 
+OnMask = Callable[[xr.DataArray], None]
+"""Is called with the water mask of a date."""
+
 SERIES = (
     *("platform", "pixels", "least", "best", "most", *INTERVALS),
     *("not_observed_km2", "observed_share", "white_share", "odd_share", "fits", "reason"),
@@ -50,6 +53,7 @@ def timeline(
     at: tuple[float, float] | None = None,
     leave_out: bool = True,
     on_date: OnDate | None = None,
+    on_mask: OnMask | None = None,
 ) -> xr.Dataset:
     """Follow the water over many dates.
 
@@ -80,6 +84,9 @@ def timeline(
         Whether the dates that do not fit are left out of the maps. They stay in the series.
     on_date : callable, optional
         Called with the number of dates done, and of all.
+    on_mask : callable, optional
+        Called with the water mask (y, x) of each date, in the order of time, of those that do
+        not fit too. It has the date's ``time`` and ``platform``, and is not kept.
 
     Returns
     -------
@@ -158,9 +165,12 @@ def timeline(
     total = dates.sizes["time"]
     sights = Sights(dates, fitted, water)
     for sight in sights:
-        rows.append({**water_row(sight.mask, None, areas_of), **sight.looks})
+        mask = sight.mask.to_numpy()
+        rows.append({**water_row(mask, None, areas_of), **sight.looks})
         shares.append(sight.shares)
-        kept.append(zlib.compress(sight.mask.tobytes(), 1))
+        kept.append(zlib.compress(mask.tobytes(), 1))
+        if on_mask is not None:
+            on_mask(sight.mask)
         if on_date is not None:
             on_date(len(kept), total)
     times = pd.DatetimeIndex(dates["time"].values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from strandline.accuracy import Assessment, assess
-from strandline.atomic import replacing
+from strandline.atomic import write_json
 from strandline.errors import ConfigurationError
 from strandline.export.table import write_table
 from strandline.paths import local_path
@@ -77,7 +76,5 @@ def write_assessment(assessment: Assessment, out: str | os.PathLike[str]) -> Pat
         table = pd.concat([table, assessment.estimates.add_prefix("estimated_")], axis=1)
     folder = local_path(out)
     write_table(table, folder / "assessment.csv")
-    text = json.dumps(assessment.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(folder / "assessment.json") as partial:
-        partial.write_text(text + "\n", encoding="utf-8")
+    write_json(folder / "assessment.json", assessment.to_dict())
     return folder

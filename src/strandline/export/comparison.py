@@ -27,7 +27,7 @@ def verify_inputs(
         For fsspec, to ask for the size and ETag of URLs.
     files : mapping of str to str, optional
         The names that the record has of files that it has no paths of, by their paths: those
-        of `strandline.export.naming.naming_of`.
+        of `naming_of`.
 
     Returns
     -------

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strandline.atomic import replacing
+from strandline.atomic import replacing, write_text
 from strandline.errors import ConfigurationError
 from strandline.paths import local_path
 
@@ -89,7 +89,4 @@ def write_page(html: str, path: str | os.PathLike[str]) -> Path:
     OutputError
         If the file cannot be written.
     """
-    target = local_path(path)
-    with replacing(target) as partial:
-        partial.write_text(html, encoding="utf-8", newline="\n")
-    return target
+    return write_text(path, html)

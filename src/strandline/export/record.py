@@ -42,7 +42,7 @@ from typing import Any
 
 import numpy as np
 
-from strandline.atomic import replacing
+from strandline.atomic import write_json
 from strandline.errors import RecordError
 from strandline.export.fingerprint import file_content
 from strandline.export.staging import RECORD_NAME
@@ -196,10 +196,7 @@ def write_record(record: Mapping[str, Any], path: str | os.PathLike[str]) -> Pat
     target = local_path(path)
     if target.is_dir():
         target = target / RECORD_NAME
-    text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(target) as partial:
-        partial.write_text(text + "\n", encoding="utf-8", newline="\n")
-    return target
+    return write_json(target, record, sort_keys=True)
 
 
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ Follows STAC 1.1.0 with the extensions projection 2.0.0, classification 2.0.0 an
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from strandline.atomic import replacing
+from strandline.atomic import write_json
 from strandline.errors import MetadataError
 from strandline.export.staging import RECORD_NAME
 from strandline.paths import local_path
@@ -91,6 +90,7 @@ def write_item(
 
     Examples
     --------
+    >>> import json
     >>> from tempfile import TemporaryDirectory
     >>> from strandline.testing.lakes import lake_grid
     >>> with TemporaryDirectory() as folder:
@@ -119,11 +119,7 @@ def write_item(
         "links": [],
         "assets": _assets(sorted(names), palettes or {}),
     }
-    text = json.dumps(item, indent=2, ensure_ascii=False, allow_nan=False)
-    target = place / ITEM_NAME
-    with replacing(target) as partial:
-        partial.write_text(text + "\n", encoding="utf-8", newline="\n")
-    return target
+    return write_json(place / ITEM_NAME, item)
 
 
 def _moments(times: Sequence[Any]) -> list[str]:
@@ -140,7 +136,8 @@ def _moments(times: Sequence[Any]) -> list[str]:
 
 def _identifier(title: str | None, moments: list[str]) -> str:
     words = re.sub(r"[^A-Za-z0-9]+", "-", title or "strandline").strip("-").lower()
-    return "_".join([words, *dict.fromkeys(moment[:10] for moment in moments)])
+    ends = (moments[0], moments[-1])  # a name stays a name, however many dates there are
+    return "_".join([words, *dict.fromkeys(moment[:10] for moment in ends)])
 
 
 def _when(moments: list[str]) -> dict[str, Any]:

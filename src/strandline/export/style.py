@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from xml.etree import ElementTree
 
-from strandline.atomic import replacing
+from strandline.atomic import write_text
 from strandline.show.palettes import Palette
 
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
@@ -69,8 +69,5 @@ def write_style(palette: Palette, raster: str | os.PathLike[str]) -> Path:
         )
     ElementTree.SubElement(root, "blendMode").text = "0"
     ElementTree.indent(root)
-    target = Path(raster).with_suffix(".qml")
     text = f"{_DOCTYPE}\n{ElementTree.tostring(root, encoding='unicode')}\n"
-    with replacing(target) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-    return target
+    return write_text(Path(raster).with_suffix(".qml"), text)

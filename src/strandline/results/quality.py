@@ -65,7 +65,7 @@ def study_quality(
 
 def _warn_of_nothing_in_common(areas: pd.DataFrame) -> None:
     """Say that a change of zero is no finding where nothing was seen on both dates."""
-    whole = areas[areas["area"] == WHOLE_MAP].set_index("quantity")["pixels"]
+    whole = _pixels(areas)
     if "stable land" not in whole:
         return
     if whole[["stable land", "stable water", "lost", "gained"]].sum() == 0:
@@ -82,7 +82,7 @@ def _warn_of_nothing_in_common(areas: pd.DataFrame) -> None:
 def _warn_of_hidden_water(table: pd.DataFrame, areas: pd.DataFrame) -> None:
     from strandline.scenes.counts import HIDDEN_WATER
 
-    whole = areas[areas["area"] == WHOLE_MAP].set_index("quantity")["pixels"]
+    whole = _pixels(areas)
     for name, rows in table.groupby("date", sort=False):
         hidden = int(rows.loc[rows["what"] == HIDDEN_WATER, "pixels"].sum())
         water = int(whole.get("water " + str(name) if name else "water", 0))
@@ -97,3 +97,8 @@ def _warn_of_hidden_water(table: pd.DataFrame, areas: pd.DataFrame) -> None:
                 ),
                 stacklevel=3,
             )
+
+
+def _pixels(areas: pd.DataFrame) -> pd.Series[int]:
+    """Count the pixels of each quantity of the whole map."""
+    return areas[areas["area"] == WHOLE_MAP].set_index("quantity")["pixels"]

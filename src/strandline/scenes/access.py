@@ -56,6 +56,12 @@ _AZURE = {
 }
 
 
+_NAMES = {**_AZURE, **_CREDENTIALS, "region_name": "AWS_REGION", "profile": "AWS_PROFILE"}
+_SWITCHES: dict[str, tuple[dict[str, str], dict[str, str]]] = {  # what they are on, and off
+    "use_ssl": ({"AWS_HTTPS": "YES"}, {"AWS_HTTPS": "NO"}),
+    "verify": ({}, {"GDAL_HTTP_UNSAFESSL": "YES"}),
+    "requester_pays": ({"AWS_REQUEST_PAYER": "requester"}, {}),
+}
 _KNOWN = (
     "anon, key, secret, token, profile, endpoint_url, use_ssl, requester_pays, "
     "client_kwargs (endpoint_url, region_name, verify), "
@@ -109,12 +115,9 @@ def gdal_options(storage_options: Mapping[str, Any] | None, url: str | Path = ""
     """
     given = dict(storage_options or {})
     client = dict(given.pop("client_kwargs", None) or {})
-    if "region_name" in client:
-        given["region_name"] = client.pop("region_name")
-    if "endpoint_url" in client:
-        given["endpoint_url"] = client.pop("endpoint_url")
-    if "verify" in client:
-        given["verify"] = client.pop("verify")
+    for name in ("region_name", "endpoint_url", "verify"):
+        if name in client:
+            given[name] = client.pop(name)
     options: dict[str, str] = {}
     store = gdal_path(url).split("/")[1] if url else ""
     for name, value in given.items():
@@ -133,22 +136,13 @@ def _gdal_option(name: str, value: Any, store: str) -> dict[str, str]:
     if name == "anon":
         owner = {"vsiaz": "AZURE", "vsigs": "GS"}.get(store, "AWS")
         return {f"{owner}_NO_SIGN_REQUEST": "YES"} if value else {}
-    if name in _AZURE:
-        return {_AZURE[name]: str(value)}
-    if name in _CREDENTIALS:
-        return {_CREDENTIALS[name]: str(value)}
     if name == "endpoint_url":
         return _endpoint(str(value))
-    if name == "region_name":
-        return {"AWS_REGION": str(value)}
-    if name == "profile":
-        return {"AWS_PROFILE": str(value)}
-    if name == "use_ssl":
-        return {"AWS_HTTPS": "YES" if value else "NO"}
-    if name == "verify":
-        return {} if value else {"GDAL_HTTP_UNSAFESSL": "YES"}
-    if name == "requester_pays":
-        return {"AWS_REQUEST_PAYER": "requester"} if value else {}
+    if name in _NAMES:
+        return {_NAMES[name]: str(value)}
+    if name in _SWITCHES:
+        on, off = _SWITCHES[name]
+        return on if value else off
     if name.isupper():
         return {name: str(value)}
     raise _unknown(repr(name))

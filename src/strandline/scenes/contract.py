@@ -206,25 +206,33 @@ def check_spectra(
         As `check_scene`.
     """
     rows = np.asarray(spectra[:: max(1, len(spectra) // SAMPLE)])
-    whole = rows[np.isfinite(rows).all(axis=1)].astype(np.float64)
-    if len(rows) >= _FEWEST and not np.isfinite(rows).any():
-        found = ["no pixel was observed where it was looked at"]
-    elif len(whole) < _FEWEST:
-        return []
-    else:
-        if reflectance:
-            _check_levels(whole, bands, name)
-        # Digital numbers may be anything, but a band is a band in them too.
-        found = [*_same_bands(whole, bands), *_fill(whole, bands, reflectance, name)]
-        if reflectance:
-            found += _unlikely(whole, bands)
-        if not found:
-            wrong = contradictions(whole, list(bands), reflectance=reflectance)
-            if wrong:
-                found = ["its bands seem to be misnamed or in another order: " + "; ".join(wrong)]
+    found = _suspicions(rows, bands, reflectance, name)
     if found:
         _warn(found, name)
     return found
+
+
+def _suspicions(
+    rows: NDArray[Any], bands: Sequence[str], reflectance: bool, name: str
+) -> list[str]:
+    """Say what looks wrong; refuse what is wrong."""
+    if len(rows) >= _FEWEST and not np.isfinite(rows).any():
+        return ["no pixel was observed where it was looked at"]
+    whole = rows[np.isfinite(rows).all(axis=1)].astype(np.float64)
+    if len(whole) < _FEWEST:
+        return []
+    if reflectance:
+        _check_levels(whole, bands, name)
+    # Digital numbers may be anything, but a band is a band in them too.
+    found = [*_same_bands(whole, bands), *_fill(whole, bands, reflectance, name)]
+    if reflectance:
+        found += _unlikely(whole, bands)
+    if found:
+        return found
+    wrong = contradictions(whole, list(bands), reflectance=reflectance)
+    if wrong:
+        return ["its bands seem to be misnamed or in another order: " + "; ".join(wrong)]
+    return []
 
 
 def _warn(found: Sequence[str], name: str) -> None:

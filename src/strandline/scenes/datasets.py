@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -156,10 +156,11 @@ def _one_array(
     dataset: xr.Dataset, label: str, sensor: Sensor | None
 ) -> tuple[xr.DataArray, list[str] | None, dict[str, xr.DataArray]]:
     """Bring the variables of a dataset into one array, quality variables apart."""
-    planes: dict[Hashable, xr.DataArray] = {}
-    for name, variable in dataset.data_vars.items():
-        if any(set(pair) <= set(variable.dims) for pair in _PLANES):
-            planes[name] = _flat(variable, f"{label} ({name})")
+    planes = {
+        name: _flat(variable, f"{label} ({name})")
+        for name, variable in dataset.data_vars.items()
+        if any(set(pair) <= set(variable.dims) for pair in _PLANES)
+    }
     quality = {
         str(name).lower(): planes.pop(name)
         for name in list(planes)
@@ -171,34 +172,38 @@ def _one_array(
             expected="one variable per band, or one with a band dimension",
             got=", ".join(map(str, dataset.data_vars)) or "no variables",
         )
-    if len(planes) == 1:
-        ((name, array),) = planes.items()
-        if "band" in array.dims:
-            return array, None, quality
-        return array, [str(name)], quality
-    stacked = [name for name, array in planes.items() if "band" in array.dims]
+    names = [str(name) for name in planes]
+    arrays = list(planes.values())
+    stacked = any("band" in array.dims for array in arrays)
+    if len(arrays) == 1:
+        return arrays[0], None if stacked else names, quality
     if stacked:
         raise UnknownProductError(
             f"{label} has several variables, and some of them have bands of their own.",
             expected="one variable per band, or one with a band dimension",
-            got=", ".join(map(str, planes)),
+            got=", ".join(names),
             remedy="Pass the one that is meant: dataset['…'].",
         )
-    first = next(iter(planes.values()))
+    return _joined(arrays), names, quality
+
+
+def _joined(planes: Sequence[xr.DataArray]) -> xr.DataArray:
+    """Make one array of one plane per band; what is said of each is kept by band."""
     array = xr.concat(
-        [plane.drop_attrs(deep=False) for plane in planes.values()],
+        [plane.drop_attrs(deep=False) for plane in planes],
         dim="band",
         coords="minimal",
         compat="override",
         join="exact",
     )
+    first = planes[0]
     array.attrs = {
-        "nodata": [_own_nodata(plane) for plane in planes.values()],
-        "scales": [plane.attrs.get("scale_factor", 1.0) for plane in planes.values()],
-        "offsets": [plane.attrs.get("add_offset", 0.0) for plane in planes.values()],
+        "nodata": [_own_nodata(plane) for plane in planes],
+        "scales": [plane.attrs.get("scale_factor", 1.0) for plane in planes],
+        "offsets": [plane.attrs.get("add_offset", 0.0) for plane in planes],
     } | {key: value for key, value in first.attrs.items() if key in ("platform", "crs")}
     array.encoding = {key: value for key, value in first.encoding.items() if key == "grid_mapping"}
-    return array, [str(name) for name in planes], quality
+    return array
 
 
 def _own_nodata(array: xr.DataArray) -> float | None:

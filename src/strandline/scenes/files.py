@@ -16,7 +16,7 @@ from strandline.scenes.raster import lazy_bands
 from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
 from strandline.scenes.scene import Stored
-from strandline.scenes.selection import UNNAMED, choose_bands, default_bands, pick
+from strandline.scenes.selection import UNNAMED, pick, wanted_bands
 from strandline.scenes.sensors import Sensor, band_name, find_sensor
 from strandline.scenes.sentinel.factors import SATURATED as MSI_SATURATED
 from strandline.scenes.sentinel.factors import msi_factors
@@ -77,23 +77,20 @@ def read_files(
     product = _product(files, source)
     sensor = _sensor(asked.platform, product, headers[0])
     found = _named(files, headers, band_names, sensor, source)
-    there = [band.name for band in found]
-    if asked.bands is None:
-        chosen = default_bands(there, reflectance=asked.reflectance)
-    else:
-        chosen = choose_bands(there, asked.bands, sensor, source)
+    chosen = wanted_bands([band.name for band in found], asked, sensor, source)
     used = [band for band in found if band.name in chosen]
     kept = list({id(band.header): band.header for band in used}.values())
     # A file with several bands comes whole; what is not asked for is never read.
     loaded = [band for header in kept for band in found if band.header is header]
+    names = [band.name for band in loaded]
     values = lazy_bands(
         kept,
-        band_names=[band.name for band in loaded],
+        band_names=names,
         chunks=asked.chunks,
         storage_options=options,
         nested=True,
     )
-    order = [[band.name for band in loaded].index(name) for name in chosen]
+    order = [names.index(name) for name in chosen]
     return Stored(
         values=pick(values, order),
         factors=tuple(

@@ -27,7 +27,7 @@ from strandline.scenes.patterns import MatchedFile, match_files
 from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
 from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.scene import Stored, finish
-from strandline.scenes.selection import choose_bands, default_bands, pick
+from strandline.scenes.selection import pick, wanted_bands
 from strandline.scenes.sentinel import open_safe
 from strandline.scenes.sentinel.product import band_files
 
@@ -284,10 +284,7 @@ def _listed(files: Sequence[MatchedFile]) -> str:
 def _chosen(stored: Stored, asked: ReadOptions) -> xr.DataArray:
     """Pick the bands that were asked for, and make the scene."""
     there = [str(name) for name in stored.values["band"].values]
-    if asked.bands is None:
-        chosen = default_bands(there, reflectance=asked.reflectance)
-    else:
-        chosen = choose_bands(there, asked.bands, stored.sensor, stored.source)
+    chosen = wanted_bands(there, asked, stored.sensor, stored.source)
     if stored.quality is None:
         asked.do_without_quality(
             stored.source,

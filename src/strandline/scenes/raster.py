@@ -112,13 +112,7 @@ def lazy_bands(
     grids = [(header.transform, (header.height, header.width)) for header in headers]
     first = onto or headers[finest(grids) if nested else 0]
     nestings = [_nesting(first, header, nested=nested) for header in headers]
-    if not first.transform.b == first.transform.d == 0:
-        raise UnknownProductError(
-            f"The grid of {first.url!r} is rotated.",
-            expected="rows along x and columns along y",
-            got=f"the transform {tuple(first.transform)[:6]}",
-            remedy="Warp it to a north-up grid first, for example with gdalwarp.",
-        )
+    _check_upright(first)
     names = _band_names(headers, band_names)
     shape = chunk_shape(first.height, first.width, first.block_shape, chunks)
     parts, nodata = [], []
@@ -152,6 +146,16 @@ def _check_transform(header: RasterHeader) -> None:
             expected="finite coordinates, and pixels of a size",
             got=f"the transform {tuple(transform)[:6]}",
             remedy="Georeference the file anew, for example with gdal_edit.",
+        )
+
+
+def _check_upright(header: RasterHeader) -> None:
+    if not header.transform.b == header.transform.d == 0:
+        raise UnknownProductError(
+            f"The grid of {header.url!r} is rotated.",
+            expected="rows along x and columns along y",
+            got=f"the transform {tuple(header.transform)[:6]}",
+            remedy="Warp it to a north-up grid first, for example with gdalwarp.",
         )
 
 

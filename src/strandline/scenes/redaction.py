@@ -11,9 +11,11 @@ import re
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 SECRET = re.compile(
-    r"(^|[_\-.])(key|secret|token|password|passwd|signature|sig|credentials?|account_key)$", re.I
+    r"(^|[_\-.])(key|key_id|secret|token|password|passwd|signature|sig|credentials?"
+    r"|connection_string)$",
+    re.IGNORECASE,
 )
-"""Names of parameters whose values nobody should find in a file."""
+"""Names of parameters whose values nobody should find in a file, a notebook or a log."""
 
 _SIGNATURE = {"sig", "signature", "x-amz-signature", "x-goog-signature", "se", "token"}
 """Names of parameters, in small letters, that only a signed address has."""

@@ -48,7 +48,7 @@ def default_bands(there: Sequence[str], *, reflectance: bool) -> list[str]:
 
 
 def choose_bands(
-    there: Sequence[str], wanted: Iterable[str] | None, sensor: Sensor | None, source: str
+    there: Sequence[str], wanted: Iterable[str], sensor: Sensor | None, source: str
 ) -> list[str]:
     """Pick the bands that were asked for, under their common names, in the order asked.
 
@@ -56,8 +56,8 @@ def choose_bands(
     ----------
     there : sequence of str
         Names of the bands that exist.
-    wanted : iterable of str or None
-        Common names, aliases, or numbered names of a known sensor; None for all that `there` has.
+    wanted : iterable of str
+        Common names, aliases, or numbered names of a known sensor.
     sensor : Sensor or None
         For numbered names.
     source : str
@@ -74,8 +74,6 @@ def choose_bands(
     ConfigurationError
         If one is asked for twice, or none at all.
     """
-    if wanted is None:
-        return list(there)
     asked = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
     chosen = []
     for name in asked:
@@ -96,6 +94,31 @@ def choose_bands(
             got=", ".join(asked) or "none",
         )
     return chosen
+
+
+def wanted_bands(
+    there: Sequence[str], asked: ReadOptions, sensor: Sensor | None, source: str
+) -> list[str]:
+    """Pick the bands that were asked for, or else those to use when nobody says which.
+
+    Parameters
+    ----------
+    there, sensor, source
+        As for `choose_bands`.
+    asked : ReadOptions
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    MissingBandError, ConfigurationError
+        As `choose_bands`.
+    """
+    if asked.bands is None:
+        return default_bands(there, reflectance=asked.reflectance)
+    return choose_bands(there, asked.bands, sensor, source)
 
 
 def override(factors: Sequence[Factors], asked: ReadOptions) -> tuple[Factors, ...]:

@@ -20,9 +20,13 @@ issues 3.0 and 4.0. (Band centres of MSI, to the nanometre.)
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from strandline.errors import UnknownProductError
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,10 @@ class Sensor:
     def number(self, name: str) -> str | None:
         """Return the number of the band with this common name, if the sensor has it."""
         return next((band.number for band in self.bands if band.name == name), None)
+
+    def in_order(self, found: Mapping[str, Found]) -> dict[str, Found]:
+        """Put what was found for bands, by name, in the order of the bands; leave others out."""
+        return {band.name: found[band.name] for band in self.bands if band.name in found}
 
     @property
     def default_bands(self) -> tuple[str, ...]:

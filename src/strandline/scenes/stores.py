@@ -51,30 +51,11 @@ def read_dataset(
     """
     if not _is_zarr(path):
         path = local_copy(path, storage_options=storage_options, cache=cache)
-    local = not is_url(path)
-    plain = str(local_path(path)) if local else path
     check_local(path)
-    if local and not local_path(path).exists():
+    if not is_url(path) and not local_path(path).exists():
         raise SourceNotFoundError(f"There is no file {path!r}.", remedy="Check the path.")
-    options = {} if local else listing_options(storage_options)
-    zarr = _is_zarr(path)
-    # Not decoded: that is done once, by the scene. Not in chunks: see `_in_tasks`.
-    reading: dict[str, Any] = {"decode_coords": "all", "mask_and_scale": False}
-    if zarr and options:
-        reading["storage_options"] = options
     try:
-        if zarr:
-            with warnings.catch_warnings():
-                # Whether a store's metadata is in one place matters for its speed, not to us.
-                warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated")
-                found = xr.open_dataset(plain if local else path, engine="zarr", **reading)
-                found = _in_spectral_order(found)
-        elif local:
-            found = xr.open_dataset(plain, **reading)
-        else:
-            handle = asking(path, partial(_handle, path, options))
-            found = xr.open_dataset(handle, engine="h5netcdf", **reading)
-        return _in_tasks(found, path)
+        return _in_tasks(_opened(path, storage_options), path)
     except SceneError:
         raise
     except ImportError as error:
@@ -92,6 +73,24 @@ def read_dataset(
         ) from error
     # Not from within: some stores raise errors of their own, which no worker could send back.
     raise absent
+
+
+def _opened(path: str, storage_options: Mapping[str, Any] | None) -> xr.Dataset:
+    """Open by what xarray has for it; not decoded, and not in chunks: see `_in_tasks`."""
+    plainly: dict[str, Any] = {"decode_coords": "all", "mask_and_scale": False}
+    options = listing_options(storage_options) if is_url(path) else {}
+    place = path if is_url(path) else str(local_path(path))
+    if _is_zarr(path):
+        if options:
+            plainly["storage_options"] = options
+        with warnings.catch_warnings():
+            # Whether a store's metadata is in one place matters for its speed, not to us.
+            warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated")
+            return _in_spectral_order(xr.open_dataset(place, engine="zarr", **plainly))
+    if not is_url(path):
+        return xr.open_dataset(place, **plainly)
+    handle = asking(path, partial(_handle, path, options))
+    return xr.open_dataset(handle, engine="h5netcdf", **plainly)
 
 
 def _is_zarr(path: str) -> bool:

@@ -128,17 +128,7 @@ def draw_with_rare(
     from dask.base import compute
     from dask.delayed import delayed
 
-    data = data.rechunk({1: -1})
-    dates, _, rows, columns = (
-        np.concatenate(([0], np.cumsum(chunks)[:-1])).tolist() for chunks in data.chunks
-    )
-    blocks = data.to_delayed()
-    windows = [
-        (blocks[t, 0, i, j], _Window(date, top, left, plane))
-        for t, date in enumerate(dates)
-        for i, top in enumerate(rows)
-        for j, left in enumerate(columns)
-    ]
+    windows = _windows(data.rechunk({1: -1}), plane)
     find, merge = delayed(_offer, pure=True), delayed(_merge, pure=True)
     find_rare, merge_rare = delayed(_rare, pure=True), delayed(_merge_rare, pure=True)
     rare = None
@@ -161,6 +151,20 @@ def draw_with_rare(
         # Too little was observed. How little is known now, with some doubt if it was next to none.
         share = limit / _HIGHEST * 1.5 * size / count if count > 1000 else 1.0
         limit = _limit(share)
+
+
+def _windows(data: Any, plane: tuple[int, int]) -> list[tuple[Any, _Window]]:
+    """Pair each block of lazy data, all bands of it, with the window that it is."""
+    dates, _, rows, columns = (
+        np.concatenate(([0], np.cumsum(chunks)[:-1])).tolist() for chunks in data.chunks
+    )
+    blocks = data.to_delayed()
+    return [
+        (blocks[t, 0, i, j], _Window(date, top, left, plane))
+        for t, date in enumerate(dates)
+        for i, top in enumerate(rows)
+        for j, left in enumerate(columns)
+    ]
 
 
 def _in_tree(parts: list[Any], merge: Any) -> Any:

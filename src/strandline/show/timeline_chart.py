@@ -169,7 +169,8 @@ def _draw_area(axes: Axes, series: pd.DataFrame, fits: np.ndarray, markers: list
             axes.plot(times[shown], best[shown], color=WATER, mfc=face, zorder=3, **style)
         misfits = own & ~fits
         axes.plot(times[misfits], best[misfits], color=LOST, mfc="white", zorder=5, **style)
-    _cross_out(axes, times[~fits], best[~fits])
+    below = _below_line(times, best, whole)[~fits]
+    _cross_out(axes, times[~fits], best[~fits], below)
     # What may be hidden on a cloudy date shall not flatten everything else.
     inside = np.concatenate([best, most[whole], low, high])
     inside = inside[np.isfinite(inside)]
@@ -181,13 +182,25 @@ def _draw_area(axes: Axes, series: pd.DataFrame, fits: np.ndarray, markers: list
     axes.set_axisbelow(True)
 
 
-def _cross_out(axes: Axes, times: np.ndarray, values: np.ndarray) -> None:
+def _below_line(times: np.ndarray, best: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Say which dates lie below the line through those that are whole."""
+    if not whole.any():
+        return np.zeros(len(times), dtype=bool)
+    days = times.astype("datetime64[s]").astype(np.int64)
+    order = np.argsort(days[whole])
+    below: np.ndarray = best < np.interp(days, days[whole][order], best[whole][order])
+    return below
+
+
+def _cross_out(axes: Axes, times: np.ndarray, values: np.ndarray, below: np.ndarray) -> None:
+    """Cross dates out, and write which they are on the side that is away from the line."""
     axes.plot(times, values, ls="none", marker="x", color=LOST, ms=12, mew=1.6, zorder=4)
     if len(times) > _NAMED:
         return
-    for time, value in zip(times, values, strict=True):
+    for time, value, under in zip(times, values, below, strict=True):
         axes.annotate(
-            str(time)[:10], (time, value), textcoords="offset points", xytext=(8, 5),
+            str(time)[:10], (time, value), textcoords="offset points",
+            xytext=(8, -5 if under else 5), va="top" if under else "bottom",
             color=LOST, fontsize=8,
         )  # fmt: skip
 

@@ -17,6 +17,7 @@ from strandline.scenes.catalog.arrays import chunk_sizes, open_datasets, open_ra
 from strandline.scenes.catalog.parameters import Parameter
 from strandline.scenes.catalog.text import render
 from strandline.scenes.patterns import MatchedFile, match_files
+from strandline.scenes.redaction import SECRET
 from strandline.scenes.storage import is_url
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ _DRIVERS = {
     "intake.catalog.local.YAMLFileCatalog": "catalog",
 }
 _ARGS = {"urlpath", "chunks", "concat_dim", "storage_options", "path_as_pattern", "xarray_kwargs"}
-_SECRETS = {
-    *("key", "secret", "token", "password"),
-    *("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
-}
 _SCENE_FACTS = ("scale", "offset", "nodata", "platform", "time", "crs", "band_names")
 
 
@@ -172,7 +169,7 @@ class Source:
         text = urlpath.replace(folder + "/", folder)
         if is_url(text) or text.startswith("/vsi"):
             return text
-        if is_url(folder):
+        if is_url(folder):  # of a stranger's catalogue: ``~`` in it is not this user's home
             text = text.removeprefix("file://")
             return text if posixpath.isabs(text) else posixpath.join(folder, text)
         return str(Path(folder, local_path(text)))
@@ -391,7 +388,7 @@ def _without_secrets(value: Any) -> Any:
     """Hide access keys: what is shown ends up in notebooks and logs."""
     if isinstance(value, Mapping):
         return {
-            key: "…" if str(key).lower() in _SECRETS else _without_secrets(item)
+            key: "…" if SECRET.search(str(key)) else _without_secrets(item)
             for key, item in value.items()
         }
     return value

@@ -7,7 +7,6 @@ Collection 2 Level 2 file has the Level 1 factors too), so they are kept by grou
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from strandline.errors import MetadataError
+from strandline.scenes.numerals import to_number
 
 _ROOTS = ("LANDSAT_METADATA_FILE", "L1_METADATA_FILE", "LANDSAT_METADATA")
 
@@ -73,16 +73,7 @@ class Metadata:
         MetadataError
             If it is absent or no number.
         """
-        text = self.text(key, *groups)
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise MetadataError(
-                f"{key} in {self.source!r} is no number.", expected="a number", got=repr(text)
-            )
-        return value
+        return to_number(self.text(key, *groups), key, self.source)
 
     def acquired(self) -> datetime:
         """Time of the scene's centre, UTC.
@@ -179,8 +170,7 @@ def _from_xml(content: str, source: str) -> tuple[str, dict[str, Any]]:
 
 def _from_odl(content: str, source: str) -> tuple[str, dict[str, Any]]:
     tree: dict[str, Any] = {}
-    path: list[str] = []
-    place = tree
+    around = [("", tree)]  # the groups that are open, the innermost last
     for number, raw in enumerate(content.splitlines(), start=1):
         line = raw.strip().strip("\x00")
         if not line:
@@ -188,32 +178,30 @@ def _from_odl(content: str, source: str) -> tuple[str, dict[str, Any]]:
         if line == "END":
             break
         key, equals, value = (part.strip() for part in line.partition("="))
+        name, group = around[-1]
         if not equals:
             raise _cut(source, f"KEY = VALUE on line {number}", repr(line[:60]))
         if key == "GROUP":
-            if value in place:
+            if value in group:
                 raise MetadataError(f"{source!r} has the group {value} twice (line {number}).")
-            path.append(value)
-            place[value] = {}
+            group[value] = {}
+            around.append((value, group[value]))
         elif key == "END_GROUP":
-            if not path or path[-1] != value:
-                wanted = f"END_GROUP = {path[-1]}" if path else "no END_GROUP"
+            if len(around) == 1 or name != value:
+                wanted = f"END_GROUP = {name}" if len(around) > 1 else "no END_GROUP"
                 raise _cut(source, f"{wanted} on line {number}", f"END_GROUP = {value}")
-            path.pop()
-        elif not path:
+            around.pop()
+        elif len(around) == 1:
             raise _cut(source, f"GROUP = … on line {number}", repr(line[:60]))
-        elif place.get(key, _plain(value)) != _plain(value):
+        elif group.get(key, _plain(value)) != _plain(value):
             raise MetadataError(
-                f"{source!r} contradicts itself: {key} has two values in {path[-1]}.",
-                got=f"{place[key]} and {_plain(value)}",
+                f"{source!r} contradicts itself: {key} has two values in {name}.",
+                got=f"{group[key]} and {_plain(value)}",
             )
         else:
-            place[key] = _plain(value)
-        place = tree
-        for name in path:
-            place = place[name]
-    if path:
-        raise _cut(source, f"END_GROUP = {path[-1]}", "the end of the file")
+            group[key] = _plain(value)
+    if len(around) > 1:
+        raise _cut(source, f"END_GROUP = {around[-1][0]}", "the end of the file")
     root = next(iter(tree), "")
     return root, tree.get(root, {})
 

@@ -103,41 +103,16 @@ def describe_product(
     metadata = _metadata(files)
     espa = any(_ESPA_BAND_FILE.search(name) for name in files.places)
     pattern = _ESPA_BAND_FILE if espa else _BAND_FILE
-    numbers = {
-        match["number"].upper(): name
-        for name in files.places
-        if (match := pattern.search(name)) is not None
-    }
     name = _product_name(files, pattern, metadata)
-    if platform is not None:
-        sensor = find_sensor(platform)
-    elif metadata is not None:
-        spacecraft = metadata.text("SPACECRAFT_ID", "IMAGE_ATTRIBUTES", "PRODUCT_METADATA")
-        sensor = find_sensor(spacecraft)
-    elif name is not None:
-        sensor = name.sensor
-    else:
-        raise UnknownProductError(
-            f"The files of {files.source!r} do not tell which sensor they are of.",
-            expected="an MTL file, or Landsat product names",
-            got=", ".join(list(files.places)[:3]),
-            remedy="If a single file is the scene, open it by its own path. Otherwise pass "
-            "platform=… (for example 'landsat-5'), or the files as a list with band_names=….",
-        )
+    sensor = _sensor(files, metadata, name) if platform is None else find_sensor(platform)
     level, collection = _level(metadata, name)
-    found: dict[str, tuple[str, str]] = {}
-    for number, file_name in numbers.items():
-        band = sensor.band(number)
-        if band is not None:
-            found[band.name] = (band.number, file_name)
-    order = [band.name for band in sensor.bands]
     return Product(
         files=files,
         sensor=sensor,
         level="L2" if espa else level,
         collection=collection,
         time=metadata.acquired() if metadata else (name.acquired if name else None),
-        bands={name: found[name] for name in order if name in found},
+        bands=_bands(files, pattern, sensor),
         quality={
             match["kind"].lower(): name
             for name in files.places
@@ -147,6 +122,34 @@ def describe_product(
         name=name,
         espa=espa,
     )
+
+
+def _sensor(files: ProductFiles, metadata: Metadata | None, name: ProductName | None) -> Sensor:
+    if metadata is not None:
+        spacecraft = metadata.text("SPACECRAFT_ID", "IMAGE_ATTRIBUTES", "PRODUCT_METADATA")
+        return find_sensor(spacecraft)
+    if name is not None:
+        return name.sensor
+    raise UnknownProductError(
+        f"The files of {files.source!r} do not tell which sensor they are of.",
+        expected="an MTL file, or Landsat product names",
+        got=", ".join(list(files.places)[:3]),
+        remedy="If a single file is the scene, open it by its own path. Otherwise pass "
+        "platform=… (for example 'landsat-5'), or the files as a list with band_names=….",
+    )
+
+
+def _bands(
+    files: ProductFiles, pattern: re.Pattern[str], sensor: Sensor
+) -> dict[str, tuple[str, str]]:
+    """Find the number and the file of each band, in the order of the sensor."""
+    found = {
+        band.name: (band.number, name)
+        for name in files.places
+        if (match := pattern.search(name)) is not None
+        and (band := sensor.band(match["number"])) is not None
+    }
+    return sensor.in_order(found)
 
 
 def _metadata(files: ProductFiles) -> Metadata | None:

@@ -219,14 +219,8 @@ def _flags(
     product: SafeProduct, values: xr.DataArray, onto: RasterHeader, asked: ReadOptions
 ) -> xr.DataArray | None:
     """Make flags of the scene classification or the cloud mask, on the scene's grid."""
-    kind, name = "scl", ""
-    size = round(abs(onto.transform.a))
-    if product.classes:
-        name = product.classes.get(size) or product.classes[min(product.classes)]
-    elif product.clouds is not None:
-        name = product.clouds
-        kind = "qa60" if name.lower().endswith(".gml") else "msk_classi"
-    if not name:
+    found = _quality_file(product, round(abs(onto.transform.a)))
+    if found is None:
         asked.do_without_quality(
             product.files.source,
             expected="a scene classification (SCL) or a cloud mask (MSK_CLASSI, MSK_CLOUDS)",
@@ -234,6 +228,7 @@ def _flags(
             remedy="Leave mask out, or fetch the file.",
         )
         return None
+    kind, name = found
     try:
         flags = _flags_of_file(product, kind, name, values, onto, asked.storage_options)
     except (MetadataError, GridMismatchError):
@@ -242,6 +237,16 @@ def _flags(
         return None  # nobody asked for it
     # The scene classification knows both; cloud masks leave them to the numbers.
     return flags if kind == "scl" else merge_flags(flags, _flags_of_numbers(product, values))
+
+
+def _quality_file(product: SafeProduct, size: int) -> tuple[str, str] | None:
+    """Kind and path of what says what hid the ground, for pixels of a size as far as there is."""
+    if product.classes:
+        return "scl", product.classes.get(size) or product.classes[min(product.classes)]
+    if product.clouds is None:
+        return None
+    polygons = product.clouds.lower().endswith(".gml")
+    return "qa60" if polygons else "msk_classi", product.clouds
 
 
 def _flags_of_numbers(product: SafeProduct, values: xr.DataArray) -> xr.DataArray:
@@ -276,27 +281,41 @@ def _flags_of_file(
             got=str(header.count),
             remedy="Pass mask=() to open the bands without it.",
         )
-    ratio = round(abs(onto.transform.a / header.transform.a))
-    finer = (header.height, header.width) == (ratio * onto.height, ratio * onto.width)
-    ratio = ratio if finer else 1
+    ratio = _times_finer(header, onto)
     rows, columns = (sizes[0] * ratio for sizes in values.data.chunks[1:])
-    shape = {"y": rows, "x": columns}
-    grid = header if ratio > 1 else onto
-    layers = lazy_bands([header], chunks=shape, storage_options=options, nested=True, onto=grid)
-    layers = layers.drop_vars("band")
-    if kind == "scl":
-        # A rim outside the classification holds a number that is none of its classes.
-        blank = layers.attrs["nodata"][0]
-        codes = layers[0] if blank is None else layers[0].where(layers[0] != blank, 0)
-    else:
-        codes = (layers[0] > 0) * 1 + (layers[1] > 0) * 2 + (layers[2] > 0) * 4
-        codes = codes.astype("uint8")
+    layers = lazy_bands(
+        [header],
+        chunks={"y": rows, "x": columns},
+        storage_options=options,
+        nested=True,
+        onto=header if ratio > 1 else onto,
+    ).drop_vars("band")
+    codes = _classes(layers) if kind == "scl" else _layer_bits(layers)
     flags: xr.DataArray = quality_flags(codes, kind, instrument=product.sensor.instrument)
     if ratio == 1:
         return flags
     # A coarse pixel has every flaw that one of its parts has.
     together = da.coarsen(_any_flaw, flags.data, {0: ratio, 1: ratio})
     return xr.DataArray(together, dims=("y", "x"), attrs=flags.attrs)
+
+
+def _times_finer(header: RasterHeader, onto: RasterHeader) -> int:
+    """How many pixels of a file lie side by side in one of the grid's; 1 where none fit."""
+    ratio = round(abs(onto.transform.a / header.transform.a))
+    fits = (header.height, header.width) == (ratio * onto.height, ratio * onto.width)
+    return ratio if fits else 1
+
+
+def _classes(layers: xr.DataArray) -> xr.DataArray:
+    """Classes of the scene classification; 0, no data, on a rim that lies outside of it."""
+    blank = layers.attrs["nodata"][0]  # a number that is none of its classes
+    return layers[0] if blank is None else layers[0].where(layers[0] != blank, 0)
+
+
+def _layer_bits(layers: xr.DataArray) -> xr.DataArray:
+    """Layers of a cloud mask as the bits of one number."""
+    bits = (layers[0] > 0) * 1 + (layers[1] > 0) * 2 + (layers[2] > 0) * 4
+    return bits.astype("uint8")
 
 
 def _any_flaw(flags: NDArray[np.uint8], axis: tuple[int, ...] | None = None) -> NDArray[np.uint8]:

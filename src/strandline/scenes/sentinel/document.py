@@ -5,7 +5,6 @@ Neither its size, its depth nor the number of its elements is left to whoever wr
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 from xml.parsers import expat
 
 from strandline.errors import MetadataError, UnknownProductError
+from strandline.scenes.numerals import to_number
 
 LARGEST = 32 * 2**20
 """Characters: the largest real ones, of old products with dozens of tiles, have a third."""
@@ -198,22 +198,3 @@ class _Reader:
             text = "".join(self._text).strip()
             self.document.leaves.append(Leaf(tag, text, attributes, around))
         self._text.clear()
-
-
-def to_number(text: str, name: str, source: str) -> float:
-    """Read a finite number.
-
-    Raises
-    ------
-    MetadataError
-        If it is none.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise MetadataError(
-            f"{name} in {source!r} is no number.", expected="a number", got=repr(text[:60])
-        )
-    return value

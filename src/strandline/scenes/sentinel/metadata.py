@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from strandline.errors import MetadataError, UnknownProductError
+from strandline.scenes.numerals import to_number
 from strandline.scenes.sensors import Sensor, find_sensor
-from strandline.scenes.sentinel.document import Document, read_document, to_number
+from strandline.scenes.sentinel.document import Document, read_document
 
 _PRODUCT = re.compile(r"Level-(?P<level>[12][A-C])p?_User_Product")
 _TILE = re.compile(r"Level-(?P<level>[12][A-C])p?_Tile_ID")
@@ -165,27 +166,8 @@ def parse_tile(content: str, source: str) -> TileMetadata:
         If it is something else.
     """
     document = read_document(content, source, _TILE, "Level-1C_Tile_ID or Level-2A_Tile_ID")
-    sizes: dict[int, tuple[int, int]] = {}
-    corners: dict[int, tuple[float, float]] = {}
-    for size in document.resolutions():
-        rows, columns, left, top, across, down = (
-            document.number(tag, resolution=size)
-            for tag in ("NROWS", "NCOLS", "ULX", "ULY", "XDIM", "YDIM")
-        )
-        if rows != int(rows) or columns != int(columns) or min(rows, columns) < 1:
-            raise MetadataError(
-                f"{source!r} has no usable size of the {size} m grid.",
-                expected="whole numbers of rows and columns",
-                got=f"{rows:g} × {columns:g}",
-            )
-        if (across, down) != (size, -size):
-            raise MetadataError(
-                f"{source!r} contradicts itself about the {size} m grid.",
-                expected=f"pixels of {size} × -{size} m",
-                got=f"{across:g} × {down:g}",
-            )
-        sizes[size], corners[size] = (int(rows), int(columns)), (left, top)
-    if not sizes:
+    grids = {size: _grid(document, size) for size in document.resolutions()}
+    if not grids:
         raise MetadataError(f"{source!r} describes no grid.", expected="Size and Geoposition")
     crs = document.text("HORIZONTAL_CS_CODE").upper()
     if not re.fullmatch(r"EPSG:\d{4,6}", crs):
@@ -204,14 +186,35 @@ def parse_tile(content: str, source: str) -> TileMetadata:
         source=source,
         level=f"L{_of_root(document, _TILE)[:1]}",
         crs=crs,
-        sizes=sizes,
-        corners=corners,
+        sizes={size: shape for size, (shape, _) in grids.items()},
+        corners={size: corner for size, (_, corner) in grids.items()},
         time=_moment(document, "SENSING_TIME") if sensed else None,
         masks=masks,
     )
 
 
 # --- meanings -----------------------------------------------------------------
+
+
+def _grid(document: Document, size: int) -> tuple[tuple[int, int], tuple[float, float]]:
+    """Rows and columns of a tile's images of this pixel size, and their upper left corner."""
+    rows, columns, left, top, across, down = (
+        document.number(tag, resolution=size)
+        for tag in ("NROWS", "NCOLS", "ULX", "ULY", "XDIM", "YDIM")
+    )
+    if rows != int(rows) or columns != int(columns) or min(rows, columns) < 1:
+        raise MetadataError(
+            f"{document.source!r} has no usable size of the {size} m grid.",
+            expected="whole numbers of rows and columns",
+            got=f"{rows:g} × {columns:g}",
+        )
+    if (across, down) != (size, -size):
+        raise MetadataError(
+            f"{document.source!r} contradicts itself about the {size} m grid.",
+            expected=f"pixels of {size} × -{size} m",
+            got=f"{across:g} × {down:g}",
+        )
+    return (int(rows), int(columns)), (left, top)
 
 
 def _level(document: Document) -> str:

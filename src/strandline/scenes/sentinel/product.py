@@ -126,12 +126,11 @@ def describe_safe(
         band = metadata.sensor.band(match["what"][1:])
         if band is not None and "/IMG_DATA/" in f"/{name}":
             images.setdefault(band.name, {})[size or band.resolution] = name
-    order = [band.name for band in metadata.sensor.bands]
     return SafeProduct(
         files=files,
         metadata=metadata,
         tile=tile,
-        images={name: images[name] for name in order if name in images},
+        images=metadata.sensor.in_order(images),
         classes=classes,
         clouds=_clouds(files, names, tile),
     )
@@ -367,5 +366,4 @@ def band_files(folder: str, platform: str | None) -> list[MatchedFile] | None:
             got=", ".join(Path(path).name for path in paths[:4]),
             remedy="Pass the files to open as a list.",
         )
-    order = [band.name for band in sensor.bands]
-    return [MatchedFile(found[name][0]) for name in order if name in found] or None
+    return [MatchedFile(paths[0]) for paths in sensor.in_order(found).values()] or None

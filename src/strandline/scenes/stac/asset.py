@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -85,7 +85,7 @@ def is_image(asset: pystac.Asset) -> bool:
 
 
 def layers_of(
-    item: pystac.Item, key: str, asset: pystac.Asset, sensor: Sensor | None, settle: bool
+    item: pystac.Item, key: str, asset: pystac.Asset, sensor: Sensor | None, *, settle: bool
 ) -> Iterator[Layer]:
     """Read an asset as its bands, in the order of the file.
 
@@ -165,23 +165,25 @@ def _name(
 ) -> str:
     """Find the common name of a band; empty if the asset is no band that measures."""
     own, common = str(band.get("name") or ""), str(band.get("common_name") or "")
+    if sensor is None:
+        if not (own or common):
+            return (band_name(key) or "") if alone else ""
+        return band_name(common) or band_name(own) or common or own
     stem = PurePosixPath(urlsplit(href).path).stem
-    if sensor is not None:
-        tries = [own, *([key, stem] if alone else [])]
-        numbered = [band_name(text, sensor) for text in tries if re.search(r"\d", text)]
-        known = [found for found in numbered if found and sensor.number(found)]
-        if known:
-            return known[0]
-        if found := _by_wavelength(band, sensor):
-            return found
-        for text in (common, own, *([key] if alone else [])):
-            found = band_name(text, sensor) if text else None
-            if found and sensor.number(found):
-                return found
-        return ""
-    if not (own or common):
-        return (band_name(key) or "") if alone else ""
-    return band_name(common) or band_name(own) or common or own
+    # A number is exact, and so is a wavelength; ``rededge`` is not.
+    numbered = [own, *([key, stem] if alone else [])]
+    return (
+        _first_known([text for text in numbered if re.search(r"\d", text)], sensor)
+        or _by_wavelength(band, sensor)
+        or _first_known([common, own, *([key] if alone else [])], sensor)
+        or ""
+    )
+
+
+def _first_known(texts: Sequence[str], sensor: Sensor) -> str | None:
+    """Find the first of some texts that names a band of the sensor."""
+    names = (band_name(text, sensor) for text in texts if text)
+    return next((name for name in names if name and sensor.number(name)), None)
 
 
 def _by_wavelength(band: Mapping[str, Any], sensor: Sensor) -> str | None:

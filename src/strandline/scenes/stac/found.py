@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from strandline.atomic import replacing
+from strandline.atomic import write_text
 from strandline.errors import ConfigurationError, SourceNotFoundError
-from strandline.paths import local_path
 from strandline.scenes.redaction import unsigned
 
 if TYPE_CHECKING:
@@ -222,9 +221,7 @@ class FoundScenes(Sequence["pystac.Item"]):
             If it cannot be written.
         """
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
-        with replacing(path) as partial:
-            partial.write_text(text, encoding="utf-8")
-        return local_path(path)
+        return write_text(path, text)
 
     def __repr__(self) -> str:
         count = len(self._items)

@@ -98,29 +98,13 @@ def describe_item(
     properties = item.properties
     named = platform or properties.get("platform")
     sensor = find_sensor(platform) if platform else _sensor(properties, item.id)
-    bands: dict[str, Layer] = {}
-    quality: dict[str, Layer] = {}
-    # Files of one band first: pictures of several are left alone where they add nothing.
-    for key, asset in sorted(item.assets.items(), key=lambda one: len(bands_of(one[1])) > 1):
-        roles = {str(role).lower() for role in asset.roles or ()}
-        if not is_image(asset) or roles & _NOT_DATA:
-            continue
-        kind = key.lower() if key.lower() in _QUALITY else None
-        if len(bands_of(asset)) > 1 and set(names_of(key, asset, sensor)) <= {"", *bands}:
-            continue
-        for layer in layers_of(item, key, asset, sensor, settle_offset and kind is None):
-            if kind is not None:
-                _prefer(quality, kind, replace(layer, name=kind))
-            elif layer.name and not roles & _MASKS:
-                _prefer(bands, layer.name, layer)
+    bands, quality = _layers(item, sensor, settle_offset)
     if not bands:
         raise MissingBandError(
             f"The STAC item {item.id!r} has no bands.",
             expected="assets that are images, with names of bands",
             got=", ".join(item.assets) or "no assets",
         )
-    order = [band.name for band in sensor.bands] if sensor else []
-    known = sorted(bands, key=lambda name: order.index(name) if name in order else len(order))
     itself = item.get_self_href()
     return Described(
         id=item.id,
@@ -130,7 +114,7 @@ def describe_item(
         platform=None if named is None else str(named),
         level=_level(item),
         time=item.datetime or item.common_metadata.start_datetime,
-        bands={name: bands[name] for name in known},
+        bands={**sensor.in_order(bands), **bands} if sensor else bands,
         quality=quality,
         planetary_computer=_of_planetary_computer(item),
     )
@@ -182,6 +166,30 @@ def _level(item: pystac.Item) -> str | None:
 def _of_planetary_computer(item: pystac.Item) -> bool:
     hrefs = [str(link.get_href(transform_href=False) or "") for link in item.links]
     return any(urlsplit(href).netloc == "planetarycomputer.microsoft.com" for href in hrefs)
+
+
+def _layers(
+    item: pystac.Item, sensor: Sensor | None, settle_offset: bool
+) -> tuple[dict[str, Layer], dict[str, Layer]]:
+    """Pick the layers of an item: one for each band by name, one for each kind of quality band."""
+    bands: dict[str, Layer] = {}
+    quality: dict[str, Layer] = {}
+    # Files of one band first: pictures of several are left alone where they add nothing.
+    for key, asset in sorted(item.assets.items(), key=lambda one: len(bands_of(one[1])) > 1):
+        roles = {str(role).lower() for role in asset.roles or ()}
+        if not is_image(asset) or roles & _NOT_DATA:
+            continue
+        if len(bands_of(asset)) > 1 and set(names_of(key, asset, sensor)) <= {"", *bands}:
+            continue
+        kind = key.lower()
+        if kind in _QUALITY:
+            for layer in layers_of(item, key, asset, sensor, settle=False):
+                _prefer(quality, kind, replace(layer, name=kind))
+            continue
+        for layer in layers_of(item, key, asset, sensor, settle=settle_offset):
+            if layer.name and not roles & _MASKS:
+                _prefer(bands, layer.name, layer)
+    return bands, quality
 
 
 def _prefer(found: dict[str, Layer], name: str, layer: Layer) -> None:

@@ -22,7 +22,7 @@ from strandline.scenes.chunking import chunk_shape
 from strandline.scenes.quality import merge_flags, quality_flags
 from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.scene import Stored, finish
-from strandline.scenes.selection import choose_bands, default_bands, override
+from strandline.scenes.selection import override, wanted_bands
 from strandline.scenes.stac.asset import Layer
 from strandline.scenes.stac.item import Described, describe_item
 from strandline.scenes.stac.mosaic import covered_by, lay_together
@@ -108,13 +108,11 @@ def _wanted(described: Sequence[Described], asked: ReadOptions) -> list[str]:
     """Name the bands to read: those that all items have."""
     first = described[0]
     there = [name for name in first.bands if all(name in one.bands for one in described)]
-    if asked.bands is not None:
-        return choose_bands(there, asked.bands, first.sensor, first.source)
-    if first.sensor is not None and asked.reflectance:
+    if asked.bands is None and asked.reflectance and first.sensor is not None:
         usual = [name for name in first.sensor.default_bands if name in there]
         if usual:
             return usual
-    chosen = default_bands(there, reflectance=asked.reflectance)
+    chosen = wanted_bands(there, asked, first.sensor, first.source)
     if not chosen:
         raise MissingBandError(
             "The items have no band in common.",
