@@ -349,6 +349,33 @@ def test_points_selected_in_the_spectral_space_light_up_in_the_map(browser, serv
         assert told == pytest.approx(lit, abs=1.5)
 
 
+def test_cancelling_brings_the_choices_of_the_map_back(browser, server, expected):
+    with visit(browser, server.url) as there:
+        there.ready()
+        cancel = there.button("Cancel")
+        # Two dates of 600 × 600 pixels take a second and more.
+        there.page.get_by_text("More", exact=True).click()
+        there.set("Pixel size, in units of the map", "55")
+        there.has_address("resolution=55")
+        cancel.click()
+        there.ready()
+        there.page.wait_for_function("() => !location.search.includes('resolution')")
+        field = there.page.get_by_label("Pixel size, in units of the map")
+        assert field.input_value() == ""
+        assert there.areas() == areas_of(expected.outcome)
+
+
+def test_a_page_whose_first_map_fails_does_not_wait_for_it(browser, server):
+    with visit(browser, server.url + "?before=scenes/broken.tif") as there:
+        there.page.locator(".message[role=alert]").wait_for(timeout=20_000)
+        there.page.get_by_text("There is no map yet").wait_for(timeout=10_000)
+        there.says("study", "No map yet")
+        there.choose("Scene, or the earlier of two", "scenes/lake.tif")
+        there.button("Open").click()
+        there.ready()
+        assert there.page.get_by_text("There is no map yet").count() == 0
+
+
 def test_an_address_that_cannot_work_is_told_and_the_demo_opens(browser, server):
     with visit(browser, server.url + "?before=/etc/passwd") as there:
         there.page.get_by_text("not among the files").wait_for(timeout=20_000)

@@ -622,6 +622,15 @@ def test_work_that_was_given_up_ends_at_its_next_step(session):
         session.run(job)
 
 
+def test_what_is_shown_is_chosen_again(session):
+    assert not session.go_back()
+    before = session.run().config
+    session.choose(n_clusters=5)
+    assert session.go_back()
+    assert session.config == before
+    assert not session.go_back()
+
+
 def test_clustering_in_memory_is_given_up_on_the_way(session, monkeypatch):
     job = Job()
     looks = []

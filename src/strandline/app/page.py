@@ -57,7 +57,7 @@ class Page:
             name="Cancel",
             visible=False,
             height=30,
-            on_click=lambda _: self.give_up(),
+            on_click=lambda _: self._on_cancel(),
         )
         self.messages = pn.Column(sizing_mode="stretch_width")
         self.views = Views(self)
@@ -105,6 +105,7 @@ class Page:
         job.stage = "waiting for its turn"
         self.job = job
         self._show_work()
+        self._show_lack()
         self._workshop.do(job, work(job), lambda result: self._later(then, result, job))
 
     def give_up(self) -> None:
@@ -113,6 +114,14 @@ class Page:
             self.job.cancel()
             self.job = None
             self._show_work()
+
+    def _on_cancel(self) -> None:
+        """Stop what is being done, and choose again what the map shows."""
+        self.give_up()
+        self._show_lack()
+        if self.session.go_back():
+            self.controls.refresh()
+            self._keep_address()
 
     def attempt(self, change: Callable[[], Any]) -> bool:
         """Make a change to the choices; one that cannot be made is told on the page.
@@ -149,6 +158,7 @@ class Page:
         self._show_work()
         if isinstance(result, BaseException):
             self.complain(result)
+            self._show_lack()
             return False
         return True
 
@@ -197,6 +207,13 @@ class Page:
         self._telling = False
         self.working.object = parts.working(self.job, self.session.outcome)
         self.cancel.visible = self.job is not None
+
+    def _show_lack(self) -> None:
+        """Say, where there is no map yet, whether one will come."""
+        if self.session.outcome is None:
+            waiting = self.job is not None
+            self.study.object = parts.study_title(None, waiting=waiting)
+            self.views.lack(waiting=waiting)
 
     def _show_messages(self) -> None:
         told = []

@@ -23,10 +23,10 @@ STYLE = text_of("parts.css")
 """Looks of these pieces; each is a world of its own, so each needs them."""
 
 
-def study_title(outcome: Outcome | None) -> str:
+def study_title(outcome: Outcome | None, *, waiting: bool = True) -> str:
     """Say which scenes the page is about, and on which grid."""
     if outcome is None:
-        return "<div class='study muted'>Opening …</div>"
+        return f"<div class='study muted'>{'Opening …' if waiting else 'No map yet'}</div>"
     scenes = outcome.prepared.scenes
     platforms = [captions.sensor_text(scenes[i]) for i in range(scenes.sizes["time"])]
     dates = dates_of(scenes)

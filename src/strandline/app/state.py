@@ -157,6 +157,13 @@ class Session:
         """Drop the area."""
         return self.choose(bbox=None, center=None, buffer=None)
 
+    def go_back(self) -> bool:
+        """Choose again what the map shows; False if that is chosen, or there is no map."""
+        if self.outcome is None or self.outcome.config == self.config:
+            return False
+        self.config = self.outcome.config
+        return True
+
     # --- water ------------------------------------------------------------------
 
     def water_clusters(self) -> list[int]:

@@ -66,6 +66,15 @@ class Views:
         """What the map shows, once there is one."""
         return self._map
 
+    def lack(self, *, waiting: bool) -> None:
+        """Say why there is no map yet."""
+        why = (
+            "The first map is being made …"
+            if waiting
+            else "There is no map yet. Choose other scenes or settings."
+        )
+        self._lack.object = f"<div class='muted'>{why}</div>"
+
     def show(self, outcome: Outcome) -> None:
         """Show what was found."""
         if self._map is not None and self._map.fits(outcome):
@@ -94,11 +103,9 @@ class Views:
         )
         self.layer.param.watch(lambda event: self._look(layer=event.new), "value")
         self.date.param.watch(lambda event: self._look(date=event.new), "value")
-        self.frame = pn.Column(
-            pn.pane.HTML("<div class='muted'>The first map is being made …</div>",
-                         stylesheets=[parts.STYLE]),
-            sizing_mode="stretch_width", min_height=420,
-        )  # fmt: skip
+        self._lack = self._html("")
+        self.lack(waiting=True)
+        self.frame = pn.Column(self._lack, sizing_mode="stretch_width", min_height=420)
         self.caption = self._html("")
         self.readout = pn.pane.HTML(
             parts.readout(None, {}), stylesheets=[parts.STYLE], sizing_mode="stretch_width"
