@@ -252,7 +252,8 @@ def _level(scene: xr.DataArray, given: str | None) -> str:
             "Scene does not say whether its reflectance is that of the surface.",
             expected="the attribute processing_level: L1 or L2",
             got=repr(scene.attrs.get("processing_level")),
-            remedy="Pass level='surface' or level='toa' to harmonize.",
+            remedy="Pass level='surface' or level='toa' to harmonize(); or match the dates by "
+            "normalize, which needs no level.",
         )
     return known
 
