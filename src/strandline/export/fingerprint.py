@@ -11,7 +11,7 @@ from typing import Any
 from strandline.errors import SourceNotFoundError
 from strandline.paths import local_path
 from strandline.scenes.redaction import redact_url
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import is_local
 
 
 def fingerprint(
@@ -50,7 +50,7 @@ def fingerprint(
     """
     entries: dict[str, dict[str, Any]] = {}
     for path in paths:
-        if is_url(str(path)) or str(path).startswith("/vsi"):
+        if not is_local(str(path)):
             entry = remote_fingerprint(str(path), storage_options or {})
             entries[entry["url"]] = entry
             continue

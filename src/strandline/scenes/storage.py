@@ -42,8 +42,14 @@ def is_url(source: str) -> bool:
 
 
 def is_local(path: str) -> bool:
-    """Whether a path as :func:`gdal_path` returns it names a plain file on this machine."""
-    return not path.startswith("/vsi") and not SCHEME.match(path)
+    """Whether a path names a plain file on this machine: no URL, nor anything of GDAL's.
+
+    Examples
+    --------
+    >>> is_local("scene.tif"), is_local("file:///scene.tif"), is_local("/vsizip/scenes.zip")
+    (True, True, False)
+    """
+    return not path.startswith("/vsi") and not is_url(path)
 
 
 def check_local(source: str) -> None:
@@ -71,11 +77,10 @@ def check_local(source: str) -> None:
     ...
     strandline.errors.UnreadableSourceError: '/dev/zero' is no file. Expected a file or ...
     """
-    path = local_path(source)
-    if is_url(source) or path.as_posix().startswith("/vsi"):
+    if not is_local(source):
         return
     try:
-        mode = path.stat().st_mode
+        mode = local_path(source).stat().st_mode
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:

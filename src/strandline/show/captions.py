@@ -78,16 +78,17 @@ def dates_text(days: Iterable[str], sensors: Iterable[str]) -> str:
     """
     days, sensors = list(days), list(sensors)
     if len(days) <= 2:
-        return _and(" ".join(filter(None, pair)) for pair in zip(days, sensors, strict=True))
+        return names_text(" ".join(filter(None, pair)) for pair in zip(days, sensors, strict=True))
     known = sorted(filter(None, days))
     span = f", {known[0]} to {known[-1]}" if known else ""
-    return f"{len(days)} dates{span}" + "".join(f" · {s}" for s in [_and(sensors)] if s)
+    return f"{len(days)} dates{span}" + "".join(f" · {s}" for s in [names_text(sensors)] if s)
 
 
 def change_text(change: xr.DataArray) -> str:
     """Say between which dates a change map lies, and what saw them, as far as it names them."""
     days = [day_text(change.attrs[w]) for w in ("before", "after") if w in change.attrs]
-    return " · ".join(filter(None, (" to ".join(filter(None, days)), _and(change_sensors(change)))))
+    seen_by = names_text(change_sensors(change))
+    return " · ".join(filter(None, (" to ".join(filter(None, days)), seen_by)))
 
 
 def change_sensors(change: xr.DataArray) -> tuple[str, str]:
@@ -98,8 +99,14 @@ def change_sensors(change: xr.DataArray) -> tuple[str, str]:
     return before, after
 
 
-def _and(names: Iterable[str]) -> str:
-    """Name each once."""
+def names_text(names: Iterable[str]) -> str:
+    """Put names into words, each once, as far as there are any.
+
+    Examples
+    --------
+    >>> names_text(["Landsat 5 TM", "", "Landsat 8 OLI", "Landsat 5 TM"])
+    'Landsat 5 TM and Landsat 8 OLI'
+    """
     *others, last = dict.fromkeys(filter(None, names)) or ("",)
     return " and ".join(filter(None, (", ".join(others), last)))
 

@@ -22,6 +22,7 @@ from strandline.show.captions import (
     date_text,
     day_text,
     grid_text,
+    names_text,
     percent_text,
     place_of,
     sensor_text,
@@ -177,7 +178,7 @@ def change_sheet(
     return Sheet(
         [_class_panel(change, palette, background)],
         title or f"Water lost and gained{when}",
-        " · ".join(filter(None, (_seen_by(sensors), grid_text(change)))),
+        " · ".join(filter(None, (names_text(sensors), grid_text(change)))),
         Legend(rows, "Area in this picture"),
     )
 
@@ -255,10 +256,6 @@ def _subtitle(dated: Sequence[xr.DataArray]) -> str:
     if len(dated) == 1:
         parts = [sensor_text(dated[0]), *parts]
     return " · ".join(filter(None, parts))
-
-
-def _seen_by(sensors: tuple[str, str] | None) -> str:
-    return " and ".join(dict.fromkeys(filter(None, sensors or ())))
 
 
 def _with_unseen(rows: list[LegendRow], shares: Mapping[int, float]) -> list[LegendRow]:

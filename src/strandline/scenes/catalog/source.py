@@ -18,7 +18,7 @@ from strandline.scenes.catalog.parameters import Parameter
 from strandline.scenes.catalog.text import render
 from strandline.scenes.patterns import MatchedFile, match_files
 from strandline.scenes.redaction import SECRET
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import is_local, is_url
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -167,7 +167,7 @@ class Source:
             )
         # The folder ends in a slash, so that templates may put another one or none.
         text = urlpath.replace(folder + "/", folder)
-        if is_url(text) or text.startswith("/vsi"):
+        if not is_local(text):
             return text
         if is_url(folder):  # of a stranger's catalogue: ``~`` in it is not this user's home
             text = text.removeprefix("file://")
