@@ -88,3 +88,16 @@ def test_gaps_stay_gaps_on_another_grid_and_in_a_change(product):
     np.testing.assert_array_equal(change.values == NOT_OBSERVED, gap)
     shifted = sl.regrid(after, sl.make_grid(like=after, resolution=200), "bilinear")
     assert np.isnan(shifted.values).any(axis=0).mean() == pytest.approx(gap.mean(), abs=0.03)
+
+
+def test_one_date_with_stripes_gives_the_whole_lake_that_was_seen(real_data):
+    case = real_data.parent / "cases" / "slc_off_lake.tif"
+    scene = sl.open_scene(case, platform="landsat-8", scale=1e-4, time="2017-10-22")
+    mask = sl.water_mask(sl.segment(scene, 4))
+    everywhere = sl.areas(mask, intervals=True).iloc[0]
+    lake = sl.areas(mask, at=(-118.7081, 38.6942), intervals=True).iloc[0]
+    assert lake.best == pytest.approx(93.05, abs=0.05)
+    assert lake.pixels == everywhere.pixels
+    assert (lake.low_95, lake.high_95) == (everywhere.low_95, everywhere.high_95)
+    assert lake.least == pytest.approx(20.5, abs=0.1)  # connected without crossing a stripe
+    assert lake.most > 118.81  # the whole lake

@@ -207,5 +207,9 @@ class SuspiciousSceneWarning(StrandlineWarning):
     """A scene can be used, but something about it should be looked at."""
 
 
+class IncompleteResultsWarning(StrandlineWarning):
+    """An optional file of the results could not be written; all others are complete."""
+
+
 class StaleCopyWarning(StrandlineWarning):
     """A local copy is used although its source could not be asked whether it has changed."""

@@ -177,8 +177,10 @@ def _run(
                     on_mask=masks.write,
                 )
             with only_here(client), clock("writing maps, table and chart"):
-                _write(folder, history, series_of(history), masks.palettes)
-            complete = build_record(**record, outputs=folder, timings=clock.seconds, task=TIMELINE)
+                notes = _write(folder, history, series_of(history), masks.palettes)
+            complete = build_record(
+                **record, outputs=folder, timings=clock.seconds, notes=notes, task=TIMELINE
+            )
             write_record(complete, folder)
     return local_path(out)
 
@@ -233,18 +235,22 @@ def _write_classes(layer: xr.DataArray, path: Path, palette: Palette | None = No
 
 def _write(
     folder: Path, history: xr.Dataset, series: pd.DataFrame, palettes: dict[str, Palette]
-) -> None:
+) -> list[str]:
+    """Write everything but masks and record; return which optional files are missing, and why."""
     from strandline.export.model import save_model
     from strandline.export.picture import write_picture
     from strandline.export.raster import write_cog
     from strandline.export.stac import write_item
+    from strandline.export.staging import optional_output
     from strandline.export.table import write_areas
     from strandline.prepare.georeference import grid_of
     from strandline.show.palettes import transition_palette
     from strandline.show.timeline_chart import timeline_chart
 
     write_areas(series, folder / "timeline.csv")
-    write_picture(timeline_chart(series), folder / "timeline.png")
+    notes: list[str] = []
+    with optional_output("timeline.png", notes):
+        write_picture(timeline_chart(series), folder / "timeline.png")
     for name in SHARES:
         write_cog(history[name], folder / f"{name}.tif")
     own = {"transitions": transition_palette(), "seasonality": None}
@@ -257,7 +263,9 @@ def _write(
         f"Spectral clustering of {len(series)} dates together into "
         f"{history.sizes['cluster']} clusters; transitions as in Pekel et al. 2016."
     )
-    write_item(
-        folder, grid_of(history["occurrence"]), list(series.index.values),
-        palettes=palettes | classes, title="Water over time", lineage=how,
-    )  # fmt: skip
+    with optional_output("item.json", notes):
+        write_item(
+            folder, grid_of(history["occurrence"]), list(series.index.values),
+            palettes=palettes | classes, title="Water over time", lineage=how,
+        )  # fmt: skip
+    return notes

@@ -274,14 +274,67 @@ def test_real_lake_burley_griffin_against_square_metres_of_pixels(real_data):
     # Within a UTM zone the true area is off by less than 0.1 %.
     assert row.best == pytest.approx(row.pixels * 625e-6, rel=1e-3)
     assert row.best != pytest.approx(row.pixels * 625e-6, rel=1e-5)
-    # The reference is unsure under the bridges, which divide the lake into basins.
-    west, east = areas(mask, at=(149.115, -35.293)), areas(mask, at=(149.142, -35.3006))
-    assert west.best.iloc[0] + east.best.iloc[0] < row.best
-    assert west.pixels.iloc[0] == 5755
-    assert east.pixels.iloc[0] == 2805
-    # Through the unsure pixels the basins may be one: so large then is either at most.
-    assert west.most.iloc[0] > west.best.iloc[0] + east.best.iloc[0]
-    assert west.most.iloc[0] == east.most.iloc[0]
+    # The reference is unsure under the bridges, which divide the lake into basins. The gaps are
+    # narrow and have water on both sides, so that either basin leads to the same lake.
+    places = ((149.115, -35.293), (149.142, -35.3006))
+    west, east = (areas(mask, at=place).iloc[0] for place in places)
+    assert west.pixels == east.pixels == 8570
+    assert west.best == pytest.approx(east.best, rel=1e-12)
+    assert west.best < row.best
+    # What is connected without them are the basins.
+    assert west.least == pytest.approx(5755 * 625e-6, rel=1e-3)
+    assert east.least == pytest.approx(2805 * 625e-6, rel=1e-3)
+    # Through the unsure pixels more may belong to it: so large it is at most.
+    assert west.most > west.best
+    assert west.most == east.most
+
+
+@pytest.mark.parametrize("at_column", [0, 40])
+def test_a_lake_cut_by_narrow_gaps_is_one_lake_and_one_cut_by_a_wide_one_is_not(at_column):
+    grid = lake_grid((12, 60))  # pixels of 30 m: gaps of up to 450 m, 15 pixels, are bridged
+    values = np.zeros((12, 60), np.uint8)
+    values[2:10, :] = 1
+    values[:, 10:24] = 255  # a scan gap of the widest kind
+    narrow = mask_of(values.copy(), grid)
+    row = areas(narrow, at=lonlat_of(grid, 5, at_column), intervals=True).iloc[0]
+    assert row.pixels == 8 * 46
+    assert row.least == pytest.approx(row.best * {0: 10, 40: 36}[at_column] / 46, rel=1e-6)
+    assert row.low_95 < row.best < row.high_95
+    values[:, 10:26] = 255  # wider than any
+    row = areas(mask_of(values, grid), at=lonlat_of(grid, 5, at_column)).iloc[0]
+    assert row.pixels == 8 * {0: 10, 40: 34}[at_column]
+    assert row.most == pytest.approx(
+        8 * 44 * row.best / row.pixels + 12 * 16 * row.best / row.pixels
+    )
+
+
+def test_gaps_do_not_join_two_lakes_with_land_between_them():
+    grid = lake_grid((30, 40))
+    values = np.zeros((30, 40), np.uint8)
+    values[:12, :] = 1
+    values[18:, :] = 1  # six rows of land between the lakes
+    values[:, 15:22] = 255  # a gap across both and the land
+    row = areas(mask_of(values, grid), at=lonlat_of(grid, 3, 5)).iloc[0]
+    assert row.pixels == 12 * 33
+    assert row.most > 24 * 33 * row.best / row.pixels
+
+
+def test_a_gap_in_both_dates_does_not_cut_the_change_of_a_lake():
+    grid = lake_grid((20, 40))
+    before, after = np.zeros((2, 20, 40), np.uint8)
+    before[2:18, :] = 1
+    after[2:14, :] = 1
+    for date in (before, after):
+        date[:, 15:22] = 255
+    table = areas(
+        compare(mask_of(before, grid), mask_of(after, grid, time="2017-10-22")),
+        at=lonlat_of(grid, 5, 5), intervals=True,
+    )  # fmt: skip
+    assert table.pixels["stable water"] == 12 * 33
+    assert table.pixels["lost"] == 4 * 33
+    assert table.pixels["net change"] == -4 * 33
+    assert table.least["lost"] < table.best["lost"] < table.most["lost"]
+    assert table.low_95["net change"] < table.best["net change"] < table.high_95["net change"] < 0
 
 
 def test_real_ucayali_in_degrees_agrees_with_the_same_map_in_utm(real_data):

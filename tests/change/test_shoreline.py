@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 import strandline as sl
 from strandline.change import contour, outline
@@ -32,6 +35,64 @@ def wavy(shape=(130, 90)):
     values = 0.5 + 0.6 * np.sin(rows / 7) * np.cos(columns / 5) + 0.1 * np.sin(rows * columns / 90)
     values[40:52, 20:50] = np.nan
     return values.clip(0, 1)
+
+
+# --- values that are just the level ------------------------------------------
+
+
+@pytest.mark.parametrize("around", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        [(4, 4)],
+        [(4, 4), (4, 5)],
+        [(4, 4), (5, 4)],
+        [(4, 4), (4, 5), (4, 6)],
+        [(4, 4), (4, 5), (3, 4), (5, 4)],
+        [(0, 4), (1, 4)],
+        [(3, 3), (3, 4), (4, 3), (4, 4)],
+    ],
+)
+def test_pixels_of_just_one_half_within_water_or_land_break_nothing(around, pixels):
+    grid = lake_grid((9, 9))
+    values = np.full((9, 9), around)
+    values[tuple(np.transpose(pixels))] = 0.5
+    lines = shorelines(fraction_of(values, grid))
+    assert (lines["length_km"] > 0).all()
+    assert lines.geometry.is_valid.all()
+    if len(pixels) < 4:  # a pixel wide: nothing lies on the other side
+        assert lines.empty
+
+
+def test_a_spike_on_an_island_leaves_the_island():
+    grid = lake_grid((9, 9))
+    values = np.ones((9, 9))
+    values[4, 3], values[4, 4:7] = 0.0, 0.5
+    (island,) = shorelines(fraction_of(values, grid)).itertuples()
+    alone = np.ones((9, 9))
+    alone[4, 3], alone[4, 4] = 0.0, 0.5
+    (expected,) = shorelines(fraction_of(alone, grid)).itertuples()
+    assert island.closed
+    assert island.island
+    assert island.length_km == pytest.approx(expected.length_km)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    arrays(
+        np.float64,
+        array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=14),
+        elements=st.sampled_from([0.0, 0.25, 0.5, 0.5, 0.75, 1.0, np.nan]),
+    )
+)
+def test_lines_through_any_values_have_length_and_never_turn_back(values):
+    for line in contour.contour_lines(values, 0.5):
+        points = line[:, :2]
+        assert len(points) > 1
+        assert (points[1:] != points[:-1]).any(axis=1).all()
+        assert (points[2:] != points[:-2]).any(axis=1).all()
+    lines = shorelines(fraction_of(values, lake_grid(values.shape)), smooth=True)
+    assert (lines["length_km"] > 0).all()
 
 
 # --- from a water fraction ---------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from strandline.change.body import POSSIBLE, SURE, region_of
+from strandline.change.body import LIKELY, POSSIBLE, SURE, region_of
 from strandline.change.change_area import change_areas
 from strandline.change.interval import INTERVALS, UNKNOWN, interval_of
 from strandline.change.pixel_area import PixelAreas, pixel_area, pixel_areas
@@ -59,7 +59,9 @@ def areas(
 
         - ``pixels``: number of pixels observed as water;
         - ``least``, ``best``, ``most``: area of water in km²: observed (the first two), and
-          with all that was not observed;
+          with all that was not observed. With `at`, ``least`` counts the water that is connected
+          with the place through observed water, ``best`` also across gaps in the data up to 14
+          pixels or 450 m wide with water on both sides (scan lines of Landsat 7);
         - ``not_observed_km2``: area that was not observed (with `at`: that may belong to the
           body);
         - ``observed_share``: share of the area that was observed, 0 to 1 (with `at`: of what
@@ -192,7 +194,7 @@ def water_row(
     """
     sums = sum_states([date], region, areas_of, shores=True)
     row = _water_row(sums)
-    if not sums.pixels[SURE, :UNSEEN].any():
+    if not sums.pixels[LIKELY:, :UNSEEN].any():
         return row | UNKNOWN
     _, shore, squared = sums.sides[0].tolist()
     return row | interval_of(row["best"], shore, squared, np.array(members))
@@ -201,12 +203,12 @@ def water_row(
 def _water_row(sums: Sums) -> dict[str, float]:
     """Turn the sums per (region, state) into a row with bounds."""
     pixels, km2, _ = sums
-    observed = float(km2[SURE, 1])
+    observed = math.fsum(km2[LIKELY:, 1])
     unseen = math.fsum(km2[POSSIBLE:, 2])
     whole = math.fsum(km2[POSSIBLE:].ravel())
     return {
-        "pixels": int(pixels[SURE, 1]),
-        "least": observed,
+        "pixels": int(pixels[LIKELY:, 1].sum()),
+        "least": float(km2[SURE, 1]),
         "best": observed,
         "most": math.fsum(km2[POSSIBLE:, 1:].ravel()),
         "not_observed_km2": unseen,

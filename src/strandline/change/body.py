@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from strandline.change.pixel_area import pixel_metres
 from strandline.change.states import UNSEEN, water_states
 from strandline.change.summing import elementwise
 from strandline.errors import WaterError
@@ -17,24 +18,39 @@ from strandline.prepare.georeference import pixel_at
 NEAR = 5
 """Water this many pixels from the place still counts as the water there."""
 
-POSSIBLE, SURE = 1, 2
-"""Where a pixel is: outside the body of water (0), perhaps in it, surely in it."""
+GAP_PIXELS, GAP_METRES = 14, 450.0
+"""Gaps in the data up to this wide are bridged where there is water on both sides.
+
+The widest scan gaps of Landsat 7 after May 2003 are 14 pixels of 30 m; a grid of other pixels
+than the sensor's has the larger of the two.
+"""
+
+POSSIBLE, LIKELY, SURE = 1, 2, 3
+"""How certainly a pixel belongs to the body of water; 0 where it does not.
+
+The body is connected with the place through observed water (sure), also across narrow gaps in
+the data between water and water (likely), or through whatever was not observed (possible).
+"""
 
 _NEIGHBOURS = np.ones((3, 3), dtype=bool)  # sides and corners: 8-connectivity
 
 
 class Body(NamedTuple):
-    """The pixels of a body of water: those that surely are, and those that may be.
+    """The pixels of a body of water, by how certain it is that they belong to it.
 
     Attributes
     ----------
     sure : ndarray of bool, shape (y, x)
         Observed water that is connected with the place through observed water.
+    likely : ndarray of bool, shape (y, x)
+        Observed water that is connected with it also across narrow gaps in the data
+        (`GAP_PIXELS`, `GAP_METRES`), such as scan lines, whose nearest observed pixels are water.
     possible : ndarray of bool, shape (y, x)
         What is connected with it through observed water and pixels that were not observed.
     """
 
     sure: NDArray[np.bool_]
+    likely: NDArray[np.bool_]
     possible: NDArray[np.bool_]
 
 
@@ -79,11 +95,12 @@ def body_region(
     Returns
     -------
     ndarray of uint8, shape (y, x)
-        2 in the body, 1 where it may reach under what was not observed, else 0.
+        `SURE`, `LIKELY` or `POSSIBLE` in the body, else 0.
     """
     body = water_body((flags & 1).astype(bool), (flags & 2).astype(bool), grid, at)
     region = np.zeros(flags.shape, np.uint8)  # in bytes from the start: maps may be large
     region[body.possible] = POSSIBLE
+    region[body.likely] = LIKELY
     region[body.sure] = SURE
     return region
 
@@ -109,7 +126,7 @@ def water_body(
     -------
     Body
         Whatever the unseen pixels hide, the true body contains ``sure`` and lies within
-        ``possible``.
+        ``possible``; ``likely`` is the best estimate of what was seen of it.
 
     Raises
     ------
@@ -119,7 +136,42 @@ def water_body(
         If no water was observed near it.
     """
     place = _nearest(water, grid, at)
-    return Body(_connected(water, place), _connected(water | unseen, place))
+    sure, possible = _connected(water, place), _connected(water | unseen, place)
+    joined = _across_gaps(water & possible, unseen & possible, possible, _reach(grid))
+    likely = sure if joined is None else _connected(joined, place) & water
+    return Body(sure, likely, possible)
+
+
+def _reach(grid: GeoBox) -> int:
+    """Return half the width of the gaps that are bridged, in pixels."""
+    metres = pixel_metres(grid)
+    return max(GAP_PIXELS, round(GAP_METRES / metres) if metres > 0 else 0) // 2
+
+
+def _across_gaps(
+    water: NDArray[np.bool_], unseen: NDArray[np.bool_], possible: NDArray[np.bool_], reach: int
+) -> NDArray[np.bool_] | None:
+    """Return water and the unseen pixels within reach whose nearest observed pixels are water.
+
+    The distance is octagonal; where water and land are equally near, land counts. None if
+    nothing was unseen.
+    """
+    from scipy.ndimage import binary_dilation, generate_binary_structure
+
+    unseen = unseen & ~water
+    if not unseen.any():
+        return None
+    land, water = ~possible, water.copy()
+    for step in range(reach):
+        structure = generate_binary_structure(2, 1 + step % 2)
+        to_land = binary_dilation(land, structure) & unseen
+        to_water = binary_dilation(water, structure) & unseen & ~to_land
+        if not (to_land.any() or to_water.any()):
+            break
+        land |= to_land
+        water |= to_water
+        unseen &= ~(to_land | to_water)
+    return water
 
 
 def _water_and_unseen(*dates: NDArray[np.uint8]) -> NDArray[np.uint8]:

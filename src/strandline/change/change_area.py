@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from strandline.change.body import POSSIBLE, SURE, region_of
+from strandline.change.body import LIKELY, POSSIBLE, SURE, region_of
 from strandline.change.compare import (
     CLASS_OF,
     GAINED,
@@ -91,7 +91,7 @@ def change_areas(
         flags = change.coords[SHIFT_FLAGS].transpose("y", "x").data
         flagged = elementwise(_flagged, change.data, flags)
         km2 = sum_states([flagged], region, areas_of).km2
-        lost, gained = (float(km2[SURE, state]) for state in (1, 2))
+        lost, gained = (math.fsum(km2[LIKELY:, state]) for state in (1, 2))
         by_name = {"lost": lost, "gained": gained, "net change": gained - lost}
         table[SHIFT_FLAGS] = pd.Series(by_name)
     table.attrs |= {"units": "km2"} | {
@@ -131,23 +131,24 @@ def _change_rows(sums: Sums) -> Iterator[dict[str, Any]]:
     pixels, km2, _ = sums
     for (before, after), number in CLASS_OF.items():
         may = _may_be(before)[:, None] & _may_be(after)[None, :]
-        observed = km2[SURE, before, after]
+        least, observed = km2[SURE, before, after], math.fsum(km2[LIKELY:, before, after])
         most = math.fsum(km2[POSSIBLE:, may].ravel())
-        yield _row(CLASS_NAMES[number], pixels[SURE, before, after], observed, observed, most)
+        count = pixels[LIKELY:, before, after].sum()
+        yield _row(CLASS_NAMES[number], count, least, observed, most)
     unseen = np.ones((3, 3), dtype=bool)
     unseen[:2, :2] = False
     hidden = math.fsum(km2[POSSIBLE:, unseen].ravel())
     yield _row("not observed", pixels[POSSIBLE:, unseen].sum(), hidden, hidden, hidden)
     for name, axis in (("water before", 1), ("water after", 2)):
-        by_state, count = np.moveaxis(km2, axis, 1), np.moveaxis(pixels, axis, 1)[SURE, 1].sum()
-        observed = math.fsum(by_state[SURE, 1])
-        yield _row(name, count, observed, observed, math.fsum(by_state[POSSIBLE:, 1:].ravel()))
+        by_state, count = np.moveaxis(km2, axis, 1), np.moveaxis(pixels, axis, 1)[LIKELY:, 1].sum()
+        least, observed = math.fsum(by_state[SURE, 1]), math.fsum(by_state[LIKELY:, 1].ravel())
+        yield _row(name, count, least, observed, math.fsum(by_state[POSSIBLE:, 1:].ravel()))
     yield _net_change(pixels, km2)
 
 
 def _change_intervals(table: pd.DataFrame, sums: Sums) -> dict[str, dict[str, float]]:
     """Compute the interval of each area that has a shore."""
-    pixels, found = sums.pixels[SURE], {}
+    pixels, found = sums.pixels[LIKELY:].sum(axis=0), {}
     seen = {"water before": pixels[:UNSEEN], "water after": pixels[:, :UNSEEN]}
     for name, shores in SHORES_OF_CHANGE.items():
         if not seen.get(name, pixels[:UNSEEN, :UNSEEN]).any():
@@ -166,12 +167,12 @@ def _net_change(pixels: Counts, km2: Counts) -> dict[str, Any]:
         for after in range(3):
             least = (after == 1) - (before != 0)
             most = (after != 0) - (before == 1)
-            # In the possible part a pixel may also not belong to the body at all.
-            sure, possible = km2[SURE, before, after], km2[POSSIBLE, before, after]
-            low += [least * sure, min(least, 0) * possible]
-            high += [most * sure, max(most, 0) * possible]
-    best = km2[SURE, 0, 1] - km2[SURE, 1, 0]
-    count = pixels[SURE, 0, 1] - pixels[SURE, 1, 0]
+            # Beyond the sure part a pixel may also not belong to the body at all.
+            sure, other = km2[SURE, before, after], km2[POSSIBLE:SURE, before, after]
+            low += [least * sure, *(min(least, 0) * other)]
+            high += [most * sure, *(max(most, 0) * other)]
+    best = math.fsum(km2[LIKELY:, 0, 1]) - math.fsum(km2[LIKELY:, 1, 0])
+    count = pixels[LIKELY:, 0, 1].sum() - pixels[LIKELY:, 1, 0].sum()
     # A zero shall have no sign.
     return _row("net change", count, math.fsum(low) + 0.0, best + 0.0, math.fsum(high) + 0.0)
 

@@ -42,6 +42,8 @@ def contour_lines(values: Any, level: float) -> list[Floats]:
     list of ndarray of shape (points, 3)
         x, y, and how steep the values are there (per pixel, at the centre of the pixel that
         the point is in). A closed line ends with its first point. In the order of the stripes.
+        Consecutive points differ, and no line turns back on itself: where a pixel has just the
+        value, a line around it encloses nothing, and is left out.
     """
     loose: list[Floats] = []
     ends: dict[tuple[float, float], list[Floats]] = {}
@@ -51,7 +53,51 @@ def contour_lines(values: Any, level: float) -> list[Floats]:
                 loose.append(line)
             else:
                 ends.setdefault(_key(line[0]), []).append(line)
-    return loose + _joined(ends)
+    return [line for line in map(without_spikes, loose + _joined(ends)) if len(line) > 1]
+
+
+def without_spikes(line: Floats) -> Floats:
+    """Return a line without repeated points and without parts that go out and back the same way.
+
+    Parameters
+    ----------
+    line : ndarray of float64, shape (points, 2 or more)
+        x, y, and what else is known of each point. A closed line ends with its first point.
+
+    Returns
+    -------
+    ndarray of float64
+        The points that are left. A closed line stays closed; of one that encloses nothing, or
+        an open one that returns to where it began the same way, no more than a point is left.
+
+    Examples
+    --------
+    >>> without_spikes(np.array([[0, 0], [1, 0], [2, 0], [1, 0], [1, 1.0]])).tolist()
+    [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]
+    """
+    if not _turns_back(line[:, :2]):
+        return line
+    closed = len(line) > 2 and bool((line[0, :2] == line[-1, :2]).all())
+    places = [_key(point) for point in line]
+    kept: list[int] = []
+    for number, place in enumerate(places):
+        while len(kept) > 1 and places[kept[-2]] == place:
+            kept.pop()  # the way back of a spike
+        if not kept or places[kept[-1]] != place:
+            kept.append(number)
+    if closed:  # a spike may lie where the line begins and ends
+        while len(kept) > 3 and places[kept[1]] == places[kept[-2]]:
+            kept = kept[1:-1]
+    return line[kept]
+
+
+def _turns_back(points: Floats) -> bool:
+    """Return whether a point of a line is the one before it, or the one before that."""
+    closed = len(points) > 2 and bool((points[0] == points[-1]).all())
+    around = np.concatenate([points, points[1:2]]) if closed else points
+    repeated = (around[1:] == around[:-1]).all(axis=1)
+    reversed_ = (around[2:] == around[:-2]).all(axis=1)
+    return bool(repeated.any() or reversed_.any())
 
 
 def _stripes(values: Any, level: float) -> Iterator[list[Floats]]:

@@ -42,7 +42,10 @@ def lengths_km(geometries: Any, crs: pyproj.CRS) -> NDArray[np.float64]:
     lines = np.asarray(geometries, dtype=object)
     unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
     metres = np.rad2deg(unit) * _METRES_PER_DEGREE if crs.is_geographic else unit
-    pieces = shapely.segmentize(lines, LONGEST_PIECE / metres)
+    # A line of no length cannot be divided; it counts as it is.
+    longer = shapely.length(lines) > LONGEST_PIECE / metres
+    pieces = lines.copy()
+    pieces[longer] = shapely.segmentize(lines[longer], LONGEST_PIECE / metres)
     # Rings of one polygon follow each other without a joint, so each has to be known.
     parts, of_geometry = shapely.get_parts(pieces, return_index=True)
     rings, of_part = shapely.get_rings(parts, return_index=True)

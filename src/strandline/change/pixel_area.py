@@ -148,6 +148,13 @@ def pixel_areas(grid: GeoBox) -> PixelAreas:
     return PixelAreas(node_rows, node_columns, nodes / 1e6)
 
 
+def pixel_metres(grid: GeoBox) -> float:
+    """Return the side of a square as large as the pixel in the middle of the map, in metres."""
+    row, column = grid.shape[0] // 2, grid.shape[1] // 2
+    area = pixel_areas(grid).block(slice(row, row + 1), slice(column, column + 1))
+    return float(np.sqrt(area[0, 0] * 1e6))
+
+
 def _nodes(count: int, step: int) -> NDArray[np.int64]:
     return np.unique(np.append(np.arange(0, count, step), count - 1))
 

@@ -14,6 +14,7 @@ from strandline.change.area import is_change_map
 from strandline.change.contour import contour_lines
 from strandline.change.geodesic import lengths_km
 from strandline.change.outline import outline_of
+from strandline.change.pixel_area import pixel_metres
 from strandline.errors import ConfigurationError, MissingDependencyError
 from strandline.prepare.classes import stored_classes
 from strandline.prepare.georeference import crs_of, grid_of, place
@@ -106,8 +107,7 @@ def shorelines(
             ]
             widths = np.full(len(lines), pixel_metres(grid))
         else:
-            # Around a lone pixel that is just the level there is no line, only a point.
-            sloped = [line for line in contour_lines(plane, level) if np.ptp(line[:, :2], 0).any()]
+            sloped = contour_lines(plane, level)
             lines = [line[:, :2] for line in sloped]
             widths = np.array([_width(line[:, 2]) for line in sloped]) * pixel_metres(grid)
         tables.append((when, [_smoothed(line) if smooth else line for line in lines], widths))
@@ -138,15 +138,6 @@ def to_map(line: Floats, grid: GeoBox) -> Floats:
     points: Floats = np.column_stack([x, y])
     # Usually y runs downwards, and the map is the mirror image of the rows and columns.
     return points[::-1] if grid.affine.determinant < 0 else points
-
-
-def pixel_metres(grid: GeoBox) -> float:
-    """Side of a square as large as the pixel in the middle of the map, in metres."""
-    from strandline.change.pixel_area import pixel_areas
-
-    row, column = grid.shape[0] // 2, grid.shape[1] // 2
-    area = pixel_areas(grid).block(slice(row, row + 1), slice(column, column + 1))
-    return float(np.sqrt(area[0, 0] * 1e6))
 
 
 def _checked(array: xr.DataArray, level: float) -> tuple[xr.DataArray, bool]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from strandline.change.body import SURE
+from strandline.change.body import LIKELY, SURE
 from strandline.change.interval import shore_kinds
 from strandline.change.pixel_area import PixelAreas
 from strandline.change.states import water_states
@@ -37,8 +37,8 @@ def sum_states(
     Returns
     -------
     Sums
-        ``pixels`` and ``km2`` have the axes (region, state on the first date, …), each of
-        length 3; ``sides`` as from `sum_up`.
+        ``pixels`` and ``km2`` have the axes (region, state on the first date, …), of length 4
+        and 3 each; ``sides``, of what is at least likely in the region, as from `sum_up`.
 
     Raises
     ------
@@ -53,13 +53,13 @@ def sum_states(
     >>> sum_states([mask], None, pixel_areas(lake_grid((1, 4)))).pixels[SURE].tolist()
     [1, 2, 1]
     """
-    shape = (3,) * (1 + len(dates))
+    shape = (SURE + 1, *(3,) * len(dates))
     if region is None:
         codes = elementwise(partial(_codes, np.uint8(SURE)), *dates)
     else:
         codes = elementwise(_codes, region, *dates)
     where, *states = np.indices(shape).reshape(len(shape), -1)
-    kinds = shore_kinds(where == SURE, *states) if shores else None
+    kinds = shore_kinds(where >= LIKELY, *states) if shores else None
     pixels, km2, sides = sum_up(codes, areas_of, math.prod(shape), kinds)
     return Sums(pixels.reshape(shape), km2.reshape(shape), sides)
 

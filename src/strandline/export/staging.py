@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,9 +26,55 @@ from strandline.atomic import (
     reporting,
     sync_folder,
 )
+from strandline.errors import IncompleteResultsWarning, OutputError, SchedulerError
 from strandline.paths import local_path
 
 RECORD_NAME = "record.json"
+
+_ENDS_THE_RUN = (OutputError, SchedulerError)
+"""A disk that takes nothing more, or workers that are gone, concern all results."""
+
+
+@contextlib.contextmanager
+def optional_output(name: str, notes: list[str]) -> Iterator[None]:
+    """Continue with the other results where an optional one cannot be made.
+
+    Parameters
+    ----------
+    name : str
+        What is missing then, in words: the beginning of the warning.
+    notes : list of str
+        Receives the reason, for the record.
+
+    Raises
+    ------
+    OutputError, SchedulerError
+        As they come: these concern the other results, too.
+
+    Warns
+    -----
+    IncompleteResultsWarning
+        For any other error, which it names.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> notes = []
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     with optional_output("the shorelines of 1988", notes):
+    ...         raise ValueError("a line has one point")
+    >>> print(*notes)
+    The results lack the shorelines of 1988: ValueError: a line has one point.
+    """
+    try:
+        yield
+    except _ENDS_THE_RUN:
+        raise
+    except Exception as error:  # whatever it is, the maps and areas must not be lost with it
+        reason = f"{type(error).__name__}: {error}".rstrip(": .")
+        notes.append(f"The results lack {name}: {reason}.")
+        warnings.warn(notes[-1], IncompleteResultsWarning, stacklevel=3)
 
 
 def check_folder(out: str | os.PathLike[str]) -> None:

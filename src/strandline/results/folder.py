@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from strandline.results.areas import summarise
 from strandline.results.dates import dates_of
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from strandline.show.palettes import Palette
 
 
@@ -65,11 +67,18 @@ class Results:
         Returns
         -------
         list of str
-            What could not be written, and why.
+            Which optional files (polygons and shorelines, pictures, report, STAC item) could not
+            be written, and why.
+
+        Warns
+        -----
+        IncompleteResultsWarning
+            For each of them that failed; all else is written.
         """
         from strandline.export.model import save_model
         from strandline.export.picture import write_page, write_picture
         from strandline.export.raster import write_cog
+        from strandline.export.staging import optional_output
         from strandline.export.style import write_style
         from strandline.export.table import (
             write_areas,
@@ -83,16 +92,21 @@ class Results:
         for name, layer in self._maps():
             palette = palettes[f"{name}.tif"] = palette_for(layer)
             write_style(palette, write_cog(layer, folder / f"{name}.tif", palette=palette))
-        notes, sure = self._write_dates(folder)
+        notes: list[str] = []
+        sure = self._write_dates(folder, notes)
         write_areas(self.areas, folder / "areas.csv")
         write_evidence(self.evidence, folder / "evidence.csv")
         write_table(self.quality, folder / "quality.csv")
         write_signatures(self.segmentation, folder / "signatures.csv")
-        for name, figure in self._pictures():
-            write_picture(figure, folder / f"{name}.png")
         save_model(self.segmentation, folder / "model.npz")
-        write_page(self.page(record, sure), folder / "report.html")
-        return notes + self._write_item(folder, palettes)
+        for name, draw in self._pictures().items():
+            with optional_output(f"{name}.png", notes):
+                write_picture(draw(), folder / f"{name}.png")
+        with optional_output("report.html", notes):
+            write_page(self.page(record, sure), folder / "report.html")
+        with optional_output("item.json", notes):
+            notes += self._write_item(folder, palettes)
+        return notes
 
     def page(self, record: Mapping[str, Any], sure: Sequence[xr.DataArray] = ()) -> str:
         """Write the report as HTML.
@@ -126,16 +140,17 @@ class Results:
 
         return hold(water_confidence(self.segmentation.isel(time=number), self.evidence))
 
-    def _write_dates(self, folder: Path) -> tuple[list[str], list[xr.DataArray]]:
-        """Write how sure each date's mask is, bodies of water and shorelines.
+    def _write_dates(self, folder: Path, notes: list[str]) -> list[xr.DataArray]:
+        """Write the confidence, the bodies of water and the shorelines of each date.
 
-        Gives what could not be written, since what that needs is not installed; and how sure the
-        masks are, thinned out for the report.
+        What could not be written is added to `notes`. Returns the confidence of the masks,
+        thinned out for the report.
         """
         from strandline.export.raster import write_cog
+        from strandline.export.staging import optional_output
         from strandline.export.vector import missing_packages
 
-        suffixes, notes, views = self.config.vectors, [], []
+        suffixes, views = self.config.vectors, []
         if suffixes is None and missing_packages():
             suffixes = []
             notes.append(
@@ -145,9 +160,11 @@ class Results:
         for number, ending in enumerate(self._endings()):
             sure = self._confidence(number)
             write_cog(sure, folder / f"confidence{ending}.tif")
-            self._write_vectors(folder, number, sure, ["gpkg"] if suffixes is None else suffixes)
+            with optional_output(f"polygons and shorelines (water{ending})", notes):
+                formats = ["gpkg"] if suffixes is None else suffixes
+                self._write_vectors(folder, number, sure, formats)
             views.append(views_of(sure))
-        return notes, views
+        return views
 
     def _write_vectors(
         self, folder: Path, number: int, confidence: xr.DataArray, suffixes: Sequence[str]
@@ -213,26 +230,28 @@ class Results:
         if self.change is not None:
             yield "change", self.change
 
-    def _pictures(self) -> Iterator[tuple[str, Any]]:
+    def _pictures(self) -> dict[str, Callable[[], Figure]]:
+        """Return the pictures by name, each to be drawn when it is written."""
         from strandline.show import captions, charts, maps
 
         wet, _ = captions.water_clusters(self.evidence)
-        yield "true_colour", maps.true_colour(self.scenes)
-        yield "false_colour", maps.false_colour(self.scenes)
-        yield (
-            "labels",
-            maps.label_map(self.segmentation["labels"], segmentation=self.segmentation, water=wet),
-        )
-        yield "water", maps.water_map(self.water, over=self.scenes)
-        yield "signatures", charts.signature_chart(self.segmentation, water=wet)
-        if self.change is not None:
+        labels, segmentation = self.segmentation["labels"], self.segmentation
+        pictures: dict[str, Callable[[], Figure]] = {
+            "true_colour": lambda: maps.true_colour(self.scenes),
+            "false_colour": lambda: maps.false_colour(self.scenes),
+            "labels": lambda: maps.label_map(labels, segmentation=segmentation, water=wet),
+            "water": lambda: maps.water_map(self.water, over=self.scenes),
+            "signatures": lambda: charts.signature_chart(segmentation, water=wet),
+        }
+        change = self.change
+        if change is not None:
             first, last = dates_of(self.scenes)[0], dates_of(self.scenes)[-1]
             over = self.scenes[-1]
             sensors = (captions.sensor_text(self.scenes[0]), captions.sensor_text(over))
-            yield (
-                "change",
-                maps.change_map(self.change, over=over, dates=(first, last), sensors=sensors),
+            pictures["change"] = lambda: maps.change_map(
+                change, over=over, dates=(first, last), sensors=sensors
             )
+        return pictures
 
 
 def views_of(scenes: xr.DataArray) -> xr.DataArray:
