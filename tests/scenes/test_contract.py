@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 import strandline as sl
+from real_scenes import SCENES, SIX, source_of
 from strandline.errors import (
     ConfigurationError,
     MetadataError,
@@ -196,52 +197,6 @@ def test_two_dates_of_which_one_is_wrong_are_refused_where_they_are_segmented(sc
 
 # --- real scenes ---------------------------------------------------------------------------
 
-C2 = {"scale": 2.75e-5, "offset": -0.2}
-SIX = list(BANDS)
-SEVEN = ["coastal", *SIX]
-ETM = [*SIX, "lwir", "fmask"]
-NUMBERS = {"reflectance": False}
-
-REAL: dict[str, tuple[str, dict[str, Any]]] = {
-    "Olinda": ("olinda_etm/L7_ETMs.tif", {"band_names": SIX, **NUMBERS}),
-    "North Carolina": (
-        "nc_etm_labelled/lsat7_2000_?0.tif",
-        {"band_names": SIX, "nodata": -32768, **NUMBERS},
-    ),
-    "Tucuruí": ("tucurui_tm1988/LT52240631988227CUB02_MTL.txt", {}),
-    "Tucuruí in numbers": ("tucurui_tm1988/LT52240631988227CUB02_MTL.txt", NUMBERS),
-    "Lake Burley Griffin": ("lbg_tm1992/LS5_TM_NBAR_090084_19920323_stack.tif", {"scale": 1e-4}),
-    "Liverpool": ("liverpool_oli_2020/*_stack.tif", C2),
-    "Momotombo": ("momotombo_oli_2015/*_stack.tif", C2),
-    "Brumadinho before": ("brumadinho_oli_pair/*_20190114_*_stack.tif", C2),
-    "Brumadinho after": ("brumadinho_oli_pair/*_20190130_*_stack.tif", C2),
-    **{
-        f"Ucayali {year}": (
-            f"ucayali_series/{year}.tif",
-            {"band_names": ["swir16", "nir08", "red", "green"], **NUMBERS},
-        )
-        for year in range(1990, 2016, 5)
-    },
-    **{
-        f"Chiapas {year}": (
-            f"chiapas_etm_pair/LE7022049{year}*.gtif",
-            {"band_names": ETM, "bands": SIX, "scale": 1e-4, "nodata": -9999},
-        )
-        for year in (1999, 2002)
-    },
-    "Walker Lake 1988": ("walker_lake_3km/LT05*_sr_band?.tif", {}),
-    "Walker Lake 2017": ("walker_lake_3km/LC08*_sr_band[1-7].tif", {}),
-    "South Carolina": ("southcarolina_coast_oli_900m/*.tar.gz", {}),
-    "Taylorsville": (
-        "taylorsville_oli_lake_is_nodata/L8_Taylorsville.tif",
-        {"scale": 1e-4, "band_names": SEVEN},
-    ),
-    "a rain forest": ("ingest_c2l2_bundles/LC08_L2SP_008059*.tar.gz", {}),
-    "Australia 1998": ("ingest_c2l2_bundles/LT05*.tar.gz", {}),
-    "Australia 2016": ("ingest_c2l2_bundles/LC08_L1TP*.tar.gz", {}),
-    "Australia 2021": ("ingest_c2l2_bundles/LC08_L2SP_098084*.tar.gz", {}),
-}
-
 # What no rule can tell: a desert, a stretched picture without swir22, winter under cloud.
 BLIND = {
     "near and shortwave infrared": {"Ucayali", "Australia"},
@@ -251,13 +206,11 @@ BLIND = {
 
 
 def opened(folder: Any, name: str) -> xr.DataArray:
-    pattern, options = REAL[name]
-    found = sorted(str(path) for path in folder.glob(pattern))
-    assert found, pattern
-    return sl.open_scene(found[0] if len(found) == 1 else found, **options)
+    source, options = source_of(folder, name)
+    return sl.open_scene(source, **options)
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", SCENES)
 def test_real_scenes_pass_in_silence(real_data, name):
     lazy = opened(real_data, name)
     assert (sl.check_scene(lazy)["findings"] == "").all()
@@ -291,7 +244,7 @@ def test_a_real_scene_of_clouds_passes(real_data):
 
 
 @pytest.mark.parametrize("kind", BLIND)
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", SCENES)
 def test_swapped_bands_of_real_scenes_are_noticed(real_data, name, kind):
     lazy = opened(real_data, name)
     swap = SWAPS[kind]
