@@ -211,5 +211,9 @@ class IncompleteResultsWarning(StrandlineWarning):
     """An optional file of the results could not be written; all others are complete."""
 
 
+class FinerGridWarning(StrandlineWarning):
+    """A grid has finer pixels than the data that was put on it."""
+
+
 class StaleCopyWarning(StrandlineWarning):
     """A local copy is used although its source could not be asked whether it has changed."""

@@ -143,10 +143,12 @@ def _run(
     progress: Callable[[str], None] | None = None,
     on_date: OnPart | None = None,
 ) -> Path:
+    from strandline.change.pixel_area import pixel_metres
     from strandline.change.timeline import series_of, timeline
     from strandline.export.record import TIMELINE, build_record, write_record
     from strandline.export.staging import check_folder, staged_folder
     from strandline.prepare import stack_scenes
+    from strandline.prepare.oversampling import finer_grid_text, warn_of_finer_grid
     from strandline.replay import record_of_inputs
     from strandline.stages import StageClock, open_source, study_grid
     from strandline.workers import only_here, workers
@@ -160,6 +162,7 @@ def _run(
             record = record_of_inputs(config, naming)
             grid = study_grid(config, opened[0])
             dates = stack_scenes(opened, grid, resampling=config.resampling)
+            warn_of_finer_grid(dates, pixel_metres(grid))
         with staged_folder(out) as folder:
             with clock("following the water"):
                 masks = _MaskWriter(folder, dates)
@@ -178,6 +181,7 @@ def _run(
                 )
             with only_here(client), clock("writing maps, table and chart"):
                 notes = _write(folder, history, series_of(history), masks.palettes)
+                notes += filter(None, [finer_grid_text(dates, pixel_metres(grid))])
             complete = build_record(
                 **record, outputs=folder, timings=clock.seconds, notes=notes, task=TIMELINE
             )

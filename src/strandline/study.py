@@ -108,10 +108,12 @@ def _run(
 ) -> Path:
     """Run a study, and call its files in the record what they are called there."""
     from strandline.change import compare
+    from strandline.change.pixel_area import pixel_metres
     from strandline.export.record import build_record, write_record
     from strandline.export.staging import check_folder, staged_folder
     from strandline.export.work import work_folder
     from strandline.prepare.memory import hold
+    from strandline.prepare.oversampling import finer_grid_text, warn_of_finer_grid
     from strandline.results import Results, area_table, study_quality, views_of
     from strandline.water import find_water, water_mask
     from strandline.workers import only_here, workers
@@ -133,6 +135,7 @@ def _run(
                     scenes = in_memory(scenes)
                 if found is not None:
                     record["dates"] = found.as_record()
+                warn_of_finer_grid(scenes, pixel_metres(grid))
             with clock("clustering the spectra"):
                 segmentation, counts = segment_study(scenes, dates, config, work, client, on_tile)
             with clock("thinning out for the pictures"):
@@ -153,6 +156,7 @@ def _run(
                         config, views, segmentation, evidence, water, change, areas, quality
                     )
                     notes = results.write(folder, build_record(**record))
+                    notes += filter(None, [finer_grid_text(scenes, pixel_metres(grid))])
                 complete = build_record(
                     **record, outputs=folder, timings=clock.seconds, notes=notes
                 )

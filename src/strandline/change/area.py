@@ -20,6 +20,7 @@ from strandline.change.summing import Sums
 from strandline.errors import ConfigurationError
 from strandline.prepare.classes import stored_classes
 from strandline.prepare.georeference import describe_grid, grid_of, same_grid
+from strandline.prepare.oversampling import oversampling_of
 
 __all__ = ["areas", "pixel_area"]
 
@@ -98,6 +99,10 @@ def areas(
     were missed or shadows taken for water, nor of what was not observed: for that there is
     ``most``.
 
+    Where the grid is finer than the data, its pixels are not measurements of their own: n and
+    the size of a pixel are those of the data then (coordinate ``oversampling``, which
+    `strandline.regrid` sets).
+
     An area of change lies between two shores, the one before and the one after, and has the
     variance of both; where the water stayed, both count, since it may have moved by less than
     a pixel there.
@@ -161,8 +166,8 @@ def _water_areas(
     region = region_of(dates, grid, at)
     of_members = [_best_of(member, mask, region, areas_of) for member in members]
     rows = [
-        water_row(date, region, areas_of, [best[number] for best in of_members])
-        for number, date in enumerate(dates)
+        water_row(date, region, areas_of, [best[number] for best in of_members], finer)
+        for number, (date, finer) in enumerate(zip(dates, oversampling_of(mask), strict=True))
     ]
     if not intervals:
         rows = [{name: row[name] for name in row if name not in INTERVALS} for row in rows]
@@ -172,7 +177,11 @@ def _water_areas(
 
 
 def water_row(
-    date: Any, region: Any, areas_of: PixelAreas, members: Sequence[float] = ()
+    date: Any,
+    region: Any,
+    areas_of: PixelAreas,
+    members: Sequence[float] = (),
+    oversampling: float = 1.0,
 ) -> dict[str, float]:
     """Measure the water of one date, with its intervals.
 
@@ -186,6 +195,8 @@ def water_row(
         Areas of the pixels.
     members : sequence of float
         The same area by other segmentations, km².
+    oversampling : float
+        Pixels of the grid along the side of a pixel of the data.
 
     Returns
     -------
@@ -197,7 +208,7 @@ def water_row(
     if not sums.pixels[LIKELY:, :UNSEEN].any():
         return row | UNKNOWN
     _, shore, squared = sums.sides[0].tolist()
-    return row | interval_of(row["best"], shore, squared, np.array(members))
+    return row | interval_of(row["best"], shore, squared, np.array(members), oversampling)
 
 
 def _water_row(sums: Sums) -> dict[str, float]:

@@ -19,6 +19,7 @@ from strandline.change.compare import (
     LOST,
     STABLE_LAND,
     STABLE_WATER,
+    oversampling_of_dates,
 )
 from strandline.change.interval import SHORES_OF_CHANGE, UNKNOWN, bounds, change_variance
 from strandline.change.pixel_area import pixel_areas
@@ -86,7 +87,11 @@ def change_areas(
     sums = sum_states(dates, region, areas_of, shores=intervals)
     table = pd.DataFrame(_change_rows(sums)).set_index("class")
     if intervals:
-        table = table.join(pd.DataFrame.from_dict(_change_intervals(table, sums), orient="index"))
+        table = table.join(
+            pd.DataFrame.from_dict(
+                _change_intervals(table, sums, oversampling_of_dates(change)), orient="index"
+            )
+        )
     if SHIFT_FLAGS in change.coords:
         flags = change.coords[SHIFT_FLAGS].transpose("y", "x").data
         flagged = elementwise(_flagged, change.data, flags)
@@ -146,7 +151,9 @@ def _change_rows(sums: Sums) -> Iterator[dict[str, Any]]:
     yield _net_change(pixels, km2)
 
 
-def _change_intervals(table: pd.DataFrame, sums: Sums) -> dict[str, dict[str, float]]:
+def _change_intervals(
+    table: pd.DataFrame, sums: Sums, finer: tuple[float, float]
+) -> dict[str, dict[str, float]]:
     """Compute the interval of each area that has a shore."""
     pixels, found = sums.pixels[LIKELY:].sum(axis=0), {}
     seen = {"water before": pixels[:UNSEEN], "water after": pixels[:, :UNSEEN]}
@@ -156,7 +163,7 @@ def _change_intervals(table: pd.DataFrame, sums: Sums) -> dict[str, dict[str, fl
             continue
         best = float(table["best"][name])
         least = -math.inf if name == "net change" else 0.0
-        found[name] = bounds(best, change_variance(sums.sides, shores), least=least)
+        found[name] = bounds(best, change_variance(sums.sides, shores, finer), least=least)
     return found
 
 

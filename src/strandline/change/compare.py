@@ -13,6 +13,7 @@ from strandline.change.states import water_states
 from strandline.errors import ConfigurationError, GridMismatchError
 from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER, stored_classes
 from strandline.prepare.georeference import attach_grid, describe_grid, grid_of, same_grid
+from strandline.prepare.oversampling import oversampling_of
 from strandline.prepare.shift import Shift
 
 STABLE_LAND, STABLE_WATER, LOST, GAINED = 0, 1, 2, 3
@@ -94,13 +95,15 @@ def compare(
         values = da.map_blocks(_classes, *data, dtype=np.uint8, meta=np.empty((0, 0), np.uint8))  # type: ignore[no-untyped-call]  # Dask is untyped
     else:
         values = _classes(*data)
+    finer = [float(oversampling_of(mask)[0]) for mask in masks]
+    flags = shift_explainable(data[0], data[1], shift, oversampling=max(finer))
     change = xr.DataArray(
         values,
         dims=("y", "x"),
         coords={
             "water_before": (("y", "x"), data[0]),
             "water_after": (("y", "x"), data[1]),
-            "shift_explainable": (("y", "x"), shift_explainable(data[0], data[1], shift)),
+            "shift_explainable": (("y", "x"), flags),
         },
         attrs={
             "long_name": "change of water",
@@ -108,10 +111,17 @@ def compare(
             "flag_values": np.array([STABLE_LAND, STABLE_WATER, LOST, GAINED], np.uint8),
             "flag_meanings": "stable_land stable_water lost gained",
             **_origins(*masks),
+            **{name: value for name, value in zip(_OVERSAMPLING, finer, strict=True) if value > 1},
         },
     )
     change.name = "change"
     return attach_grid(change, grid)
+
+
+def oversampling_of_dates(change: xr.DataArray) -> tuple[float, float]:
+    """Return the oversampling before and after that a change map carries; 1 where it has none."""
+    before, after = (float(change.attrs.get(name, 1.0)) for name in _OVERSAMPLING)
+    return before, after
 
 
 def _checked(mask: xr.DataArray, which: str) -> xr.DataArray:
@@ -146,6 +156,8 @@ def _origins(before: xr.DataArray, after: xr.DataArray) -> dict[str, str]:
             known[f"platform_{name}"] = str(np.asarray(platform))
     return known
 
+
+_OVERSAMPLING = ("oversampling_before", "oversampling_after")
 
 _CLASS_OF_PAIR = np.full(9, NOT_OBSERVED, np.uint8)
 for (_before, _after), _class in CLASS_OF.items():

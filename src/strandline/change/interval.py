@@ -46,6 +46,11 @@ SHORES_OF_CHANGE = {
 }
 """The kinds of sides that bound each area; where nothing moved, they are those of both dates."""
 
+_DATE_OF_SHORE = {
+    **dict.fromkeys((_BEFORE, _LEFT, _KEPT, _BOTH_BEFORE), 0),
+    **dict.fromkeys((_AFTER, _NEW, _OLD, _BOTH_AFTER), 1),
+}
+
 INTERVALS = tuple(f"{side}_{percent}" for percent in SPREADS for side in ("low", "high"))
 """Columns of intervals, in the order of tables."""
 
@@ -103,7 +108,9 @@ def shore_kinds(
     return table
 
 
-def change_variance(sides: NDArray[np.float64], shores: Sequence[int]) -> float:
+def change_variance(
+    sides: NDArray[np.float64], shores: Sequence[int], oversampling: Sequence[float] = (1.0, 1.0)
+) -> float:
     """Compute the variance of an area of change, km⁴.
 
     The dates are taken to err independently. On simulated pairs the correlation of what pulls
@@ -115,16 +122,25 @@ def change_variance(sides: NDArray[np.float64], shores: Sequence[int]) -> float:
         From `strandline.change.summing.sum_up`.
     shores : sequence of int
         From `SHORES_OF_CHANGE`: one kind of side per date.
+    oversampling : (float, float)
+        Of the two dates, as for `shore_variance`.
 
     Returns
     -------
     float
     """
-    return sum(float(shore_variance(*sides[kind, 1:])) for kind in shores)
+    return sum(
+        float(shore_variance(sides[kind, 1], sides[kind, 2], oversampling[_DATE_OF_SHORE[kind]]))
+        for kind in shores
+    )
 
 
 def interval_of(
-    best: float, shore: float, squared: float, members: NDArray[np.float64] | None = None
+    best: float,
+    shore: float,
+    squared: float,
+    members: NDArray[np.float64] | None = None,
+    oversampling: float = 1.0,
 ) -> dict[str, float]:
     """Compute the intervals of an area.
 
@@ -136,6 +152,8 @@ def interval_of(
         Sum over the sides of shore pixels of the pixel's area, and of its square.
     members : ndarray of shape (n_members,), optional
         The same area by other segmentations, whose variance is added.
+    oversampling : float
+        As for `shore_variance`.
 
     Returns
     -------
@@ -150,7 +168,7 @@ def interval_of(
     >>> found["low_95"] < found["low_90"] < 100 < found["high_90"] < found["high_95"]
     True
     """
-    variance = shore_variance(shore, squared)
+    variance = shore_variance(shore, squared, oversampling)
     if members is not None and len(members) > 1:
         variance += float(np.var(members, ddof=1))
     return {name: float(bound) for name, bound in bounds(best, variance).items()}
@@ -182,18 +200,26 @@ def nothing_observed(row: Mapping[Any, Any]) -> bool:
     return unknown and bool(row["least"] < row["most"])
 
 
-def shore_variance(shore: Any, squared: Any) -> Any:
+def shore_variance(shore: Any, squared: Any, oversampling: float = 1.0) -> Any:
     """Compute the variance of an area, km⁴, by its shore.
+
+    What is rounded, and what is pulled to one side, are pixels of the data. Where m pixels of a
+    finer grid lie along the side of one, n sides on the grid are n/m sides of pixels m² as
+    large: the sum of their areas is m times as large, that of the squares m³ times.
 
     Parameters
     ----------
     shore, squared : float or ndarray of float64
         As for `interval_of`, of one area or of many.
+    oversampling : float
+        Pixels of the grid along the side of a pixel of the data, 1 or more.
 
     Returns
     -------
     float or ndarray of float64
     """
+    if oversampling > 1.0:
+        shore, squared = shore * oversampling, squared * oversampling**3
     return ROUNDED**2 * squared + (TOGETHER * shore) ** 2
 
 

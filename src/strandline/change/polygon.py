@@ -21,6 +21,7 @@ from strandline.change.shoreline import dated_planes, needs_vector, to_map
 from strandline.errors import ConfigurationError
 from strandline.prepare.classes import LAND, stored_classes
 from strandline.prepare.georeference import crs_of, describe_grid, grid_of, same_grid
+from strandline.prepare.oversampling import oversampling_of
 
 if TYPE_CHECKING:
     import geopandas
@@ -111,8 +112,9 @@ def water_polygons(
     areas_of = pixel_areas(grid)
     sure = _planes_of(confidence, array)
     kept, left_out, left_out_km2 = [], 0, 0.0
-    for (when, plane), weights in zip(dated_planes(array), sure, strict=True):
-        bodies = _bodies(plane, areas_of, connectivity, weights)
+    planes = zip(dated_planes(array), sure, oversampling_of(array).tolist(), strict=True)
+    for (when, plane), weights, finer in planes:
+        bodies = _bodies(plane, areas_of, connectivity, weights, finer)
         large = np.ones(len(bodies.pixels), bool)
         if min_area is not None:
             large &= bodies.km2 >= min_area
@@ -193,7 +195,9 @@ class _Bodies:
     touches_border: NDArray[np.bool_]
 
 
-def _bodies(mask: Any, areas_of: PixelAreas, connectivity: int, confidence: Any) -> _Bodies:
+def _bodies(
+    mask: Any, areas_of: PixelAreas, connectivity: int, confidence: Any, finer: float
+) -> _Bodies:
     outline = outline_of(mask, land_only=False)
     chains = len(outline.closed)
     chain_of = np.repeat(np.arange(chains), np.diff(outline.first))
@@ -228,7 +232,7 @@ def _bodies(mask: Any, areas_of: PixelAreas, connectivity: int, confidence: Any)
         body_of_part,
         np.bincount(of_run, lengths, minlength=count).astype(np.int64),
         km2,
-        _variances(outline, of_edge, count, areas_of),
+        _variances(outline, of_edge, count, areas_of, finer),
         sure,
         np.bincount(of_edge, outline.beyond == UNSEEN, minlength=count) > 0,
         np.bincount(of_edge, outline.beyond == OUTSIDE, minlength=count) > 0,
@@ -284,7 +288,9 @@ def _run_sums(
     return sums
 
 
-def _variances(outline: Outline, body: Integers, count: int, areas_of: PixelAreas) -> Floats:
+def _variances(
+    outline: Outline, body: Integers, count: int, areas_of: PixelAreas, finer: float
+) -> Floats:
     """Sum the shore of each body, and give the variance of its area, km⁴."""
     shore = np.nonzero(outline.beyond == LAND)[0]
     columns, rows = (outline.start[shore] + _INSIDE[outline.heading[shore]]).T
@@ -297,7 +303,7 @@ def _variances(outline: Outline, body: Integers, count: int, areas_of: PixelArea
             area = areas_of.block(slice(row, row + 1), slice(0, width))[0]
             km2[part] = np.nan_to_num(area[columns[part]], nan=0.0)
     total, squared = (np.bincount(body[shore], km2**power, count) for power in (1, 2))
-    variance: Floats = shore_variance(total, squared)
+    variance: Floats = shore_variance(total, squared, finer)
     return variance
 
 

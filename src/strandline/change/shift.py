@@ -105,7 +105,9 @@ class _Changed(NamedTuple):
         return explained
 
 
-def shift_explainable(before: Any, after: Any, shift: Shift | None = None) -> Any:
+def shift_explainable(
+    before: Any, after: Any, shift: Shift | None = None, *, oversampling: float = 1.0
+) -> Any:
     """Flag change that a shift between the two images alone could have produced.
 
     Parameters
@@ -115,6 +117,9 @@ def shift_explainable(before: Any, after: Any, shift: Shift | None = None) -> An
     shift : Shift, optional
         From ``estimate_shift(scene_after, scene_before)``. Default: what the shores of the
         two masks say.
+    oversampling : float
+        Pixels of the grid along the side of a pixel of the data. It is the data that was shifted:
+        the masks are compared at every so many pixels.
 
     Returns
     -------
@@ -139,7 +144,45 @@ def shift_explainable(before: Any, after: Any, shift: Shift | None = None) -> An
     >>> bool(shift_explainable(lake, smaller).any())  # half a pixel of retreat on all sides
     False
     """
-    given = None if shift is None else _checked(shift)
+    step = max(1, round(oversampling))
+    given = None if shift is None else _checked(shift, step)
+    if step > 1:
+        return _by_data_pixels(before, after, given, step)
+    return _flagged(before, after, given)
+
+
+def _by_data_pixels(before: Any, after: Any, given: Drift | None, step: int) -> Any:
+    """Flag change on masks of the size of the data, and bring the flags back to the grid."""
+    lazy = next((mask for mask in (before, after) if hasattr(mask, "__dask_graph__")), None)
+    thin = (slice(step // 2, None, step),) * 2
+    flags = _flagged(before[thin], after[thin], given)
+    if lazy is None:
+        return _repeated(flags, step, before.shape) & _differ(before, after)
+    import dask.array as da
+
+    whole = flags.rechunk(flags.shape).map_blocks(
+        _repeated, step, before.shape, chunks=before.shape, dtype=bool, meta=np.empty((0, 0), bool)
+    )
+    first, last = (da.asarray(mask).rechunk(lazy.chunks) for mask in (before, after))  # type: ignore[no-untyped-call]
+    differ = da.map_blocks(_differ, first, last, dtype=bool, meta=np.empty((0, 0), bool))  # type: ignore[no-untyped-call]
+    return whole.rechunk(lazy.chunks) & differ
+
+
+def _repeated(flags: Flags, step: int, shape: tuple[int, int]) -> Flags:
+    """Repeat flags, each for the pixels of the grid around it."""
+    wide = np.zeros(shape, bool)
+    repeated = flags.repeat(step, axis=0).repeat(step, axis=1)[: shape[0], : shape[1]]
+    wide[: repeated.shape[0], : repeated.shape[1]] = repeated
+    return wide
+
+
+def _differ(before: Bytes, after: Bytes) -> Flags:
+    """Return where water was gained or lost."""
+    changed: Flags = water_states(before) + water_states(after) == 1
+    return changed
+
+
+def _flagged(before: Any, after: Any, given: Drift | None) -> Any:
     if not any(hasattr(mask, "__dask_graph__") for mask in (before, after)):
         drift = given
         if drift is None:
@@ -279,15 +322,17 @@ def _steps_along(down: float, right: float) -> np.uint8:
 _CONES = [_steps_along(*direction) for direction in _directions(SECTORS)]
 
 
-def _checked(shift: Shift) -> Drift:
-    if shift.pixels > MOST:
+def _checked(shift: Shift, step: int = 1) -> Drift:
+    if shift.pixels > MOST * step:
         raise ShiftError(
             "The two dates lie too far apart to tell what the shift has made.",
-            expected=f"at most {MOST} pixels",
+            expected=f"at most {MOST * step:g} pixels",
             got=f"{shift.pixels:.2f} pixels",
             remedy="Put the later scene right with correct_shift first.",
         )
-    return Drift(shift.dy, shift.dx) if shift.pixels >= LEAST else Drift(0.0, 0.0)
+    if shift.pixels < LEAST * step:
+        return Drift(0.0, 0.0)
+    return Drift(shift.dy / step, shift.dx / step)
 
 
 def _strips(before: Bytes, after: Bytes) -> Iterator[tuple[slice, tuple[Bytes, Bytes]]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from strandline.errors import ConfigurationError
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import attach_grid, grid_of
+from strandline.prepare.oversampling import OVERSAMPLING, steps_of
 from strandline.scenes.conflicts import looks_white
 from strandline.segmentation.model import SegmentationModel
 from strandline.spectral.sampling import is_dask
@@ -85,7 +86,10 @@ class Sights:
         fitted: xr.Dataset | SegmentationModel | None,
         water: pd.DataFrame | int | Iterable[int] | None,
     ) -> None:
-        self._dates = dates
+        self._dates, self._steps = dates, steps_of(dates)
+        self._of_date = [
+            name for name in ("time", "platform", OVERSAMPLING) if name in dates.coords
+        ]
         self._labelled: dict[int, tuple[bytes, bytes]] = {}
         self.decision: pd.DataFrame | None = None
         if fitted is None or "band" not in dates.dims:
@@ -123,7 +127,8 @@ class Sights:
         for number in np.unique(np.linspace(0, total - 1, min(total, SHORE_DATES)).astype(int)):
             subclusters, away = self._label(int(number))
             self._labelled[int(number)] = _packed(subclusters), _packed(away)
-            shares.append(share_at_shore(subclusters, classes).take(decision.index.to_numpy()))
+            share = share_at_shore(subclusters, classes, self._steps[number : number + 1])
+            shares.append(share.take(decision.index.to_numpy()))
         ordered = np.sort(shares, axis=0)  # NaN, where a class does not occur, comes last
         occurs = np.isfinite(ordered).sum(axis=0)
         middle = np.maximum(occurs - 1, 0) // 2
@@ -149,9 +154,10 @@ class Sights:
         maps = xr.Dataset({"subclusters": layer}).assign_coords(
             subcluster=np.arange(len(classes.cluster))
         )
-        mask = water_mask(maps, decision).assign_coords(
-            {name: self._dates.coords[name][number] for name in ("time", "platform")}
+        maps = maps.assign_coords(
+            {name: self._dates.coords[name][number] for name in self._of_date}
         )
+        mask = water_mask(maps, decision)
         seen = np.bincount(subclusters.ravel(), minlength=256)[: len(classes.cluster)]
         observed = int(seen.sum())
         if observed == 0:

@@ -23,6 +23,7 @@ from strandline.change.transitions import TRANSITIONS, Counts, Years
 from strandline.errors import ConfigurationError, GridMismatchError, SuspiciousSceneWarning
 from strandline.prepare.classes import NOT_OBSERVED, WATER, stored_classes
 from strandline.prepare.georeference import attach_grid, describe_grid, grid_of, same_grid
+from strandline.prepare.oversampling import oversampling_coordinate, oversampling_of
 from strandline.prepare.stack import platforms_of, stack_scenes
 from strandline.segmentation.model import SegmentationModel
 from strandline.segmentation.segment import fit_segmentation
@@ -166,7 +167,8 @@ def timeline(
     sights = Sights(dates, fitted, water)
     for sight in sights:
         mask = sight.mask.to_numpy()
-        rows.append({**water_row(mask, None, areas_of), **sight.looks})
+        finer = float(oversampling_of(sight.mask)[0])
+        rows.append({**water_row(mask, None, areas_of, oversampling=finer), **sight.looks})
         shares.append(sight.shares)
         kept.append(zlib.compress(mask.tobytes(), 1))
         if on_mask is not None:
@@ -182,7 +184,7 @@ def timeline(
     series["reason"] = ["; ".join(found) for found in reasons]
     _warn(series)
     if at is not None:
-        _measure_body(series, masks, grid, at)
+        _measure_body(series, masks, grid, at, oversampling_of(dates))
     used = series["fits"].to_numpy() if leave_out else np.ones(total, dtype=bool)
     history = _dataset(series, _maps(masks, used), grid, fitted)
     if "subcluster_mean" in history and sights.decision is not None:
@@ -295,7 +297,10 @@ def _stacked_masks(masks: list[Any]) -> xr.DataArray:
     ]
     whole = xr.concat(bare, dim="time", coords="minimal", compat="override", join="override")
     platforms = [name for mask in masks for name in platforms_of(mask)]
-    return whole.assign_coords(platform=("time", platforms))
+    finer = [float(value) for mask in masks for value in oversampling_of(mask)]
+    return whole.assign_coords(
+        platform=("time", platforms), **oversampling_coordinate(finer, dated=True)
+    )
 
 
 class _Masks:
@@ -325,7 +330,11 @@ def _counted(masks: _Masks, used: NDArray[np.bool_]) -> Counts:
 
 
 def _measure_body(
-    series: pd.DataFrame, masks: _Masks, grid: GeoBox, at: tuple[float, float]
+    series: pd.DataFrame,
+    masks: _Masks,
+    grid: GeoBox,
+    at: tuple[float, float],
+    finer: NDArray[np.float64],
 ) -> None:
     """Put the areas of the body of water at a place into the series, instead of all water."""
     ever, never = np.uint8(1), np.uint8(2)
@@ -336,7 +345,10 @@ def _measure_body(
         flags[mask != NOT_OBSERVED] &= ~never
         flags[mask == WATER] |= ever
     region, areas_of = body_region(flags, grid, at), pixel_areas(grid)
-    rows = [water_row(mask, region, areas_of) for _, mask in masks.read(np.full(len(masks), True))]
+    rows = [
+        water_row(mask, region, areas_of, oversampling=float(finer[number]))
+        for number, mask in masks.read(np.full(len(masks), True))
+    ]
     for name in rows[0]:
         series[name] = [row[name] for row in rows]
 

@@ -21,7 +21,7 @@
 ``dates``
     For two dates: how far they lie apart, and what was done to make them comparable.
 ``notes``
-    What could not be written, and why.
+    What a reader should know: what could not be written, and why; a grid finer than the data.
 ``timings``
     Seconds per stage. Together with ``finished`` they are the only entries
     that differ between two equal runs.

@@ -18,6 +18,7 @@ from strandline.prepare.georeference import (
     pixel_offset,
     same_grid,
 )
+from strandline.prepare.oversampling import OVERSAMPLING, resampled
 from strandline.prepare.warp import KERNEL_RADIUS, Warp, source_pixels, warped_data
 
 MEASURED_UP_TO = 1.5
@@ -105,7 +106,7 @@ def _rebuilt(scene: xr.DataArray, data: Any, target: GeoBox, resampling: str) ->
     crs_coord = scene.odc.grid_mapping
     coords: dict[Any, Any] = {}
     for name, coord in scene.coords.items():
-        if name == crs_coord or name in ("y", "x"):
+        if name == crs_coord or name in ("y", "x", OVERSAMPLING):
             continue
         if {"y", "x"} <= set(coord.dims):
             georeferenced = coord.reset_coords(drop=True).assign_coords(
@@ -115,6 +116,7 @@ def _rebuilt(scene: xr.DataArray, data: Any, target: GeoBox, resampling: str) ->
             coords[name] = regrid(georeferenced, target, method).variable
         elif not {"y", "x"} & set(coord.dims):
             coords[name] = coord
+    coords |= resampled(scene, grid_of(scene), target)
     result = xr.DataArray(data, coords=coords, dims=scene.dims, attrs=scene.attrs)
     result.name = scene.name  # set here, or a nameless array takes the name of its Dask graph
     result = attach_grid(result, target)

@@ -10,6 +10,11 @@ import xarray as xr
 
 from strandline.errors import ConfigurationError, MissingBandError
 from strandline.prepare.georeference import attach_grid, grid_of
+from strandline.prepare.oversampling import (
+    OVERSAMPLING,
+    oversampling_coordinate,
+    oversampling_of,
+)
 from strandline.prepare.resample import regrid
 
 if TYPE_CHECKING:
@@ -41,10 +46,12 @@ def stack_scenes(
     DataArray of shape (time, band, y, x)
         In the order given, with the shared bands in the order of the first scene, the
         platform of each date as coordinate ``platform (time)``, and the attributes on which
-        all scenes agree. Lazy if any scene is. Where any scene has quality flags, they are the
-        coordinate ``quality (time, y, x)``; ``quality_told (time)`` names the reasons that
-        each date can tell, ``quality_masked (time)`` those that its pixels were masked by: none
-        for a scene without a quality band, whose flags are all 0.
+        all scenes agree. Where the grid is finer than a scene, ``oversampling (time)`` says how
+        many of its pixels lie along the side of one of the data. Lazy if any scene is. Where any
+        scene has quality flags, they are the coordinate ``quality (time, y, x)``;
+        ``quality_told (time)`` names the reasons that each date can tell, ``quality_masked (time)``
+        those that its pixels were masked by: none for a scene without a quality band, whose flags
+        are all 0.
 
     Raises
     ------
@@ -67,7 +74,7 @@ def stack_scenes(
     bands = _shared_bands(given)
     dates = [_one_date(scene.sel(band=bands), target, resampling) for scene in given]
     stacked = xr.concat(
-        [date.drop_vars("quality", errors="ignore") for date in dates],
+        [date.drop_vars(["quality", OVERSAMPLING], errors="ignore") for date in dates],
         dim="time",
         coords="minimal",
         compat="override",
@@ -75,7 +82,12 @@ def stack_scenes(
         combine_attrs="drop_conflicts",
     )
     platforms = [name for scene in given for name in platforms_of(scene)]
-    return stacked.assign_coords(platform=("time", platforms), **_quality(dates))
+    finer = [float(oversampling_of(date)[0]) for date in dates]
+    return stacked.assign_coords(
+        platform=("time", platforms),
+        **oversampling_coordinate(finer, dated=True),
+        **_quality(dates),
+    )
 
 
 def platforms_of(data: xr.DataArray) -> list[str]:
@@ -99,7 +111,7 @@ def platforms_of(data: xr.DataArray) -> list[str]:
 def _one_date(scene: xr.DataArray, target: GeoBox, resampling: str) -> xr.DataArray:
     """Bring a scene to the common grid, with the coordinates that all dates have."""
     placed = regrid(scene, target, resampling=resampling)
-    kept = {"band", "time", "y", "x", "quality"}
+    kept = {"band", "time", "y", "x", "quality", OVERSAMPLING}
     bare = placed.drop_vars([name for name in placed.coords if name not in kept])
     # On the grid up to rounding: the first scene's coordinates shall be everyone's.
     return attach_grid(bare, target)

@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.prepare.classes import NOT_OBSERVED, WATER, stored_classes
+from strandline.prepare.oversampling import steps_of
 from strandline.water.decision import classes_of, spectra_of
 from strandline.water.fraction import MOSTLY_WATER, Unmixing, by_windows, unmixing_of
 from strandline.water.identify import FRACTION, find_water
@@ -105,7 +106,8 @@ def water_confidence(
     error[decision.index.to_numpy()] = _class_error(steadiness(decision))
     unmixes = decision.attrs.get("shores") == FRACTION
     judge = _Confidence(classes, error, unmixing_of(decision, count) if unmixes else None)
-    confidence = subclusters.copy(data=by_windows(subclusters.data, judge.of, np.float32))
+    data = by_windows(subclusters.data, judge.of, np.float32, steps_of(subclusters))
+    confidence = subclusters.copy(data=data)
     confidence.name = "water_confidence"
     confidence.attrs = {
         "long_name": "probability that the water mask is right",
@@ -183,14 +185,14 @@ class _Confidence(NamedTuple):
     error: NDArray[np.float64]
     unmixing: Unmixing | None
 
-    def of(self, plane: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def of(self, plane: NDArray[np.uint8], step: int = 1) -> NDArray[np.float32]:
         """Compute the confidence on a map of subclusters of shape (y, x)."""
         from scipy.special import ndtr
 
         by_class = self.error[plane]
         right = 1.0 - by_class
         if self.unmixing is not None:
-            fraction = self.unmixing.fraction(plane)
+            fraction = self.unmixing.fraction(plane, step)
             mixed = ((fraction > 0.0) & (fraction < 1.0)) | (
                 (fraction > MOSTLY_WATER) != (self.classes[plane] == WATER)
             )

@@ -13,6 +13,8 @@ segmentation holds, and averages the sensor's noise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +23,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER, stored_classes
+from strandline.prepare.oversampling import steps_of
 from strandline.water.decision import classes_of, spectra_of
 from strandline.water.identify import find_water
 from strandline.water.shore import RIM, near
@@ -44,7 +47,7 @@ MOSTLY_WATER = 0.5
 """A pixel of which more is water is water on a mask."""
 
 DEPTH = WINDOW + RIM
-"""How far around a pixel its fraction depends on the map (pixels)."""
+"""How far around a pixel its fraction depends on the map (pixels of the data)."""
 
 _AT_ONCE = 1 << 16  # mixed pixels whose windows are gathered together
 
@@ -86,6 +89,10 @@ def water_fraction(segmentation: xr.Dataset, evidence: pd.DataFrame | None = Non
     1: the least squares solution for two components whose parts add up to one, with the
     bands weighed by how much the land varies in them.
 
+    Pixels are those of the data: where the grid is finer (``oversampling``, see
+    `strandline.regrid`), the distances are as many times longer, and the window's 9 × 9 pixels
+    lie as far apart.
+
     References
     ----------
     Settle and Drake, "Linear mixing and the estimation of ground cover proportions",
@@ -105,7 +112,8 @@ def water_fraction(segmentation: xr.Dataset, evidence: pd.DataFrame | None = Non
     decision = find_water(segmentation) if evidence is None else evidence
     subclusters = stored_classes(segmentation["subclusters"])
     unmixing = unmixing_of(decision, segmentation.sizes["subcluster"])
-    fraction = subclusters.copy(data=by_windows(subclusters.data, unmixing.fraction, np.float32))
+    data = by_windows(subclusters.data, unmixing.fraction, np.float32, steps_of(subclusters))
+    fraction = subclusters.copy(data=data)
     fraction.name = "water_fraction"
     fraction.attrs = {
         "long_name": "share of the pixel that is water",
@@ -142,23 +150,26 @@ class Unmixing(NamedTuple):
     land: NDArray[np.float64]
     variance: NDArray[np.float64]
 
-    def fraction(self, plane: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute the fraction on a map of subclusters of shape (y, x)."""
+    def fraction(self, plane: NDArray[np.uint8], step: int = 1) -> NDArray[np.float32]:
+        """Compute the fraction on a map of subclusters of shape (y, x).
+
+        There are `step` pixels of the map along the side of one of the data.
+        """
         classes = self.classes[plane]
         wet, dry = classes == WATER, classes == LAND
         result = np.where(wet, np.float32(1.0), np.float32(0.0))
         result[classes == NOT_OBSERVED] = np.nan
         if not wet.any() or not dry.any():
             return result
-        near_land, near_water = near(dry, WET_RIM), near(wet, RIM)
+        near_land, near_water = near(dry, WET_RIM * step), near(wet, RIM * step)
         pure = np.where(wet & ~near_land, WATER, NOT_OBSERVED).astype(np.uint8)
         pure[dry & ~near_water] = LAND
-        padded = np.pad(pure, WINDOW, constant_values=NOT_OBSERVED)
-        spectra = np.pad(plane, WINDOW)
+        padded = np.pad(pure, WINDOW * step, constant_values=NOT_OBSERVED)
+        spectra = np.pad(plane, WINDOW * step)
         rows, columns = np.nonzero((wet & near_land) | (dry & near_water))
         for start in range(0, len(rows), _AT_ONCE):
             here = rows[start : start + _AT_ONCE], columns[start : start + _AT_ONCE]
-            result[here] = self._unmix(plane[here], padded, spectra, *here)
+            result[here] = self._unmix(plane[here], padded, spectra, *here, step)
         return result
 
     def _unmix(
@@ -168,6 +179,7 @@ class Unmixing(NamedTuple):
         plane: NDArray[np.uint8],
         rows: NDArray[np.intp],
         columns: NDArray[np.intp],
+        step: int,
     ) -> NDArray[np.float64]:
         """Unmix some pixels by their windows, whose first pixels are at `rows`, `columns`."""
         sums = {kind: np.zeros((len(self.spectra), len(own))) for kind in (WATER, LAND)}
@@ -175,8 +187,8 @@ class Unmixing(NamedTuple):
         counts = {kind: np.zeros(len(own)) for kind in (WATER, LAND)}
         inland = np.zeros(len(own), bool)
         side = 2 * WINDOW + 1
-        for down in range(side):
-            for right in range(side):
+        for down in range(0, side * step, step):
+            for right in range(0, side * step, step):
                 kinds = pure[rows + down, columns + right]
                 found = plane[rows + down, columns + right]
                 inland |= (kinds == LAND) & (found == own)
@@ -208,9 +220,9 @@ class Unmixing(NamedTuple):
         most = np.where(unknown, np.minimum(most, MOSTLY_WATER), most)
         return np.clip(fraction, 0.0, most)
 
-    def mask(self, plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def mask(self, plane: NDArray[np.uint8], step: int = 1) -> NDArray[np.uint8]:
         """Compute a water mask from a map of subclusters of shape (y, x)."""
-        fraction = self.fraction(plane)
+        fraction = self.fraction(plane, step)
         mask = np.where(fraction > MOSTLY_WATER, np.uint8(WATER), np.uint8(LAND))
         mask[np.isnan(fraction)] = NOT_OBSERVED
         return mask
@@ -246,31 +258,44 @@ def unmixing_of(decision: pd.DataFrame, n_subclusters: int) -> Unmixing:
     return Unmixing(classes, mixed, spectra, water[0], land[0], np.maximum(land[1], least))
 
 
-def by_windows(subclusters: Any, work: Any, dtype: Any) -> Any:
+def by_windows(subclusters: Any, work: Any, dtype: Any, steps: Sequence[int] = (1,)) -> Any:
     """Apply a function of a plane and its surroundings to a map, lazily to a lazy one.
 
     Parameters
     ----------
     subclusters : ndarray or dask.array.Array of uint8, shape (…, y, x)
     work : callable
-        Takes a plane (y, x) and gives one of the same shape. A pixel of it may depend on what
-        lies up to `DEPTH` pixels away.
+        Takes a plane (y, x) and a step, and gives a plane of the same shape. A pixel of it may
+        depend on what lies up to `DEPTH` times the step away.
     dtype : dtype
         Of the result.
+    steps : sequence of int
+        From `steps_of`: one for all dates, or one each.
 
     Returns
     -------
     ndarray or dask.array.Array
     """
+    if len(set(steps)) > 1:
+        parts = [
+            by_windows(plane, work, dtype, (step,))
+            for plane, step in zip(subclusters, steps, strict=True)
+        ]
+        if not hasattr(subclusters, "map_blocks"):
+            return np.stack(parts)
+        import dask.array as da
+
+        return da.stack(parts)  # type: ignore[no-untyped-call]  # Dask is untyped
+    work = partial(work, step=steps[0])
     if not hasattr(subclusters, "map_blocks"):
         return _planes(subclusters, work, np.dtype(dtype))
     import dask.array as da
 
-    leading = subclusters.ndim - 2
+    leading, reach = subclusters.ndim - 2, DEPTH * steps[0]
     return da.map_overlap(  # type: ignore[no-untyped-call]  # Dask is untyped
         _planes,
         subclusters,
-        depth=(0,) * leading + (DEPTH, DEPTH),
+        depth=(0,) * leading + (reach, reach),
         boundary="none",
         work=work,
         kind=np.dtype(dtype),

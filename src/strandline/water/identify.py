@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from strandline.errors import SuspiciousSceneWarning, WaterError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
 from strandline.prepare.georeference import grid_of, pixel_at
+from strandline.prepare.oversampling import steps_of
 from strandline.water.decision import classes_of
 from strandline.water.indices import awei_nsh, awei_sh, mndwi, ndwi
 from strandline.water.shore import share_at_shore
@@ -178,7 +179,7 @@ def _at_shore(segmentation: xr.Dataset, evidence: pd.DataFrame) -> NDArray[np.fl
         return np.full(len(evidence), np.nan)
     classes = classes_of(evidence, segmentation.sizes["subcluster"])
     subclusters = stored_classes(segmentation["subclusters"])
-    share = share_at_shore(subclusters.data, classes)
+    share = share_at_shore(subclusters.data, classes, steps_of(subclusters))
     return share.take(evidence.index.to_numpy())
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER, stored_classes
+from strandline.prepare.oversampling import steps_of
 from strandline.water.decision import classes_of
 from strandline.water.fraction import by_windows, unmixing_of
 from strandline.water.identify import FRACTION, find_water
@@ -57,7 +58,9 @@ def water_mask(
     subclusters = stored_classes(segmentation["subclusters"])
     count = segmentation.sizes["subcluster"]
     if decision.attrs.get("shores") == FRACTION:
-        data = by_windows(subclusters.data, unmixing_of(decision, count).mask, np.uint8)
+        data = by_windows(
+            subclusters.data, unmixing_of(decision, count).mask, np.uint8, steps_of(subclusters)
+        )
     else:
         data = _by_class(subclusters.data, classes_of(decision, count))
     mask = subclusters.copy(data=data)

@@ -6,6 +6,7 @@ soil, a burnt field, woods in shade. Mixtures occur on shores alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ RIM = 2
 """Land as near to water as this (in pixels, diagonals too) lies at the shore."""
 
 
-def share_at_shore(subclusters: Any, classes: NDArray[np.uint8]) -> NDArray[np.float64]:
+def share_at_shore(
+    subclusters: Any, classes: NDArray[np.uint8], steps: Sequence[int] = (1,)
+) -> NDArray[np.float64]:
     """Compute for each class of land how much of it lies at the shore.
 
     Parameters
@@ -26,6 +29,8 @@ def share_at_shore(subclusters: Any, classes: NDArray[np.uint8]) -> NDArray[np.f
         The map; a lazy one is computed.
     classes : ndarray of uint8, shape (256,)
         Water, land or not observed, by subcluster number.
+    steps : sequence of int
+        Pixels of the grid along the side of a pixel of the data, one for all dates or one each.
 
     Returns
     -------
@@ -41,21 +46,35 @@ def share_at_shore(subclusters: Any, classes: NDArray[np.uint8]) -> NDArray[np.f
     """
     if (classes != WATER).all():
         return np.where(classes == LAND, 0.0, np.nan)
+    if len(set(steps)) == 1:
+        near_water, everywhere = _counted(subclusters, classes, RIM * steps[0])
+    else:
+        near_water, everywhere = np.sum(
+            [
+                _counted(plane, classes, RIM * step)
+                for plane, step in zip(subclusters, steps, strict=True)
+            ],
+            axis=0,
+        )
+    share = np.full(256, np.nan)
+    np.divide(near_water, everywhere, out=share, where=everywhere > 0)
+    return share
+
+
+def _counted(subclusters: Any, classes: NDArray[np.uint8], rim: int) -> NDArray[np.int64]:
+    """Count as `_count` does, on a map of any size."""
     if hasattr(subclusters, "map_blocks"):
         import dask.array as da
         from dask.delayed import delayed
 
-        depth = (0,) * (subclusters.ndim - 2) + (RIM, RIM)
+        depth = (0,) * (subclusters.ndim - 2) + (rim, rim)
         wide = da.overlap.overlap(subclusters, depth=depth, boundary=255)  # type: ignore[no-untyped-call]  # Dask is untyped
         count, total = delayed(_count, pure=True), delayed(sum, pure=True)
-        parts = [count(block, classes) for block in wide.to_delayed().ravel()]
-        near_water, everywhere = total(parts).compute()
-    else:
-        edges = ((0, 0),) * (subclusters.ndim - 2) + ((RIM, RIM),) * 2
-        near_water, everywhere = _count(np.pad(subclusters, edges, constant_values=255), classes)
-    share = np.full(256, np.nan)
-    np.divide(near_water, everywhere, out=share, where=everywhere > 0)
-    return share
+        parts = [count(block, classes, rim) for block in wide.to_delayed().ravel()]
+        counts: NDArray[np.int64] = total(parts).compute()
+        return counts
+    edges = ((0, 0),) * (subclusters.ndim - 2) + ((rim, rim),) * 2
+    return _count(np.pad(subclusters, edges, constant_values=255), classes, rim)
 
 
 def near(where: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
@@ -89,14 +108,14 @@ def near(where: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
     return result
 
 
-def _count(block: NDArray[np.uint8], classes: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _count(block: NDArray[np.uint8], classes: NDArray[np.uint8], rim: int) -> NDArray[np.int64]:
     """Count the land of each class at the shore, and all of it, without the block's rim."""
     counts = np.zeros((2, 256), np.int64)
-    inner = (slice(RIM, -RIM), slice(RIM, -RIM))
+    inner = (slice(rim, -rim), slice(rim, -rim))
     for plane in block.reshape(-1, *block.shape[-2:]):
         kinds = classes[plane]
         dry = (kinds == LAND)[inner]
-        at_shore = dry & near(kinds == WATER, RIM)[inner]
+        at_shore = dry & near(kinds == WATER, rim)[inner]
         counts[0] += np.bincount(plane[inner][at_shore], minlength=256)
         counts[1] += np.bincount(plane[inner][dry], minlength=256)
     return counts

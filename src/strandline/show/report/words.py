@@ -11,7 +11,10 @@ import pandas as pd
 import xarray as xr
 
 from strandline.change.interval import nothing_observed
+from strandline.change.pixel_area import pixel_metres
 from strandline.prepare.classes import NOT_OBSERVED, WATER
+from strandline.prepare.georeference import grid_of
+from strandline.prepare.oversampling import finer_grid_text
 from strandline.show import captions
 from strandline.water.verdict import verdict_text
 
@@ -62,6 +65,9 @@ def summary(dated: Sequence[xr.DataArray], segmentation: xr.Dataset, evidence: p
         f"({captions.grid_text(dated[0])}): {pixels:,} observed pixels were grouped by their "
         f"spectra into {clusters} clusters{joint}."
     )
+    maps = segmentation.get("labels")
+    if maps is not None and finer_grid_text(maps):
+        first = f"{first} {finer_grid_text(maps, pixel_metres(grid_of(maps)))}"
     water = evidence["water"].astype(bool) if "water" in evidence else pd.Series(dtype=bool)
     decided = evidence.attrs.get("decided_by", "the evidence below")
     if not water.any():
