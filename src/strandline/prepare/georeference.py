@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyproj
+from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
@@ -15,7 +16,6 @@ from strandline.errors import GridError, MissingCRSError
 
 if TYPE_CHECKING:
     import xarray as xr
-    from affine import Affine
 
 ALIGNED = 1e-3
 """Two lattices are one when they differ by less than this fraction of a pixel."""
@@ -185,6 +185,68 @@ def no_overlap(source: GeoBox, target: GeoBox) -> GridError:
     )
 
 
+FARTHEST_LONGITUDE = 540.0
+"""Longitudes may be counted from any turn: from -180, from 0, or on across the antimeridian."""
+
+
+def within_a_turn(longitude: float) -> float:
+    """Give the longitude from -180 to 180 that means the same; those are left as they are.
+
+    Examples
+    --------
+    >>> within_a_turn(241.25), within_a_turn(-118.75), within_a_turn(180.0)
+    (-118.75, -118.75, 180.0)
+    """
+    return longitude if -180 <= longitude <= 180 else (longitude + 180) % 360 - 180
+
+
+def turn_of(crs: CRS) -> float | None:
+    """Find after how many units of x a CRS comes to the same place again.
+
+    Parameters
+    ----------
+    crs : odc.geo.crs.CRS
+
+    Returns
+    -------
+    float or None
+        360 where x is a longitude in degrees, the width of the world in Web Mercator and other
+        cylindrical projections; None in all others.
+
+    Examples
+    --------
+    >>> turn_of(CRS("EPSG:4326")), round(turn_of(CRS("EPSG:3857"))), turn_of(CRS("EPSG:32611"))
+    (360.0, 40075017, None)
+    """
+    if crs.geographic:
+        return float(2 * math.pi / crs.proj.axis_info[0].unit_conversion_factor)
+    to_base = pyproj.Transformer.from_crs(crs.proj, crs.proj.geodetic_crs, always_xy=True)
+    middle, _ = to_base.transform(0.0, 0.0)
+    nearly = 180 - 1e-7
+    x, y = to_base.transform(
+        np.array([middle - nearly, middle - nearly, middle + nearly, middle + nearly]),
+        np.array([0.0, 50.0, 0.0, 50.0]),
+        direction="INVERSE",
+    )
+    if not (np.isfinite(x).all() and np.isfinite(y).all() and x[2] > x[0]):
+        return None
+    straight = max(abs(x[0] - x[1]), abs(x[2] - x[3]), abs(y[0] - y[2])) < 1e-6 * (x[2] - x[0])
+    return float(x[2] - x[0]) * 180 / nearly if straight else None
+
+
+def turned(grid: GeoBox, x: float) -> GeoBox:
+    """Move a grid by whole turns of the Earth, to where its middle is nearest to an `x`."""
+    turn = turn_of(grid.crs) if grid.crs is not None else None
+    if turn is None or not math.isfinite(x):
+        return grid
+    rows, columns = grid.shape
+    middle, _ = place(grid.affine, columns / 2, rows / 2)
+    turns = round((x - middle) / turn)
+    if turns == 0:
+        return grid
+    return GeoBox(grid.shape, Affine.translation(turns * turn, 0) * grid.affine, grid.crs)
+
+
 def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
     """Find the pixel that contains a place.
 
@@ -192,7 +254,8 @@ def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
     ----------
     grid : GeoBox
     point : (float, float)
-        Longitude and latitude, in degrees (WGS84).
+        Longitude and latitude, in degrees (WGS84); longitudes from -180 to 180 or from 0 to 360,
+        whichever way the grid counts them.
 
     Returns
     -------
@@ -212,7 +275,7 @@ def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
             expected="(longitude, latitude) in degrees",
             got=repr(point),
         ) from error
-    if not (-180 <= longitude <= 360 and -90 <= latitude <= 90):
+    if not (abs(longitude) <= FARTHEST_LONGITUDE and -90 <= latitude <= 90):
         raise GridError(
             "The point is no place on Earth.",
             expected="longitude -180 … 180, then latitude -90 … 90, in degrees",
@@ -220,8 +283,10 @@ def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
             remedy="Longitude comes first.",
         )
     to_grid = pyproj.Transformer.from_crs("EPSG:4326", crs_of(grid), always_xy=True)
-    column, row = place(~grid.affine, *to_grid.transform(longitude, latitude))
+    x, y = to_grid.transform(within_a_turn(longitude), latitude)
+    # A grid may begin at longitude 0, or go on beyond 180: look where it is from the point.
     rows, columns = grid.shape
+    column, row = place(~turned(grid, x).affine, x, y)
     if not (0 <= row < rows and 0 <= column < columns):
         raise GridError(
             f"The point ({longitude:g}, {latitude:g}) lies outside the map.",

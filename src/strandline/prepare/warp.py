@@ -22,7 +22,7 @@ from odc.geo.types import Shape2d
 from odc.geo.warp import rio_reproject
 from rasterio.errors import NotGeoreferencedWarning
 
-from strandline.prepare.georeference import crs_of, no_overlap, place
+from strandline.prepare.georeference import crs_of, no_overlap, place, turn_of
 
 KERNEL_RADIUS = {
     "nearest": 1,
@@ -217,6 +217,8 @@ def _pixel_transform(
     """Make the function that takes pixel positions (x, y) of one grid to those of another."""
     between = pyproj.Transformer.from_crs(crs_of(grid), crs_of(other), always_xy=True)
     back = ~other.affine
+    turn = turn_of(other.crs) if grid.crs != other.crs and other.crs is not None else None
+    middle, _ = place(other.affine, other.shape[1] / 2, other.shape[0] / 2)
 
     def transform(
         x: NDArray[np.float64], y: NDArray[np.float64]
@@ -225,6 +227,8 @@ def _pixel_transform(
         # Infinity times a zero of the affine would warn; NaN means the same here.
         lost = ~(np.isfinite(there_x) & np.isfinite(there_y))
         there_x, there_y = np.where(lost, np.nan, there_x), np.where(lost, np.nan, there_y)
+        if turn is not None:  # longitudes as the other grid counts them
+            there_x = there_x - turn * np.round((there_x - middle) / turn)
         return place(back, there_x, there_y)
 
     return transform
