@@ -129,7 +129,9 @@ def make_grid(
     model = None if like is None else grid_of(like)
     margin = _metres(buffer, needed=center is not None)
     if not given and model is not None:
-        if _same_lattice(model, crs, resolution) and margin == (0.0, 0.0):
+        wanted_upright = resolution is not None and not model.axis_aligned
+        same = _same_lattice(model, crs, resolution) and not wanted_upright
+        if same and margin == (0.0, 0.0):
             return model
         target, bounds = around_grid(model, read_crs(crs) or CRS(crs_of(model)), margin)
     else:
@@ -200,7 +202,8 @@ def _lattice(
     target: CRS, resolution: Any, model: GeoBox | None, align: Any
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Choose the pixel size and a point where a corner of a pixel lies."""
-    if model is not None and _same_lattice(model, target, resolution):
+    upright = model is not None and (model.axis_aligned or resolution is None)
+    if model is not None and upright and _same_lattice(model, target, resolution):
         if not model.axis_aligned:
             raise GridError(
                 "The lattice of a rotated scene cannot be taken over.",
