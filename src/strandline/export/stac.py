@@ -179,16 +179,17 @@ def _outline(grid: GeoBox) -> Any:
     if turn is None or max(-west, east) <= turn / 2:
         return grid.extent.to_crs("EPSG:4326", resolution=step, wrapdateline=True).geom
     import shapely
+    from shapely.geometry import Polygon
 
     from strandline.scenes.stac.area import cut_at_antimeridian
 
     to_degrees = pyproj.Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True)
     middle, _ = to_degrees.transform(0.0, 0.0)
-    edge = shapely.segmentize(grid.extent.geom, step)
+    edge = shapely.segmentize(grid.extent.geom, step)  # type: ignore[no-untyped-call]  # untyped
     x, y = shapely.get_coordinates(edge).T
     # x is a longitude, or in proportion to one, also where it goes on beyond a whole turn.
     longitude, latitude = middle + x / turn * 360, to_degrees.transform(x % turn, y)[1]
-    return cut_at_antimeridian(shapely.Polygon(np.column_stack([longitude, latitude])))
+    return cut_at_antimeridian(Polygon(np.column_stack([longitude, latitude])))  # type: ignore[no-untyped-call]  # untyped
 
 
 def _longest_edge(grid: GeoBox) -> float:

@@ -188,12 +188,13 @@ def around_geometry(
 def _nearest_turn(shape: BaseGeometry) -> BaseGeometry:
     """Move a shape in degrees by whole turns to longitudes from -180, and join what 180 cuts."""
     import shapely
+    from shapely.geometry import GeometryCollection
 
     west, _, east, _ = shape.bounds
     if east - west > 180 and len(parts := shapely.get_parts(shape)) > 1:
         # Parts on both sides of the antimeridian, as GeoJSON has to cut what crosses it.
         moved = [_shifted(part, 360 if part.bounds[2] <= 0 else 0) for part in parts]
-        joined = shapely.GeometryCollection(moved)
+        joined = GeometryCollection(moved)  # type: ignore[no-untyped-call]  # untyped
         if joined.bounds[2] - joined.bounds[0] < 180:
             shape = joined
     west = shape.bounds[0]
@@ -203,7 +204,7 @@ def _nearest_turn(shape: BaseGeometry) -> BaseGeometry:
 def _shifted(shape: BaseGeometry, degrees: float) -> BaseGeometry:
     from shapely import affinity
 
-    return affinity.translate(shape, degrees) if degrees else shape  # type: ignore[no-any-return,no-untyped-call]  # untyped
+    return affinity.translate(shape, degrees) if degrees else shape  # type: ignore[no-untyped-call]  # untyped
 
 
 def _shape(geometry: Any) -> tuple[BaseGeometry, CRS | None]:
@@ -315,9 +316,7 @@ def widened(bounds: Bounds, margin: tuple[float, float], crs: CRS) -> Bounds:
     return Bounds(bounds.west - x, bounds.south - y, bounds.east + x, bounds.north + y)
 
 
-def _moved_on_the_ground(
-    bounds: Bounds, margin: tuple[float, float], crs: CRS
-) -> Bounds | None:
+def _moved_on_the_ground(bounds: Bounds, margin: tuple[float, float], crs: CRS) -> Bounds | None:
     """Move the sides by distances that are measured along the ground; None in true scale."""
     middle_x, middle_y = (bounds.west + bounds.east) / 2, (bounds.south + bounds.north) / 2
     unit = crs.proj.axis_info[0].unit_conversion_factor
@@ -357,8 +356,9 @@ def _map_length(crs: CRS, start: tuple[float, float], plain: float, vertical: bo
     for _ in range(50):
         # Along the line on the map, which need not be the shortest way on the ground.
         steps = np.linspace(0, length, _PIECES + 1)
-        x, y = (start[0], start[1] + steps) if vertical else (start[0] + steps, start[1])
-        longitude, latitude = to_degrees.transform(*np.broadcast_arrays(x, y))
+        still = np.zeros_like(steps)
+        across, up = (still, steps) if vertical else (steps, still)
+        longitude, latitude = to_degrees.transform(start[0] + across, start[1] + up)
         if not (np.isfinite(longitude).all() and np.isfinite(latitude).all()):
             break
         gone = ground.line_length(longitude, latitude)

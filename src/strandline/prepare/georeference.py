@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
+from xarray import DataArray
 
 from strandline.errors import GridError, MissingCRSError
 
@@ -68,6 +70,8 @@ def grid_of(scene: xr.DataArray | xr.Dataset | GeoBox) -> GeoBox:
         )
     if scene.odc.crs is None:
         raise MissingCRSError("Scene has no CRS.", remedy="Pass crs=… or georeference the file.")
+    if isinstance(scene, DataArray):
+        scene = placed(scene)
     found = scene.odc.geobox
     if not isinstance(found, GeoBox) or not _is_regular(scene):
         raise GridError(
@@ -77,6 +81,17 @@ def grid_of(scene: xr.DataArray | xr.Dataset | GeoBox) -> GeoBox:
             remedy="Reproject the scene to a regular grid first.",
         )
     return _with_short_crs(found)
+
+
+def placed(scene: xr.DataArray) -> xr.DataArray:
+    """Move coordinates that name corners of pixels, as stackstac's do, to the centres."""
+    if "transform" not in scene.attrs and not any(
+        "GeoTransform" in coord.attrs for coord in scene.coords.values()
+    ):
+        return scene
+    from strandline.scenes.contract import placed_by_transform  # only now: slow to import
+
+    return placed_by_transform(scene)
 
 
 def _is_regular(scene: xr.DataArray | xr.Dataset) -> bool:
@@ -245,6 +260,38 @@ def turned(grid: GeoBox, x: float) -> GeoBox:
     if turns == 0:
         return grid
     return GeoBox(grid.shape, Affine.translation(turns * turn, 0) * grid.affine, grid.crs)
+
+
+def recentred(grid: GeoBox) -> GeoBox:
+    """Count a grid that goes on beyond the edge of its world map from its own middle.
+
+    Transformations give x within the world map; a source that lies across its edge, as one across
+    the antimeridian does, would be found in part only.
+
+    Parameters
+    ----------
+    grid : GeoBox
+
+    Returns
+    -------
+    GeoBox
+        The same pixels in a CRS that differs in where longitudes are counted from; the grid itself
+        where it lies within the map.
+    """
+    if grid.crs is None:
+        return grid
+    turn = turn_of(grid.crs)
+    west, _, east, _ = grid.boundingbox.bbox
+    if turn is None or max(-west, east) <= turn / 2 * (1 + 1e-12):
+        return grid
+    middle = (west + east) / 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of what PROJ strings leave out
+        terms = crs_of(grid).to_dict()
+    key = "pm" if grid.crs.geographic else "lon_0"
+    terms[key] = float(terms.get(key, 0.0)) + middle / turn * 360
+    crs = CRS(pyproj.CRS.from_dict(terms).to_wkt())
+    return GeoBox(grid.shape, Affine.translation(-middle, 0) * grid.affine, crs)
 
 
 def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from strandline.prepare.georeference import (
     no_overlap,
     pixel_offset,
     place,
+    placed,
     same_grid,
     turned,
 )
@@ -90,7 +91,7 @@ def regrid(
     >>> regrid(scene, coarse).shape
     (6, 20, 20)
     """
-    target = grid_of(grid)
+    scene, target = placed(scene), grid_of(grid)
     source = _same_turn(grid_of(scene), target)
     method = _method(scene, source, target, resampling)
     if same_grid(target, source):

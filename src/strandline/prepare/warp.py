@@ -22,7 +22,7 @@ from odc.geo.types import Shape2d
 from odc.geo.warp import rio_reproject
 from rasterio.errors import NotGeoreferencedWarning
 
-from strandline.prepare.georeference import crs_of, no_overlap, place, turn_of
+from strandline.prepare.georeference import crs_of, no_overlap, place, recentred
 
 KERNEL_RADIUS = {
     "nearest": 1,
@@ -66,6 +66,7 @@ class _Tile(NamedTuple):
 
 def warped_data(data: Any, warp: Warp) -> Any:
     """Warp an array of shape (…, y, x); lazily if it is a Dask array."""
+    warp = warp._replace(source=recentred(warp.source))
     tiles = list(_tiles(warp))
     if all(tile.source is None for tile in tiles):
         raise no_overlap(warp.source, warp.target)
@@ -217,8 +218,6 @@ def _pixel_transform(
     """Make the function that takes pixel positions (x, y) of one grid to those of another."""
     between = pyproj.Transformer.from_crs(crs_of(grid), crs_of(other), always_xy=True)
     back = ~other.affine
-    turn = turn_of(other.crs) if grid.crs != other.crs and other.crs is not None else None
-    middle, _ = place(other.affine, other.shape[1] / 2, other.shape[0] / 2)
 
     def transform(
         x: NDArray[np.float64], y: NDArray[np.float64]
@@ -227,8 +226,6 @@ def _pixel_transform(
         # Infinity times a zero of the affine would warn; NaN means the same here.
         lost = ~(np.isfinite(there_x) & np.isfinite(there_y))
         there_x, there_y = np.where(lost, np.nan, there_x), np.where(lost, np.nan, there_y)
-        if turn is not None:  # longitudes as the other grid counts them
-            there_x = there_x - turn * np.round((there_x - middle) / turn)
         return place(back, there_x, there_y)
 
     return transform
@@ -236,6 +233,7 @@ def _pixel_transform(
 
 def source_pixels(source: GeoBox, target: GeoBox) -> tuple[float, float]:
     """Count the source pixels, along x and y of the source, that a target pixel spans."""
+    source = recentred(source)
     rows, columns = target.shape
     middle_x, middle_y = columns / 2, rows / 2
     x = middle_x + np.array([-0.5, 0.5, 0, 0])

@@ -15,6 +15,7 @@ from strandline.errors import (
     UnknownProductError,
 )
 from strandline.scenes.chunking import Chunks, chunk_shape
+from strandline.scenes.contract import placed_by_transform
 from strandline.scenes.header import short_crs
 from strandline.scenes.quality import are_flags, quality_flags
 from strandline.scenes.reflectance import Factors
@@ -88,6 +89,7 @@ def from_xarray(
         )
     array = array if "band" in array.dims else array.expand_dims("band")
     array = array.transpose("band", "y", "x")
+    array = placed_by_transform(array, attrs)
     factors = _factors(array)
     labels = _labels(array, names, band_names, sensor, label)
     keep = {"y", "x", "spatial_ref"}

@@ -105,7 +105,9 @@ def _from_minus_180(values: xr.DataArray) -> xr.DataArray:
     turn = 2 * np.pi / crs.proj.axis_info[0].unit_conversion_factor
     places = values["x"].values
     turns = np.ceil((places[0] + places[-1]) / 2 / turn - 0.5)  # 180 itself stays
-    return values.assign_coords(x=("x", places - turns * turn, values["x"].attrs)) if turns else values
+    return (
+        values.assign_coords(x=("x", places - turns * turn, values["x"].attrs)) if turns else values
+    )
 
 
 def _own_transform(values: xr.DataArray) -> xr.DataArray:
