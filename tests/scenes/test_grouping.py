@@ -14,7 +14,7 @@ import xarray as xr
 from rasterio.transform import Affine
 
 import strandline as sl
-from strandline.errors import UnknownProductError
+from strandline.errors import MissingBandError, UnknownProductError
 from strandline.scenes.inputs import source_files
 
 NAMES = ("blue", "green", "red", "nir08", "swir16", "swir22")
@@ -182,6 +182,47 @@ def test_a_directory_of_a_geotiff_opens_by_its_number(numbers, tmp_path):
     path = write(tmp_path / "lake.tif", numbers, names=NAMES)
     scene = sl.open_scene(f"GTIFF_DIR:1:{path}", scale=1e-4)
     assert_is(scene, numbers)
+
+
+@pytest.mark.parametrize(
+    "descriptions",
+    [
+        ["Blue (490 nm)", "Green (560 nm)", "Red (665 nm)", "NIR (842 nm)", "SWIR 1 (1610 nm)",
+         "SWIR 2 (2190 nm)"],
+        [f"band_{nm}nm" for nm in (490.5, 560.2, 664.9, 864.7, 1613.7, 2202.4)],
+        [f"B{i:02d}, central wavelength {nm} nm" for i, nm in
+         ((2, 492.4), (3, 559.8), (4, 664.6), (8, 832.8), (11, 1613.7), (12, 2202.4))],
+        ["0.45-0.51 um", "0.53-0.59 um", "0.64-0.67 um", "0.85-0.88 um", "1.57-1.65 um",
+         "2.11-2.29 um"],
+        ["band 1 (0.485 Micrometers)", "band 2 (0.56 Micrometers)", "band 3 (0.66 Micrometers)",
+         "band 4 (0.83 Micrometers)", "band 5 (1.65 Micrometers)", "band 6 (2.215 Micrometers)"],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("platform", [None, "sentinel-2a", "landsat-8"])
+def test_bands_are_known_by_the_wavelengths_in_their_names(
+    numbers, tmp_path, descriptions, platform
+):
+    path = write(tmp_path / "lake.tif", numbers, names=descriptions)
+    assert_is(sl.open_scene(path, scale=1e-4, platform=platform), numbers)
+
+
+def test_a_wavelength_that_contradicts_the_name_is_refused(numbers, tmp_path):
+    names = ["Blue (660 nm)", "Green (560 nm)", *NAMES[2:]]
+    path = write(tmp_path / "lake.tif", numbers, names=names)
+    with pytest.raises(MissingBandError, match=r"contradicts itself.*453 to 520 nm for blue"):
+        sl.open_scene(path, scale=1e-4)
+    assert_is(sl.open_scene(path, scale=1e-4, band_names=NAMES), numbers)
+
+
+def test_of_many_narrow_bands_one_has_each_common_name(numbers, tmp_path):
+    wavelengths = (470, 482, 495, 561, 655, 833, 865, 1240, 1609)
+    values = np.stack([numbers[0] + i for i in range(len(wavelengths))])
+    path = write(tmp_path / "narrow.tif", values, names=[f"band_{nm}nm" for nm in wavelengths])
+    scene = sl.open_scene(path, scale=1e-4)
+    assert scene.band.values.tolist() == [
+        "band_470nm", "blue", "band_495nm", "green", "red", "band_833nm", "nir08", "band_1240nm",
+        "swir16",
+    ]  # fmt: skip
 
 
 # --- archives -----------------------------------------------------------------------

@@ -20,7 +20,7 @@ from strandline.scenes.header import short_crs
 from strandline.scenes.quality import are_flags, quality_flags
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.scene import Stored
-from strandline.scenes.sensors import Sensor, band_name, find_sensor
+from strandline.scenes.sensors import Sensor, band_name, find_sensor, names_apart
 
 _PLANES = (
     ("y", "x"),
@@ -266,7 +266,7 @@ def _labels(
         found = [described]
     else:
         found = []
-    names = [band_name(name, sensor) or name for name in found]
+    names = names_apart([band_name(name, sensor) or name for name in found], found)
     if len(names) != count or len(set(names)) != count or not all(names):
         raise MissingBandError(
             f"The bands of {label} cannot be named.",

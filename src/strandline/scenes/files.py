@@ -19,7 +19,7 @@ from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
 from strandline.scenes.scene import Stored
 from strandline.scenes.selection import UNNAMED, pick, wanted_bands
-from strandline.scenes.sensors import Sensor, band_name, find_sensor
+from strandline.scenes.sensors import Sensor, band_name, find_sensor, names_apart
 from strandline.scenes.sentinel.factors import SATURATED as MSI_SATURATED
 from strandline.scenes.sentinel.factors import msi_factors
 from strandline.scenes.tiles import lazy_tiles, tiling_of
@@ -230,10 +230,11 @@ def _names_of(file: MatchedFile, header: RasterHeader, sensor: Sensor | None) ->
     if header.count > 1:
         if not any(header.descriptions):
             return [""] * header.count
-        return [
+        names = [
             _described(text, position, sensor)
             for position, text in enumerate(header.descriptions, start=1)
         ]
+        return names_apart(names, header.descriptions)
     field = file.fields.get("band")
     if field is not None:
         numbered = f"B{field}" if str(field).isdigit() else str(field)
