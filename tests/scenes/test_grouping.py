@@ -15,6 +15,7 @@ from rasterio.transform import Affine
 
 import strandline as sl
 from strandline.errors import MissingBandError, UnknownProductError
+from strandline.prepare.bandpass import harmonize
 from strandline.scenes.inputs import source_files
 
 NAMES = ("blue", "green", "red", "nir08", "swir16", "swir22")
@@ -307,6 +308,8 @@ def test_hls_opens_as_a_scene_masked_by_its_fmask(numbers, tmp_path, kind, tags,
         assert np.isnan(scene.values[1]).all(axis=1).tolist() == [True] * 4 + [False] * 86
         np.testing.assert_allclose(scene.values[:, 60], reflectance(numbers[:, 60]), atol=1e-6)
         assert np.isnan(scene.values[0, 50, 0])
+    assert scene.attrs.get("harmonized_to") == ("oli" if kind == "S30" else None)
+    np.testing.assert_array_equal(harmonize(scene, "oli").values, scene.values)  # it is that
     assert np.isnan(sl.open_scene(folder, mask=("snow",)).values[1, 4]).all()
     assert not np.isnan(sl.open_scene(folder, mask=()).values[1]).any()
 

@@ -106,7 +106,15 @@ def read_files(
         sensor=sensor,
         level=product.level if product else None,
         time=product.acquired if product else _tagged(headers[0], "time", "datetime", "date"),
+        extra=_made_alike(product),
     )
+
+
+def _made_alike(product: ProductName | None) -> dict[str, str]:
+    """Say of Sentinel-2's part of HLS that its bands have been brought to Landsat 8's already."""
+    if product is None or product.collection != "hls" or product.sensor.instrument != "msi":
+        return {}
+    return {"harmonized_to": "oli", "harmonized_by": "HLS, as delivered"}
 
 
 def with_quality(stored: Stored, quality: Mapping[str, MatchedFile], asked: ReadOptions) -> Stored:
