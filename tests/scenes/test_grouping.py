@@ -376,8 +376,10 @@ def test_australian_analysis_ready_data_opens_masked_by_its_fmask(numbers, tmp_p
         classes[0, row] = value
     write(tmp_path / fmask, classes)
     write(tmp_path / fmask.replace("fmask", "nbart-contiguity"), classes)
-    (tmp_path / "ga_ls8c_ard_3-2-1_090084_2017-10-22_final.odc-metadata.yaml").write_text("id: x")
+    metadata = tmp_path / "ga_ls8c_ard_3-2-1_090084_2017-10-22_final.odc-metadata.yaml"
+    metadata.write_text("id: x")
     scene = sl.open_scene(tmp_path)
+    xr.testing.assert_equal(sl.open_scene(metadata), scene)
     assert scene.attrs["platform"] == "landsat-8"
     # Not observed: nothing there, cloud, shadow; observed: snow, water, land.
     assert np.isnan(scene.values[1]).all(axis=1).tolist() == [True] * 3 + [False] * 87

@@ -52,7 +52,9 @@ Center = Annotated[
 ]
 Buffer = Annotated[
     float | None,
-    typer.Option(metavar="M", help="Half the side of the area, metres on the ground.", rich_help_panel=AREA),
+    typer.Option(
+        metavar="M", help="Half the side of the area, metres on the ground.", rich_help_panel=AREA
+    ),
 ]
 Bbox = Annotated[
     tuple[float, float, float, float] | None,

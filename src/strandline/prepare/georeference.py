@@ -312,7 +312,7 @@ def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
     Raises
     ------
     GridError
-        If the point is no place on Earth, or lies outside the grid.
+        If the point is not on the Earth, or lies outside the grid.
     """
     try:
         longitude, latitude = (float(number) for number in point)
@@ -324,8 +324,8 @@ def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
         ) from error
     if not (abs(longitude) <= FARTHEST_LONGITUDE and -90 <= latitude <= 90):
         raise GridError(
-            "The point is no place on Earth.",
-            expected="longitude -180 … 180, then latitude -90 … 90, in degrees",
+            "The point is not on the Earth.",
+            expected="longitude -180 … 180 (or 0 … 360), then latitude -90 … 90, in degrees",
             got=f"({longitude:g}, {latitude:g})",
             remedy="Longitude comes first.",
         )

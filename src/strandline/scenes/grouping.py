@@ -52,7 +52,7 @@ def files_together(source: str) -> list[MatchedFile] | None:
     Parameters
     ----------
     source : str
-        Path on this machine.
+        Path on this machine: a folder, a zip archive, or the metadata of Geoscience Australia.
 
     Returns
     -------
@@ -71,6 +71,8 @@ def files_together(source: str) -> list[MatchedFile] | None:
     path = local_path(source)
     if path.is_dir():
         return _of_folder(path)
+    if path.name.endswith(".odc-metadata.yaml") and path.is_file():
+        return _of_folder(path.parent)
     if path.suffix.lower() == ".zip" and path.is_file():
         return _of_archive(path.absolute(), source)
     return None

@@ -13,7 +13,7 @@ from strandline.scenes.storage import is_companion, place_inside
 
 _MEMBERS = 100_000
 _SWELL = 100  # times its packed size: no image in JPEG 2000 gets that much smaller by packing
-_SLACK = 2**24  # bytes: what may swell without being of harm
+_SLACK = 2**24  # bytes: files up to this size do no harm
 _MAX_INFLATED = 1 << 33  # bytes: more than any product has
 _MAX_RATIO = 200  # of what an archive holds to its size, beyond that many bytes
 
@@ -79,11 +79,11 @@ def zip_names(path: str, source: str, *, images: bool = False) -> list[str]:
         swells = images and member.file_size > _SLACK + _SWELL * member.compress_size
         if swells or (inflated > _MAX_INFLATED and inflated > _MAX_RATIO * size):
             raise UnreadableSourceError(
-                f"The archive {source!r} holds a file that would swell beyond measure.",
-                expected=f"at most {_SWELL if images else _MAX_RATIO} times its packed size",
+                f"A file in the archive {source!r} is suspiciously large when unpacked.",
+                expected=f"at most {_SWELL if images else _MAX_RATIO} times the packed size",
                 got=f"{member.filename!r}, {member.compress_size} bytes that would become "
                 f"{member.file_size}",
-                remedy="Do not trust it.",
+                remedy="Fetch it again from a source that you trust.",
             )
         if member.flag_bits & 1:
             raise UnreadableSourceError(
