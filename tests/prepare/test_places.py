@@ -85,6 +85,11 @@ def test_boxes_and_centres_mean_the_same_on_every_turn(crs):
     assert found[0].shape[1] < 1000
 
 
+def test_a_box_around_the_earth_twice_is_refused():
+    with pytest.raises(GridError, match="more than once"):
+        sl.make_grid(bbox=(-180, 0, 200, 1), resolution=0.5, crs="EPSG:4326")
+
+
 def test_a_polygon_cut_at_the_antimeridian_is_one_place():
     def square(west: float, east: float) -> list:
         return [[[west, -17], [east, -17], [east, -16.9], [west, -16.9], [west, -17]]]

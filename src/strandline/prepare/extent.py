@@ -142,6 +142,12 @@ def around_bbox(
         _check_lonlat(east, north, "The north-east corner of the bounding box")
         if west > east:
             east += 360
+        if east - west > 360:
+            raise GridError(
+                "The bounding box goes around the Earth more than once.",
+                expected="at most 360 degrees from west to east",
+                got=f"{east - west:g}",
+            )
         begin = within_a_turn(west)
         west, east = begin, begin + (east - west)
     if not (west < east and south < north):

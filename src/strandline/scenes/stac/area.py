@@ -99,6 +99,12 @@ def _box(west: float, south: float, east: float, north: float) -> BaseGeometry:
             expected="west < east and south < north, as (west, south, east, north)",
             got=repr((west, south, east, north)),
         )
+    if east - west > 360:
+        raise ConfigurationError(
+            "The bounding box goes around the Earth more than once.",
+            expected="at most 360 degrees from west to east",
+            got=f"{east - west:g}",
+        )
     return cut_at_antimeridian(box(west, south, east, north))
 
 
