@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from strandline.errors import ConfigurationError
-from strandline.paths import local_path
+from strandline.paths import local_path, split_subdataset
 
 
 class SceneSource(BaseModel):
@@ -279,6 +279,8 @@ def _anchored(source: str | list[str]) -> str | list[str]:
     """Make paths absolute, wherever they point to; URLs are that already."""
     if isinstance(source, list):
         return [str(_anchored(one)) for one in source]
+    if inner := split_subdataset(source):
+        return f"{inner[0]}{_anchored(inner[1])}{inner[2]}"
     if "://" in source or source.startswith("/vsi"):
         return source
     # Not resolved: the results shall name a link as the user did.

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+
+# NETCDF:"scene.nc":green, HDF5:"scene.h5"://green, GTIFF_DIR:2:scene.tif
+_SUBDATASET = re.compile(r"^(?P<driver>[A-Z][A-Z0-9_]+):(?!//)(?P<rest>.+)$", re.IGNORECASE)
+_SUBDATASETS_OF = frozenset({"GTIFF_DIR", "HDF4_EOS", "HDF4_SDS", "HDF5", "NETCDF", "ZARR"})
 
 
 def local_path(given: str | os.PathLike[str]) -> Path:
@@ -32,3 +37,38 @@ def local_path(given: str | os.PathLike[str]) -> Path:
         return path.expanduser()
     except RuntimeError:  # nobody of that name, or a user without a home
         return path
+
+
+def split_subdataset(text: str) -> tuple[str, str, str] | None:
+    """Take GDAL's name of a subdataset apart.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``NETCDF:"scene.nc":green``, as GDAL and our messages write it.
+
+    Returns
+    -------
+    (str, str, str) or None
+        What stands before the path of the file, the path, and what stands after it; None if it
+        is no such name, or the name of an existing file.
+
+    Examples
+    --------
+    >>> split_subdataset('NETCDF:"scenes/a.nc":green')
+    ('NETCDF:"', 'scenes/a.nc', '":green')
+    >>> split_subdataset("GTIFF_DIR:2:a.tif"), split_subdataset("a.tif")
+    (('GTIFF_DIR:2:', 'a.tif', ''), None)
+    """
+    found = _SUBDATASET.match(text)
+    if found is None or found["driver"].upper() not in _SUBDATASETS_OF:
+        return None
+    if Path(text).exists():
+        return None
+    if quoted := re.match(r'^([^"]*")([^"]+)(".*)$', text):
+        return quoted[1], quoted[2], quoted[3]
+    if directory := re.match(r"^(GTIFF_DIR:(?:off:)?\d+:)(.+)$", text, re.IGNORECASE):
+        return directory[1], directory[2], ""
+    # Without quotes: the path ends at the first colon behind its extension.
+    plain = re.match(r"^([^:]+:)(.+?\.[A-Za-z0-9]+)(:.*)?$", text)
+    return (plain[1], plain[2], plain[3] or "") if plain else None

@@ -238,11 +238,11 @@ def test_a_south_up_scene_gives_a_north_up_grid_on_its_lattice():
         ({"center": (0, 90), "buffer": 9, "resolution": 1e-4, "crs": 4326}, "around the pole"),
         (
             {"center": (61.0, 0.0), "buffer": 900, "resolution": 30, "crs": "EPSG:5041"},
-            None,
+            (119, 120),  # at the equator this polar grid shows a metre as 1.988
         ),
         (
             {"center": (80.0, 0.0), "buffer": 900, "resolution": 30, "crs": "+proj=ortho"},
-            None,
+            (60, 61),
         ),
         (
             {"center": (120.0, 0.0), "buffer": 900, "resolution": 30, "crs": "+proj=ortho"},
@@ -251,8 +251,8 @@ def test_a_south_up_scene_gives_a_north_up_grid_on_its_lattice():
     ],
 )
 def test_what_makes_no_grid_is_refused_with_a_reason(arguments, message):
-    if message is None:
-        assert make_grid(**arguments).shape[0] in (60, 61)
+    if isinstance(message, tuple):
+        assert make_grid(**arguments).shape[0] in message
         return
     with pytest.raises(GridError, match=message):
         make_grid(**arguments)

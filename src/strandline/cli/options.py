@@ -52,7 +52,9 @@ Center = Annotated[
 ]
 Buffer = Annotated[
     float | None,
-    typer.Option(metavar="M", help="Half the side of the area, metres.", rich_help_panel=AREA),
+    typer.Option(
+        metavar="M", help="Half the side of the area, metres on the ground.", rich_help_panel=AREA
+    ),
 ]
 Bbox = Annotated[
     tuple[float, float, float, float] | None,
@@ -64,7 +66,12 @@ Bbox = Annotated[
 ]
 Resolution = Annotated[
     float | None,
-    typer.Option(metavar="M", help="Pixel size; default: the first scene's.", rich_help_panel=AREA),
+    typer.Option(
+        metavar="M",
+        help="Pixel size in units of the CRS (of Web Mercator: not metres on the ground); "
+        "default: the first scene's.",
+        rich_help_panel=AREA,
+    ),
 ]
 Crs = Annotated[
     str | None,

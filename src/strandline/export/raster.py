@@ -25,6 +25,7 @@ from strandline.atomic import output_error, replacing
 from strandline.errors import MissingCRSError, OutputError
 from strandline.paths import local_path
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
+from strandline.show.display import north_up
 from strandline.show.palettes import Palette, flag_names, palette_for
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def write_cog(
     data : DataArray
         Dims (y, x), (band, y, x) or (time, y, x) with a CRS; uint8 classes with
         nodata 255, or floating-point values (stored as float32) with nodata
-        NaN. Dask arrays are computed here; beyond 1 GiB stripe by stripe.
+        NaN. Dask arrays are computed here; beyond 1 GiB stripe by stripe. Written north-up,
+        whichever way its rows run.
     path : path-like
         The file, ``.tif``.
     palette : Palette, optional
@@ -93,6 +95,8 @@ def write_cog(
     """
     target = local_path(path)
     data = stored_classes(data)
+    if _grid(data).axis_aligned:
+        data = north_up(data)
     grid = _grid(data)
     layers, descriptions = _layers(data)
     categorical = layers.dtype == np.uint8

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyproj
 
 from strandline.atomic import write_json
 from strandline.errors import MetadataError
 from strandline.export.staging import RECORD_NAME
 from strandline.paths import local_path
 from strandline.prepare.classes import NOT_OBSERVED
-from strandline.prepare.georeference import crs_of
+from strandline.prepare.georeference import crs_of, turn_of, turned
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -148,9 +149,7 @@ def _when(moments: list[str]) -> dict[str, Any]:
 
 def _footprint(grid: GeoBox) -> dict[str, Any]:
     """Give the outline of the map in longitude and latitude, and the box around it."""
-    # Straight edges of the map are bent on the Earth: with points between the corners.
-    outline = grid.extent.to_crs("EPSG:4326", resolution=_longest_edge(grid) / 8, wrapdateline=True)
-    geometry = outline.geom
+    geometry = _outline(grid)
     parts = getattr(geometry, "geoms", [geometry])
     west, south, east, north = (round(edge, _DIGITS) for edge in geometry.bounds)
     if len(parts) > 1:
@@ -168,6 +167,29 @@ def _footprint(grid: GeoBox) -> dict[str, Any]:
         else {"type": "MultiPolygon", "coordinates": rings}
     )
     return {"geometry": shape, "bbox": [west, south, east, north]}
+
+
+def _outline(grid: GeoBox) -> Any:
+    """Draw the outline of a map in longitudes from -180 to 180; cut where it crosses 180."""
+    # Straight edges of the map are bent on the Earth: with points between the corners.
+    step = _longest_edge(grid) / 8
+    turn = turn_of(grid.crs) if grid.crs is not None else None
+    grid = turned(grid, 0.0)
+    west, _, east, _ = grid.boundingbox.bbox
+    if turn is None or max(-west, east) <= turn / 2:
+        return grid.extent.to_crs("EPSG:4326", resolution=step, wrapdateline=True).geom
+    import shapely
+    from shapely.geometry import Polygon
+
+    from strandline.scenes.stac.area import cut_at_antimeridian
+
+    to_degrees = pyproj.Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True)
+    middle, _ = to_degrees.transform(0.0, 0.0)
+    edge = shapely.segmentize(grid.extent.geom, step)  # type: ignore[no-untyped-call]  # untyped
+    x, y = shapely.get_coordinates(edge).T
+    # x is a longitude, or in proportion to one, also where it goes on beyond a whole turn.
+    longitude, latitude = middle + x / turn * 360, to_degrees.transform(x % turn, y)[1]
+    return cut_at_antimeridian(Polygon(np.column_stack([longitude, latitude])))  # type: ignore[no-untyped-call]  # untyped
 
 
 def _longest_edge(grid: GeoBox) -> float:

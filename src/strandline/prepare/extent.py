@@ -14,12 +14,22 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
 from strandline.errors import GridError
-from strandline.prepare.georeference import describe_crs, ellipsoid
+from strandline.prepare.georeference import (
+    FARTHEST_LONGITUDE,
+    describe_crs,
+    ellipsoid,
+    turn_of,
+    within_a_turn,
+)
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 LONLAT = "EPSG:4326"
+TRUE_TO_SCALE = 2e-3
+"""A CRS in which lengths are off by no more than this is taken for true: UTM within its zone is,
+and national grids are; Web Mercator, and polar grids away from their true parallel, are not."""
+
 _PIECES = 64  # an edge is reprojected as so many straight pieces
 
 
@@ -82,12 +92,13 @@ def utm_crs(longitude: float, latitude: float) -> CRS:
 
 
 def _check_lonlat(longitude: float, latitude: float, what: str) -> None:
-    if -180 <= longitude <= 360 and -90 <= latitude <= 90:
+    if abs(longitude) <= FARTHEST_LONGITUDE and -90 <= latitude <= 90:
         return
-    swapped = -180 <= latitude <= 360 and -90 <= longitude <= 90
+    swapped = abs(latitude) <= 360 and -90 <= longitude <= 90
     raise GridError(
         f"{what} is not on Earth.",
-        expected="longitude from -180 to 180 and then latitude from -90 to 90, in degrees",
+        expected="longitude from -180 to 180 (or 0 to 360) and then latitude from -90 to 90, "
+        "in degrees",
         got=f"({longitude:g}, {latitude:g})",
         remedy="Longitude comes first: swap the two."
         if swapped
@@ -114,6 +125,7 @@ def around_point(
     """Find the bounds at a distance from a point in longitude and latitude."""
     longitude, latitude = read_numbers(center, 2, "The centre")
     _check_lonlat(longitude, latitude, "The centre")
+    longitude = within_a_turn(longitude)
     target = wanted or utm_crs(longitude, latitude)
     x, y = project(np.array([longitude]), np.array([latitude]), CRS(LONLAT), target)
     return target, widened(Bounds(x[0], y[0], x[0], y[0]), margin, target)
@@ -130,6 +142,14 @@ def around_bbox(
         _check_lonlat(east, north, "The north-east corner of the bounding box")
         if west > east:
             east += 360
+        if east - west > 360:
+            raise GridError(
+                "The bounding box goes around the Earth more than once.",
+                expected="at most 360 degrees from west to east",
+                got=f"{east - west:g}",
+            )
+        begin = within_a_turn(west)
+        west, east = begin, begin + (east - west)
     if not (west < east and south < north):
         raise GridError(
             "The bounding box is empty.",
@@ -163,11 +183,34 @@ def around_geometry(
     if source.geographic:
         _check_lonlat(west, south, "The south-west corner of the geometry")
         _check_lonlat(east, north, "The north-east corner of the geometry")
+        shape = _nearest_turn(shape)
     length = max(east - west, north - south)
     if length > 0:
         shape = shapely.segmentize(shape, length / _PIECES)  # type: ignore[no-untyped-call]  # untyped
     x, y = shapely.get_coordinates(shape).T
     return _around_points(x, y, source, margin, wanted)
+
+
+def _nearest_turn(shape: BaseGeometry) -> BaseGeometry:
+    """Move a shape in degrees by whole turns to longitudes from -180, and join what 180 cuts."""
+    import shapely
+    from shapely.geometry import GeometryCollection
+
+    west, _, east, _ = shape.bounds
+    if east - west > 180 and len(parts := shapely.get_parts(shape)) > 1:
+        # Parts on both sides of the antimeridian, as GeoJSON has to cut what crosses it.
+        moved = [_shifted(part, 360 if part.bounds[2] <= 0 else 0) for part in parts]
+        joined = GeometryCollection(moved)  # type: ignore[no-untyped-call]  # untyped
+        if joined.bounds[2] - joined.bounds[0] < 180:
+            shape = joined
+    west = shape.bounds[0]
+    return _shifted(shape, within_a_turn(west) - west)
+
+
+def _shifted(shape: BaseGeometry, degrees: float) -> BaseGeometry:
+    from shapely import affinity
+
+    return affinity.translate(shape, degrees) if degrees else shape  # type: ignore[no-untyped-call]  # untyped
 
 
 def _shape(geometry: Any) -> tuple[BaseGeometry, CRS | None]:
@@ -206,7 +249,12 @@ def _around_points(
         longitude, latitude = project(*middle, source, CRS(LONLAT))
         target = utm_crs(float(longitude[0]), float(latitude[0]))
     if source != target:
-        x, y = project(x, y, source, target)
+        longitudes, (x, y) = x, project(x, y, source, target)
+        turn = turn_of(target) if source.geographic else None
+        if turn is not None:
+            # A world map is cut somewhere; a place that lies across the cut goes on beyond it.
+            ahead = (longitudes - longitudes[0]) / turn_of(source) * turn
+            x = x + turn * np.round((x[0] + ahead - x) / turn)
     return target, widened(Bounds(x.min(), y.min(), x.max(), y.max()), margin, target)
 
 
@@ -235,11 +283,28 @@ def project(
     return new_x, new_y
 
 
+def near_turn(bounds: Bounds, model: GeoBox) -> Bounds:
+    """Move bounds by whole turns of the Earth, to where a grid in the same CRS counts from."""
+    turn = turn_of(model.crs) if model.crs is not None else None
+    if turn is None:
+        return bounds
+    middle = (model.boundingbox.left + model.boundingbox.right) / 2
+    x = turn * round((middle - (bounds.west + bounds.east) / 2) / turn)
+    return Bounds(bounds.west + x, bounds.south, bounds.east + x, bounds.north)
+
+
 def widened(bounds: Bounds, margin: tuple[float, float], crs: CRS) -> Bounds:
-    """Move the sides outwards by a margin in metres."""
+    """Move the sides outwards by a margin in metres on the ground.
+
+    Where a unit of the CRS is a metre on the ground to 0.2 %, as in UTM, it is taken for one.
+    """
     x, y = margin
     if x == y == 0:
         return bounds
+    if not crs.geographic:
+        sides = _moved_on_the_ground(bounds, margin, crs)
+        if sides is not None:
+            return sides
     unit = crs.proj.axis_info[0].unit_conversion_factor
     if crs.geographic:
         middle = (bounds.south + bounds.north) / 2
@@ -255,6 +320,67 @@ def widened(bounds: Bounds, margin: tuple[float, float], crs: CRS) -> Bounds:
     else:
         x, y = x / unit, y / unit
     return Bounds(bounds.west - x, bounds.south - y, bounds.east + x, bounds.north + y)
+
+
+def _moved_on_the_ground(bounds: Bounds, margin: tuple[float, float], crs: CRS) -> Bounds | None:
+    """Move the sides by distances that are measured along the ground; None in true scale."""
+    middle_x, middle_y = (bounds.west + bounds.east) / 2, (bounds.south + bounds.north) / 2
+    unit = crs.proj.axis_info[0].unit_conversion_factor
+    ends = (
+        (bounds.west, middle_y, -margin[0], 0.0),
+        (bounds.south, middle_x, -margin[1], 1.0),
+        (bounds.east, middle_y, margin[0], 0.0),
+        (bounds.north, middle_x, margin[1], 1.0),
+    )
+    moved, true = [], True
+    for side, across, distance, vertical in ends:
+        point = (across, side) if vertical else (side, across)
+        length = _map_length(crs, point, distance / unit, bool(vertical))
+        true &= abs(length * unit - distance) <= TRUE_TO_SCALE * abs(distance)
+        moved.append(side + length)
+    return None if true else Bounds(*moved)
+
+
+def _map_length(crs: CRS, start: tuple[float, float], plain: float, vertical: bool) -> float:
+    """Find how far to go along x or y on the map to have gone so far on the ground.
+
+    Parameters
+    ----------
+    crs : CRS
+    start : (float, float)
+    plain : float
+        The distance on the ground in units of the CRS, negative for west and south.
+    vertical : bool
+        Whether to go along y.
+    """
+    if plain == 0:
+        return 0.0
+    to_degrees = pyproj.Transformer.from_crs(crs.proj, LONLAT, always_xy=True)
+    ground = pyproj.Geod(a=ellipsoid(crs.proj)[0], es=ellipsoid(crs.proj)[1])
+    wanted = abs(plain) * crs.proj.axis_info[0].unit_conversion_factor
+    length = plain
+    for _ in range(50):
+        # Along the line on the map, which need not be the shortest way on the ground.
+        steps = np.linspace(0, length, _PIECES + 1)
+        still = np.zeros_like(steps)
+        across, up = (still, steps) if vertical else (steps, still)
+        longitude, latitude = to_degrees.transform(start[0] + across, start[1] + up)
+        if not (np.isfinite(longitude).all() and np.isfinite(latitude).all()):
+            break
+        gone = ground.line_length(longitude, latitude)
+        if not gone > 0 or abs(gone - wanted) < 1e-9 * wanted:
+            break
+        length *= wanted / gone
+    else:
+        return length
+    if np.isfinite(length) and np.isfinite(longitude).all() and np.isfinite(latitude).all():
+        return length
+    raise GridError(
+        f"The buffer reaches beyond what {describe_crs(crs)} can show.",
+        expected="a distance that stays within the CRS",
+        got=f"{wanted:g} m",
+        remedy="Pass a smaller buffer, or another crs=….",
+    )
 
 
 def _metres_per_radian(crs: CRS, latitude: float) -> tuple[float, float]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyproj
+from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
+from xarray import DataArray
 
 from strandline.errors import GridError, MissingCRSError
 
 if TYPE_CHECKING:
     import xarray as xr
-    from affine import Affine
 
 ALIGNED = 1e-3
 """Two lattices are one when they differ by less than this fraction of a pixel."""
@@ -68,6 +70,8 @@ def grid_of(scene: xr.DataArray | xr.Dataset | GeoBox) -> GeoBox:
         )
     if scene.odc.crs is None:
         raise MissingCRSError("Scene has no CRS.", remedy="Pass crs=… or georeference the file.")
+    if isinstance(scene, DataArray):
+        scene = placed(scene)
     found = scene.odc.geobox
     if not isinstance(found, GeoBox) or not _is_regular(scene):
         raise GridError(
@@ -77,6 +81,17 @@ def grid_of(scene: xr.DataArray | xr.Dataset | GeoBox) -> GeoBox:
             remedy="Reproject the scene to a regular grid first.",
         )
     return _with_short_crs(found)
+
+
+def placed(scene: xr.DataArray) -> xr.DataArray:
+    """Move coordinates that name corners of pixels, as stackstac's do, to the centres."""
+    if "transform" not in scene.attrs and not any(
+        "GeoTransform" in coord.attrs for coord in scene.coords.values()
+    ):
+        return scene
+    from strandline.scenes.contract import placed_by_transform  # only now: slow to import
+
+    return placed_by_transform(scene)
 
 
 def _is_regular(scene: xr.DataArray | xr.Dataset) -> bool:
@@ -185,6 +200,100 @@ def no_overlap(source: GeoBox, target: GeoBox) -> GridError:
     )
 
 
+FARTHEST_LONGITUDE = 540.0
+"""Longitudes may be counted from any turn: from -180, from 0, or on across the antimeridian."""
+
+
+def within_a_turn(longitude: float) -> float:
+    """Give the longitude from -180 to 180 that means the same; those are left as they are.
+
+    Examples
+    --------
+    >>> within_a_turn(241.25), within_a_turn(-118.75), within_a_turn(180.0)
+    (-118.75, -118.75, 180.0)
+    """
+    return longitude if -180 <= longitude <= 180 else (longitude + 180) % 360 - 180
+
+
+def turn_of(crs: CRS) -> float | None:
+    """Find after how many units of x a CRS comes to the same place again.
+
+    Parameters
+    ----------
+    crs : odc.geo.crs.CRS
+
+    Returns
+    -------
+    float or None
+        360 where x is a longitude in degrees, the width of the world in Web Mercator and other
+        cylindrical projections; None in all others.
+
+    Examples
+    --------
+    >>> turn_of(CRS("EPSG:4326")), round(turn_of(CRS("EPSG:3857"))), turn_of(CRS("EPSG:32611"))
+    (360.0, 40075017, None)
+    """
+    if crs.geographic:
+        return float(2 * math.pi / crs.proj.axis_info[0].unit_conversion_factor)
+    to_base = pyproj.Transformer.from_crs(crs.proj, crs.proj.geodetic_crs, always_xy=True)
+    middle, _ = to_base.transform(0.0, 0.0)
+    nearly = 180 - 1e-7
+    x, y = to_base.transform(
+        np.array([middle - nearly, middle - nearly, middle + nearly, middle + nearly]),
+        np.array([0.0, 50.0, 0.0, 50.0]),
+        direction="INVERSE",
+    )
+    if not (np.isfinite(x).all() and np.isfinite(y).all() and x[2] > x[0]):
+        return None
+    straight = max(abs(x[0] - x[1]), abs(x[2] - x[3]), abs(y[0] - y[2])) < 1e-6 * (x[2] - x[0])
+    return float(x[2] - x[0]) * 180 / nearly if straight else None
+
+
+def turned(grid: GeoBox, x: float) -> GeoBox:
+    """Move a grid by whole turns of the Earth, to where its middle is nearest to an `x`."""
+    turn = turn_of(grid.crs) if grid.crs is not None else None
+    if turn is None or not math.isfinite(x):
+        return grid
+    rows, columns = grid.shape
+    middle, _ = place(grid.affine, columns / 2, rows / 2)
+    turns = round((x - middle) / turn)
+    if turns == 0:
+        return grid
+    return GeoBox(grid.shape, Affine.translation(turns * turn, 0) * grid.affine, grid.crs)
+
+
+def recentred(grid: GeoBox) -> GeoBox:
+    """Count a grid that goes on beyond the edge of its world map from its own middle.
+
+    Transformations give x within the world map; a source that lies across its edge, as one across
+    the antimeridian does, would be found in part only.
+
+    Parameters
+    ----------
+    grid : GeoBox
+
+    Returns
+    -------
+    GeoBox
+        The same pixels in a CRS that differs in where longitudes are counted from; the grid itself
+        where it lies within the map.
+    """
+    if grid.crs is None:
+        return grid
+    turn = turn_of(grid.crs)
+    west, _, east, _ = grid.boundingbox.bbox
+    if turn is None or max(-west, east) <= turn / 2 * (1 + 1e-12):
+        return grid
+    middle = (west + east) / 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of what PROJ strings leave out
+        terms = crs_of(grid).to_dict()
+    key = "pm" if grid.crs.geographic else "lon_0"
+    terms[key] = float(terms.get(key, 0.0)) + middle / turn * 360
+    crs = CRS(pyproj.CRS.from_dict(terms).to_wkt())
+    return GeoBox(grid.shape, Affine.translation(-middle, 0) * grid.affine, crs)
+
+
 def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
     """Find the pixel that contains a place.
 
@@ -192,7 +301,8 @@ def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
     ----------
     grid : GeoBox
     point : (float, float)
-        Longitude and latitude, in degrees (WGS84).
+        Longitude and latitude, in degrees (WGS84); longitudes from -180 to 180 or from 0 to 360,
+        whichever way the grid counts them.
 
     Returns
     -------
@@ -202,7 +312,7 @@ def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
     Raises
     ------
     GridError
-        If the point is no place on Earth, or lies outside the grid.
+        If the point is not on the Earth, or lies outside the grid.
     """
     try:
         longitude, latitude = (float(number) for number in point)
@@ -212,16 +322,18 @@ def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
             expected="(longitude, latitude) in degrees",
             got=repr(point),
         ) from error
-    if not (-180 <= longitude <= 360 and -90 <= latitude <= 90):
+    if not (abs(longitude) <= FARTHEST_LONGITUDE and -90 <= latitude <= 90):
         raise GridError(
-            "The point is no place on Earth.",
-            expected="longitude -180 … 180, then latitude -90 … 90, in degrees",
+            "The point is not on the Earth.",
+            expected="longitude -180 … 180 (or 0 … 360), then latitude -90 … 90, in degrees",
             got=f"({longitude:g}, {latitude:g})",
             remedy="Longitude comes first.",
         )
     to_grid = pyproj.Transformer.from_crs("EPSG:4326", crs_of(grid), always_xy=True)
-    column, row = place(~grid.affine, *to_grid.transform(longitude, latitude))
+    x, y = to_grid.transform(within_a_turn(longitude), latitude)
+    # A grid may begin at longitude 0, or go on beyond 180: look where it is from the point.
     rows, columns = grid.shape
+    column, row = place(~turned(grid, x).affine, x, y)
     if not (0 <= row < rows and 0 <= column < columns):
         raise GridError(
             f"The point ({longitude:g}, {latitude:g}) lies outside the map.",

@@ -22,6 +22,7 @@ from strandline.prepare.extent import (
     around_geometry,
     around_grid,
     around_point,
+    near_turn,
     read_crs,
     read_numbers,
     utm_crs,
@@ -69,11 +70,12 @@ def make_grid(
     center : (float, float), optional
         Longitude and latitude in degrees (WGS 84).
     buffer : float or (float, float), optional
-        Distance in metres from `center` to the sides, or one for east-west and one for
-        north-south. With `bbox` and `geometry`, an optional margin around them.
+        Distance in metres on the ground from `center` to the sides, or one for east-west and
+        one for north-south, in any CRS. With `bbox` and `geometry`, an optional margin around
+        them.
     bbox : (float, float, float, float), optional
         West, south, east, north in degrees, or in `bbox_crs`. West greater than east
-        means across the antimeridian.
+        means across the antimeridian. Longitudes may be counted from -180 or from 0.
     bbox_crs : CRS, optional
         CRS of `bbox`, or of a `geometry` that does not name its own. Default: WGS 84
         longitude and latitude.
@@ -85,7 +87,9 @@ def make_grid(
         pixels need no resampling.
     resolution : float or (float, float), optional
         Pixel size in units of the CRS (metres in UTM, degrees in EPSG:4326), or its width
-        and height. Needed unless `like` gives it.
+        and height. Needed unless `like` gives it. A unit of Web Mercator (EPSG:3857) is a metre
+        at the equator alone: 30 of them are 23 m on the ground at 39° north, and 15 m at 60°.
+        Areas are true whatever the CRS.
     crs : CRS, optional
         EPSG code, name, WKT or CRS object. Default: that of `like`, or else the WGS 84 UTM
         zone of the place.
@@ -125,7 +129,9 @@ def make_grid(
     model = None if like is None else grid_of(like)
     margin = _metres(buffer, needed=center is not None)
     if not given and model is not None:
-        if _same_lattice(model, crs, resolution) and margin == (0.0, 0.0):
+        wanted_upright = resolution is not None and not model.axis_aligned
+        same = _same_lattice(model, crs, resolution) and not wanted_upright
+        if same and margin == (0.0, 0.0):
             return model
         target, bounds = around_grid(model, read_crs(crs) or CRS(crs_of(model)), margin)
     else:
@@ -136,6 +142,8 @@ def make_grid(
             target, bounds = around_bbox(bbox, read_crs(bbox_crs), margin, wanted)
         else:
             target, bounds = around_geometry(geometry, read_crs(bbox_crs), margin, wanted)
+    if model is not None and target == model.crs:
+        bounds = near_turn(bounds, model)
     size, corner = _lattice(target, resolution, model, align)
     return _snapped(target, bounds, size, corner)
 
@@ -194,7 +202,8 @@ def _lattice(
     target: CRS, resolution: Any, model: GeoBox | None, align: Any
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Choose the pixel size and a point where a corner of a pixel lies."""
-    if model is not None and _same_lattice(model, target, resolution):
+    upright = model is not None and (model.axis_aligned or resolution is None)
+    if model is not None and upright and _same_lattice(model, target, resolution):
         if not model.axis_aligned:
             raise GridError(
                 "The lattice of a rotated scene cannot be taken over.",

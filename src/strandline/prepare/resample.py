@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pyproj
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
@@ -13,10 +14,14 @@ from strandline.errors import ConfigurationError
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import (
     attach_grid,
+    crs_of,
     grid_of,
     no_overlap,
     pixel_offset,
+    place,
+    placed,
     same_grid,
+    turned,
 )
 from strandline.prepare.oversampling import OVERSAMPLING, resampled
 from strandline.prepare.warp import KERNEL_RADIUS, Warp, source_pixels, warped_data
@@ -87,7 +92,8 @@ def regrid(
     >>> regrid(scene, coarse).shape
     (6, 20, 20)
     """
-    source, target = grid_of(scene), grid_of(grid)
+    scene, target = placed(scene), grid_of(grid)
+    source = _same_turn(grid_of(scene), target)
     method = _method(scene, source, target, resampling)
     if same_grid(target, source):
         return scene
@@ -99,6 +105,16 @@ def regrid(
     else:
         data = warped_data(scene.data, Warp(source, target, method, fill))
     return _rebuilt(scene, data, target, resampling)
+
+
+def _same_turn(source: GeoBox, target: GeoBox) -> GeoBox:
+    """Count the longitudes of the source as its place on the target is counted: 241 as -119."""
+    rows, columns = target.shape
+    x, y = place(target.affine, columns / 2, rows / 2)
+    if source.crs != target.crs:
+        between = pyproj.Transformer.from_crs(crs_of(target), crs_of(source), always_xy=True)
+        x, y = between.transform(x, y)
+    return turned(source, x)
 
 
 def _rebuilt(scene: xr.DataArray, data: Any, target: GeoBox, resampling: str) -> xr.DataArray:

@@ -22,7 +22,7 @@ from odc.geo.types import Shape2d
 from odc.geo.warp import rio_reproject
 from rasterio.errors import NotGeoreferencedWarning
 
-from strandline.prepare.georeference import crs_of, no_overlap, place
+from strandline.prepare.georeference import crs_of, no_overlap, place, recentred
 
 KERNEL_RADIUS = {
     "nearest": 1,
@@ -66,6 +66,7 @@ class _Tile(NamedTuple):
 
 def warped_data(data: Any, warp: Warp) -> Any:
     """Warp an array of shape (…, y, x); lazily if it is a Dask array."""
+    warp = warp._replace(source=recentred(warp.source))
     tiles = list(_tiles(warp))
     if all(tile.source is None for tile in tiles):
         raise no_overlap(warp.source, warp.target)
@@ -232,6 +233,7 @@ def _pixel_transform(
 
 def source_pixels(source: GeoBox, target: GeoBox) -> tuple[float, float]:
     """Count the source pixels, along x and y of the source, that a target pixel spans."""
+    source = recentred(source)
     rows, columns = target.shape
     middle_x, middle_y = columns / 2, rows / 2
     x = middle_x + np.array([-0.5, 0.5, 0, 0])

@@ -26,7 +26,13 @@ from rasterio.session import DummySession, Session
 from strandline.errors import (
     ConfigurationError,
 )
-from strandline.scenes.storage import SCHEME, gdal_path, is_local, listing_options
+from strandline.scenes.storage import (
+    SCHEME,
+    file_behind,
+    gdal_path,
+    is_local,
+    listing_options,
+)
 
 _REMOTE_DEFAULTS = {
     # Listing the folder of a remote file costs a request per open and finds nothing we need.
@@ -196,7 +202,7 @@ def reading(path: str, options: Mapping[str, str]) -> Iterator[None]:
     """
     keys = {name: options[name] for name in _CREDENTIALS.values() if name in options}
     others = {name: value for name, value in options.items() if name not in keys}
-    if not is_local(path):
+    if file_behind(path) is None:
         others = _REMOTE_DEFAULTS | others
     with rasterio.Env(session=_Keys(keys) if keys else DummySession(), **others):  # type: ignore[no-untyped-call]  # untyped library
         yield

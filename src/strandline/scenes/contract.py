@@ -9,7 +9,7 @@ number for "no data" that passes as a value, factors of another product, bands u
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,9 @@ _NEGATIVE = -0.03  # below what atmospheric correction makes of dark water
 _MANY = 0.2
 _BRIGHT = 0.5  # somewhere in a scene, some band is darker than this
 
+_ON_A_CORNER = 0.05  # of a pixel: coordinates in float32 are not exact
+_SAME_STEP = 1e-3  # of a pixel
+
 _LAUNCHED = {
     "landsat-4": "1982-07-16",
     "landsat-5": "1984-03-01",
@@ -51,6 +54,96 @@ _LAUNCHED = {
     "sentinel-2b": "2017-03-07",
     "sentinel-2c": "2024-09-05",
 }
+
+
+def placed_by_transform(
+    array: xr.DataArray, attrs: Mapping[str, Any] | None = None
+) -> xr.DataArray:
+    """Move coordinates that name corners of pixels to their centres.
+
+    Arrays of stackstac count ``x`` and ``y`` from the upper left corner of each pixel unless they
+    are asked not to, and only the attribute ``transform`` says so; a ``GeoTransform`` beside the
+    CRS can say it too. Where coordinates and transform agree about the centres, where the array
+    was thinned or averaged since (so that the transform is another grid's), and where there is no
+    transform, the coordinates stay. Without coordinates, ``transform`` gives them.
+
+    Parameters
+    ----------
+    array : DataArray
+        With dims y and x.
+    attrs : mapping, optional
+        Where to look for ``transform``; by default the array's own attributes.
+
+    Returns
+    -------
+    DataArray
+
+    Warns
+    -----
+    SuspiciousSceneWarning
+        If a GeoTransform contradicts the coordinates: readers differ in which of them they trust.
+
+    Examples
+    --------
+    >>> from affine import Affine
+    >>> array = xr.DataArray(
+    ...     np.zeros((2, 2)), dims=("y", "x"), coords={"y": [60.0, 30.0], "x": [0.0, 30.0]},
+    ...     attrs={"transform": Affine(30, 0, 0, 0, -30, 60)},
+    ... )
+    >>> placed_by_transform(array).x.values.tolist()
+    [15.0, 45.0]
+    """
+    transform, beside_crs = _own_transform(array, array.attrs if attrs is None else attrs)
+    if transform is None or not {"y", "x"} <= set(array.dims):
+        return array
+    a, b, c, d, e, f = transform
+    if b or d or not a or not e:
+        return array
+    if not {"y", "x"} & set(array.coords) and not beside_crs:  # stackstac with xy_coords=False
+        rows, columns = np.arange(array.sizes["y"]) + 0.5, np.arange(array.sizes["x"]) + 0.5
+        return array.assign_coords(y=f + e * rows, x=c + a * columns)
+    if not {"y", "x"} <= set(array.coords):
+        return array
+    moved = {}
+    for dim, origin, step in (("x", c, a), ("y", f, e)):
+        if array[dim].ndim != 1 or array[dim].dtype.kind not in "iuf":
+            return array
+        places = array[dim].values.astype(np.float64)
+        if places.size > 1 and abs(abs((places[1] - places[0]) / step) - 1) > _SAME_STEP:
+            return array
+        position = (places[0] - origin) / step
+        if abs(position - round(position)) < _ON_A_CORNER:
+            moved[dim] = (dim, places + step / 2, array[dim].attrs)
+    if not moved:
+        return array
+    if beside_crs:
+        warnings.warn(
+            SuspiciousSceneWarning(
+                f"The coordinates {' and '.join(moved)} lie on the corners of the pixels that the "
+                "GeoTransform beside the CRS describes. The pixels are placed by the GeoTransform."
+            ),
+            stacklevel=2,
+        )
+    return array.assign_coords(moved)
+
+
+def _own_transform(
+    array: xr.DataArray, attrs: Mapping[str, Any]
+) -> tuple[tuple[float, ...] | None, bool]:
+    """Find the affine transform that an array carries; and whether it stands beside the CRS."""
+    try:
+        if "transform" in attrs:
+            numbers = tuple(float(number) for number in tuple(attrs["transform"])[:6])
+            return (numbers if len(numbers) == 6 else None), False
+        for coord in array.coords.values():
+            told = coord.attrs.get("GeoTransform")
+            if told is not None and coord.ndim == 0:
+                words = told.split() if isinstance(told, str) else told
+                c, a, b, f, d, e = (float(number) for number in words)
+                return (a, b, c, d, e, f), True
+    except (TypeError, ValueError):
+        pass
+    return None, False
 
 
 def check_scene(scene: xr.DataArray) -> pd.DataFrame:

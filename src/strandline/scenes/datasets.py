@@ -15,11 +15,12 @@ from strandline.errors import (
     UnknownProductError,
 )
 from strandline.scenes.chunking import Chunks, chunk_shape
+from strandline.scenes.contract import placed_by_transform
 from strandline.scenes.header import short_crs
 from strandline.scenes.quality import are_flags, quality_flags
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.scene import Stored
-from strandline.scenes.sensors import Sensor, band_name, find_sensor
+from strandline.scenes.sensors import Sensor, band_name, find_sensor, names_apart
 
 _PLANES = (
     ("y", "x"),
@@ -88,6 +89,7 @@ def from_xarray(
         )
     array = array if "band" in array.dims else array.expand_dims("band")
     array = array.transpose("band", "y", "x")
+    array = placed_by_transform(array, attrs)
     factors = _factors(array)
     labels = _labels(array, names, band_names, sensor, label)
     keep = {"y", "x", "spatial_ref"}
@@ -264,7 +266,7 @@ def _labels(
         found = [described]
     else:
         found = []
-    names = [band_name(name, sensor) or name for name in found]
+    names = names_apart([band_name(name, sensor) or name for name in found], found)
     if len(names) != count or len(set(names)) != count or not all(names):
         raise MissingBandError(
             f"The bands of {label} cannot be named.",

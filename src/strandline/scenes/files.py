@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from strandline.errors import MissingBandError, UnknownProductError
+from strandline.paths import split_subdataset
 from strandline.scenes.cache import local_copy
 from strandline.scenes.header import RasterHeader, read_header
 from strandline.scenes.identifiers import ProductName, parse_product_name
 from strandline.scenes.patterns import MatchedFile
+from strandline.scenes.quality import quality_flags
 from strandline.scenes.raster import lazy_bands
 from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
 from strandline.scenes.scene import Stored
 from strandline.scenes.selection import UNNAMED, pick, wanted_bands
-from strandline.scenes.sensors import Sensor, band_name, find_sensor
+from strandline.scenes.sensors import Sensor, band_name, find_sensor, names_apart
 from strandline.scenes.sentinel.factors import SATURATED as MSI_SATURATED
 from strandline.scenes.sentinel.factors import msi_factors
+from strandline.scenes.tiles import lazy_tiles, tiling_of
 
-_STORED_AS = {"01": "int16", "02": "uint16"}  # surface reflectance of either collection
+# Surface reflectance of each collection.
+_STORED_AS = {"01": "int16", "02": "uint16", "hls": "int16", "ga": "int16"}
 
 
 @dataclass(frozen=True)
@@ -76,20 +80,21 @@ def read_files(
     ]
     product = _product(files, source)
     sensor = _sensor(asked.platform, product, headers[0])
-    found = _named(files, headers, band_names, sensor, source)
+    tiling = tiling_of(headers)
+    named = slice(1) if tiling else slice(None)  # all tiles have the same bands
+    found = _named(files[named], headers[named], band_names, sensor, source)
     chosen = wanted_bands([band.name for band in found], asked, sensor, source)
     used = [band for band in found if band.name in chosen]
     kept = list({id(band.header): band.header for band in used}.values())
     # A file with several bands comes whole; what is not asked for is never read.
     loaded = [band for header in kept for band in found if band.header is header]
     names = [band.name for band in loaded]
-    values = lazy_bands(
-        kept,
-        band_names=names,
-        chunks=asked.chunks,
-        storage_options=options,
-        nested=True,
-    )
+    if tiling:
+        values = lazy_tiles(tiling, band_names=names, chunks=asked.chunks, storage_options=options)
+    else:
+        values = lazy_bands(
+            kept, band_names=names, chunks=asked.chunks, storage_options=options, nested=True
+        )
     order = [names.index(name) for name in chosen]
     return Stored(
         values=pick(values, order),
@@ -101,7 +106,60 @@ def read_files(
         sensor=sensor,
         level=product.level if product else None,
         time=product.acquired if product else _tagged(headers[0], "time", "datetime", "date"),
+        extra=_made_alike(product),
     )
+
+
+def _made_alike(product: ProductName | None) -> dict[str, str]:
+    """Say of Sentinel-2's part of HLS that its bands have been brought to Landsat 8's already."""
+    if product is None or product.collection != "hls" or product.sensor.instrument != "msi":
+        return {}
+    return {"harmonized_to": "oli", "harmonized_by": "HLS, as delivered"}
+
+
+def with_quality(stored: Stored, quality: Mapping[str, MatchedFile], asked: ReadOptions) -> Stored:
+    """Add the flags of a quality layer that lies beside band files.
+
+    Parameters
+    ----------
+    stored : Stored
+        The bands.
+    quality : mapping of str to MatchedFile
+        Kind of quality band to its file; empty where there is none.
+    asked : ReadOptions
+
+    Returns
+    -------
+    Stored
+
+    Raises
+    ------
+    GridMismatchError
+        If the layer does not lie on the bands.
+    """
+    for kind, file in quality.items():
+        options = asked.storage_options
+        header = read_header(
+            local_copy(file.url, storage_options=options, cache=asked.cache),
+            storage_options=options,
+        )
+        grid = stored.values.odc.geobox
+        onto = replace(
+            header, transform=grid.affine, height=grid.shape[0], width=grid.shape[1], url="bands"
+        )
+        layer = lazy_bands(
+            [header],
+            chunks=asked.chunks,
+            storage_options=options,
+            nested=True,
+            onto=onto,
+        )[0].drop_vars("band")
+        instrument = stored.sensor.instrument if stored.sensor else None
+        flags = quality_flags(layer, kind, instrument=instrument)
+        if stored.values.chunks is not None:
+            flags = flags.chunk(dict(zip(("y", "x"), stored.values.chunks[1:], strict=True)))
+        stored = replace(stored, quality=flags.assign_coords(y=stored.values.y, x=stored.values.x))
+    return stored
 
 
 def _product(files: Sequence[MatchedFile], source: str) -> ProductName | None:
@@ -121,6 +179,11 @@ def _sensor(
 ) -> Sensor | None:
     if platform is not None:
         return find_sensor(platform)
+    if product is not None and product.collection == "hls":
+        # The name says which instrument; the files, on which of its platforms it was.
+        made_of = _tagged(header, "landsat_product_id", "product_uri") or ""
+        inner = parse_product_name(made_of)
+        return inner.sensor if inner else product.sensor
     if product is not None:
         return product.sensor
     tagged = _tagged(header, "platform", "spacecraft_id", "sensor")
@@ -151,6 +214,13 @@ def _named(
             for file, header in zip(files, headers, strict=True)
             for name in _names_of(file, header, sensor)
         ]
+    if len(headers) > 1 and given is None and len(set(names)) == headers[0].count > 1:
+        raise UnknownProductError(
+            f"{source!r} names several rasters with the same bands.",
+            expected="the files of one scene",
+            got=f"{len(headers)} rasters with {', '.join(names[: headers[0].count])}",
+            remedy=f"Open one of them by its own path: {files[0].url!r}.",
+        )
     unknown = names.count("")
     if len(names) != len(places) or unknown or len(set(names)) < len(names):
         raise MissingBandError(
@@ -168,15 +238,20 @@ def _names_of(file: MatchedFile, header: RasterHeader, sensor: Sensor | None) ->
     if header.count > 1:
         if not any(header.descriptions):
             return [""] * header.count
-        return [
+        names = [
             _described(text, position, sensor)
             for position, text in enumerate(header.descriptions, start=1)
         ]
+        return names_apart(names, header.descriptions)
     field = file.fields.get("band")
     if field is not None:
         numbered = f"B{field}" if str(field).isdigit() else str(field)
         return [band_name(numbered, sensor) or ("" if str(field).isdigit() else str(field))]
     described = header.descriptions[0] or ""
+    inner = split_subdataset(header.url)
+    if inner and inner[2].strip('"'):
+        described = described or re.split(r"[:/]", inner[2].strip('":/'))[-1]
+        return [band_name(described, sensor) or described]
     stem = PurePosixPath(header.url.replace("\\", "/")).stem
     last = re.split(r"[_.\-\s]", stem)[-1]
     return [

@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from strandline.scenes.access import Access
 from strandline.scenes.reading import opened_raster, tried
+from strandline.scenes.storage import file_behind
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ def short_crs(written: str | CRS) -> CRS:
 
 
 def _stamp(access: Access) -> tuple[int, ...]:
-    if not access.local:
+    file = file_behind(access.path)
+    if file is None:
         return ()
-    status = Path(access.path).stat()
+    status = file.stat()
     return (status.st_size, status.st_mtime_ns)

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from strandline.paths import split_subdataset
+from strandline.scenes.grouping import files_together
 from strandline.scenes.kinds import is_array_store, kind_of, split_catalog_source
 from strandline.scenes.landsat.files import list_product
 from strandline.scenes.landsat.naming import is_archive
-from strandline.scenes.patterns import match_files
+from strandline.scenes.patterns import MatchedFile, match_files, without_companions
 from strandline.scenes.sentinel.product import band_files, describe_safe
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import file_behind, is_local, is_url
 
 
 def source_files(
@@ -48,7 +50,8 @@ def source_files(
     ['B3.tif', 'B4.tif']
     """
     if not isinstance(source, str | Path):
-        return [str(one) for one in source]
+        listed = without_companions([MatchedFile(str(one)) for one in source])
+        return [file.url for file in listed]
     text = str(source)
     if is_url(text) and (is_archive(text) or text.lower().endswith(".zip")):
         return [text]
@@ -68,7 +71,18 @@ def source_files(
     if kind == "Landsat product":
         files = list_product(text, storage_options)
         return [files.archive] if files.archive else sorted(files.places.values())
-    if is_array_store(text):
-        return [text]
-    rasters = band_files(text, platform) or match_files(text, storage_options=storage_options)
-    return [file.url for file in rasters]
+    inner = split_subdataset(text)
+    if is_array_store(text) or inner:
+        return [inner[1] if inner else text]
+    rasters = (
+        band_files(text, platform)
+        or files_together(text)
+        or match_files(text, storage_options=storage_options)
+    )
+    # What GDAL finds inside of a file counts as that file.
+    behind = [file.url if is_local(file.url) else file_behind(file.url) for file in rasters]
+    named = (
+        file.url if place is None else str(place)
+        for file, place in zip(rasters, behind, strict=True)
+    )
+    return list(dict.fromkeys(named))

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from strandline.errors import ConfigurationError
 from strandline.paths import local_path
+from strandline.scenes.grouping import files_together
 from strandline.scenes.landsat.naming import is_archive, is_metadata
 from strandline.scenes.sentinel.product import band_files
 from strandline.scenes.sentinel.safe import is_safe
 from strandline.scenes.stac.source import is_stac
-from strandline.scenes.storage import check_local, is_url
+from strandline.scenes.storage import check_local, is_local, is_url
 
 Kind = Literal[
     "Landsat product",
@@ -66,7 +67,7 @@ def kind_of(source: Any, platform: str | None = None) -> Kind:
         return "STAC item"
     if split_catalog_source(text):
         return "source of a catalogue"
-    if _is_product(text) and band_files(text, platform) is None:
+    if _is_product(text) and band_files(text, platform) is None and files_together(text) is None:
         return "Landsat product"
     return "file"
 
@@ -117,6 +118,8 @@ def split_catalog_source(text: str) -> tuple[str, str] | None:
     ('landsat/catalog.yml', 'landsat_5_small')
     """
     found = _CATALOG.match(text)
+    if found and is_local(text) and local_path(text).is_file():
+        return None
     return (found["path"], found["name"]) if found else None
 
 

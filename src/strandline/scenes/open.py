@@ -17,10 +17,12 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
+from strandline.paths import split_subdataset
 from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.conflicts import check_winner
-from strandline.scenes.files import read_files
+from strandline.scenes.files import read_files, with_quality
+from strandline.scenes.grouping import files_together, sort_layers, usual_bands
 from strandline.scenes.kinds import check_fits, is_array_store, kind_of, split_catalog_source
 from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
@@ -58,12 +60,13 @@ def open_scene(
     ----------
     source : str, Path, sequence of them, xarray.DataArray or xarray.Dataset
         - a Landsat product as the U.S. Geological Survey delivers it: its folder, ``.tar``,
-          ``.tar.gz``, or the path of its MTL file;
+          ``.tar.gz``, ``.zip``, or the path of its MTL file; also as U.S. Analysis Ready Data;
         - a Sentinel-2 product of Level 1C or 2A: its ``.SAFE`` folder or the zip archive that it
           comes in;
         - a raster file with several bands, or one file per band: a list, a glob, or a pattern
           such as ``"LT05_…_sr_band{band}.tif"``; with `platform` given as a Sentinel-2, a folder
-          of its band files;
+          of its band files; a zip archive of GeoTIFFs; the tiles of one export; a folder of
+          Harmonized Landsat and Sentinel-2 (HLS) or of Geoscience Australia's band files;
         - a NetCDF file or a Zarr store;
         - a source of a catalogue: ``"catalog.yml:landsat_5_small"``;
         - STAC: what :func:`strandline.search_scenes` found of one pass, an item or several of
@@ -221,7 +224,17 @@ def _read(source: Any, asked: ReadOptions, band_names: Sequence[str] | None) -> 
 
             dataset = read_dataset(text, storage_options=options, cache=asked.cache)
             return _of_arrays(dataset, text, asked, band_names)
-        files = band_files(text, asked.platform) or match_files(text, storage_options=options)
+        if split_subdataset(text):
+            from strandline.scenes.stores import read_subdataset
+
+            one = read_subdataset(text, storage_options=options, cache=asked.cache)
+            if one is not None:
+                return _of_arrays(one, text, asked, band_names)
+        files = (
+            band_files(text, asked.platform)
+            or files_together(text)
+            or match_files(text, storage_options=options)
+        )
         return _of_files(files, text, asked, band_names)
     if isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
         files = [MatchedFile(str(one)) for one in source]
@@ -260,8 +273,12 @@ def _of_files(
     asked: ReadOptions,
     band_names: Sequence[str] | None,
 ) -> Stored:
+    bands, quality = sort_layers(files)
+    if asked.bands is None and (usual := usual_bands(bands)):
+        asked = replace(asked, bands=tuple(usual))
     try:
-        return read_files(files, asked, source=named, band_names=band_names)
+        stored = read_files(bands or files, asked, source=named, band_names=band_names)
+        return with_quality(stored, quality, asked)
     except UnreadableSourceError as error:
         if "not recognized" not in error.problem or _looks_like_raster(files[0].url):
             raise

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -21,7 +22,9 @@ from strandline.errors import (
 from strandline.paths import local_path
 from strandline.scenes.failures import asking
 from strandline.scenes.redaction import redact_url
-from strandline.scenes.storage import is_url, listing_options
+from strandline.scenes.storage import is_companion, is_local, is_url, listing_options
+
+_GUID = re.compile(r"(?<!\{)\{([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}")
 
 # What the date directives that file names use may look like; any other is left to strptime.
 _DIRECTIVES = {"Y": r"\d{4}", "y": r"\d{2}", "j": r"\d{3}", "b": r"[^\W\d]+", "B": r"[^\W\d]+"}
@@ -59,7 +62,8 @@ def match_files(
         integer), ``{name:f}`` (a number) and ``{name:%Y%m%d}`` (a date) are fields.
     pattern : bool or str
         False takes braces in `urlpath` literally. A string is a pattern for files that `urlpath`
-        names otherwise; it may leave out the folder.
+        names otherwise; it may leave out the folder. A file that exists is that file, whatever
+        characters its name has; a GUID in braces is text.
     storage_options : mapping, optional
         As fsspec and intake write them, e.g. ``{"anon": True}``.
 
@@ -67,7 +71,8 @@ def match_files(
     -------
     list of MatchedFile
         A pattern's files ordered by its fields, a glob's by name (band 10 after band 2), a list's
-        as listed. A plain path is not looked up.
+        as listed; companion files such as ``._B4.TIF`` are left out. A path without fields and
+        stars need not exist.
 
     Raises
     ------
@@ -89,13 +94,18 @@ def match_files(
         each = [
             match_files(one, pattern=pattern, storage_options=storage_options) for one in urlpath
         ]
-        return [file for files in each for file in files]
-    fields = _fields(urlpath) if pattern is True else []
+        return without_companions([file for files in each for file in files])
+    if _is_plain(urlpath):
+        fields = _fields(pattern) if isinstance(pattern, str) else []
+        return [MatchedFile(urlpath, _parsed(urlpath, str(pattern)) if fields else {})]
+    folder, rest = _literal_folder(urlpath)
+    fields = _fields(rest) if pattern is True else []
     if fields:
-        files = _listed(urlpath, fields, storage_options)
+        files = _listed(urlpath, (folder, rest), fields, storage_options)
         return sorted(files, key=lambda file: (*_order(file, fields), file.url))
-    if _is_glob(urlpath):
-        files = sorted(_listed(urlpath, [], storage_options), key=lambda file: _natural(file.url))
+    if _is_glob(rest if folder else urlpath):
+        files = _listed(urlpath, (folder, rest), [], storage_options)
+        files.sort(key=lambda file: natural_order(file.url))
     else:
         files = [MatchedFile(urlpath)]
     if isinstance(pattern, str):
@@ -103,17 +113,40 @@ def match_files(
     return files
 
 
+def without_companions(files: Sequence[MatchedFile]) -> list[MatchedFile]:
+    """Leave out what only accompanies the other files; where there is nothing else, keep it."""
+    data = [file for file in files if not is_companion(file.url)]
+    return data or list(files)
+
+
+def _is_plain(urlpath: str) -> bool:
+    """Whether a path names one thing, whatever characters it has: it exists, or GDAL alone can say.
+
+    A file that is there comes before the pattern that its name could be.
+    """
+    if not is_local(urlpath):
+        return not is_url(urlpath)
+    try:
+        return local_path(urlpath).exists()
+    except (OSError, ValueError):  # said by whoever opens it
+        return False
+
+
 def _is_glob(urlpath: str) -> bool:
     # In a web address, a question mark begins the query.
     plain = urlpath.partition("?")[0] if urlpath.startswith(("http://", "https://")) else urlpath
-    magic = any(character in plain for character in "*?[")
-    return magic and (is_url(urlpath) or not local_path(urlpath).exists())
+    return any(character in plain for character in "*?[")
+
+
+def _pieces(urlpath: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    """Take a pattern apart into text and fields; a GUID in braces is text."""
+    return list(Formatter().parse(_GUID.sub(r"{{\1}}", urlpath)))
 
 
 def _fields(urlpath: str) -> list[str]:
     """Names of the pattern's fields in order of appearance."""
     try:
-        parts = list(Formatter().parse(urlpath))
+        parts = _pieces(urlpath)
     except ValueError as error:
         raise ConfigurationError(
             f"The pattern {urlpath!r} cannot be understood: {error}.",
@@ -135,15 +168,15 @@ def _fields(urlpath: str) -> list[str]:
 
 
 def _listed(
-    urlpath: str, fields: Sequence[str], storage_options: Mapping[str, Any] | None
+    urlpath: str,
+    place: tuple[str, str],
+    fields: Sequence[str],
+    storage_options: Mapping[str, Any] | None,
 ) -> list[MatchedFile]:
-    place = urlpath
-    if not is_url(urlpath):
-        # Listings give absolute paths without "..".
-        place = os.path.normpath(local_path(urlpath).absolute())
-    found = _glob(place, bool(fields), storage_options)
+    folder, rest = place
+    found = _glob(folder, rest, bool(fields), storage_options)
     if fields:
-        parsed = ((url, _match(url, place)) for url in found)
+        parsed = ((url, _match(url[len(folder) :], rest)) for url in found)
         files = [MatchedFile(url, values) for url, values in parsed if values is not None]
     else:
         files = [MatchedFile(url) for url in found]
@@ -156,12 +189,36 @@ def _listed(
     return files
 
 
-def _glob(urlpath: str, has_fields: bool, storage_options: Mapping[str, Any] | None) -> list[str]:
-    glob = _as_glob(urlpath) if has_fields else urlpath
+def _literal_folder(urlpath: str) -> tuple[str, str]:
+    """Take the folders that exist off a pattern: braces and stars in their names are text."""
+    if is_url(urlpath):
+        return "", urlpath
+    # Listings give absolute paths without "..".
+    place = os.path.normpath(local_path(urlpath).absolute())
+    parts = Path(place).parts[:-1]
+    there = 1
+    while there < len(parts) and Path(*parts[: there + 1]).is_dir():
+        there += 1
+    folder = str(Path(*parts[:there], "_"))[:-1]
+    return folder, place[len(folder) :]
+
+
+def _glob(
+    folder: str, rest: str, has_fields: bool, storage_options: Mapping[str, Any] | None
+) -> list[str]:
+    glob = re.sub(r"([*?[])", r"[\1]", folder) + (_as_glob(rest) if has_fields else rest)
     try:
-        return asking(urlpath, partial(_names, glob, storage_options), task="Listing the files of")
+        found = asking(
+            folder + rest, partial(_names, glob, storage_options), task="Listing the files of"
+        )
     except SourceNotFoundError:
         return []
+    hidden = rest.rsplit("/", 1)[-1].startswith(".")  # as in a shell
+    return [
+        url
+        for url in found
+        if not is_companion(url) and (hidden or not url.rsplit("/", 1)[-1].startswith("."))
+    ]
 
 
 def _names(glob: str, storage_options: Mapping[str, Any] | None) -> list[str]:
@@ -177,7 +234,7 @@ def _names(glob: str, storage_options: Mapping[str, Any] | None) -> list[str]:
 
 def _as_glob(pattern: str) -> str:
     parts = []
-    for literal, name, _, _ in Formatter().parse(pattern):
+    for literal, name, _, _ in _pieces(pattern):
         parts.append(literal.replace("[", "[[]"))
         if name is not None:
             parts.append("*")
@@ -210,7 +267,7 @@ def _match(url: str, pattern: str) -> dict[str, Any] | None:
 def _regex(pattern: str) -> tuple[str, dict[str, str]]:
     parts: list[str] = []
     formats: dict[str, str] = {}
-    for literal, name, spec, _ in Formatter().parse(pattern.lstrip("/")):
+    for literal, name, spec, _ in _pieces(pattern.lstrip("/")):
         escaped = re.escape(literal)
         parts.append(escaped.replace(r"\*", "[^/]*").replace(r"\?", "[^/]"))
         if name is None:
@@ -251,11 +308,12 @@ def _value(text: str, spec: str) -> Any:
 
 def _order(file: MatchedFile, fields: Sequence[str]) -> tuple[Any, ...]:
     return tuple(
-        _natural(value) if isinstance(value, str) else value
+        natural_order(value) if isinstance(value, str) else value
         for value in (file.fields[name] for name in fields)
     )
 
 
-def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
+def natural_order(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Make the key that puts band 10 after band 2."""
     pieces = re.split(r"(\d+)", text)
     return tuple((1, int(p), "") if p.isdigit() else (0, 0, p) for p in pieces)

@@ -4,8 +4,9 @@ Whatever a product calls them, the answers become flags: one uint8 per pixel, in
 ``i`` is set for the reason ``REASONS[i]``; 0 says that nothing speaks against the pixel.
 Known are the bands of the U.S. Geological Survey (Landsat Collection 2 QA_PIXEL and
 QA_RADSAT, Collection 1 BQA, and Collection 1 surface reflectance's ``pixel_qa`` and
-``radsat_qa``) and of the European Space Agency (Sentinel-2's scene classification, and
-QA60). Nothing here asks for the *clear* bit: over water, TM and ETM+ scenes do not set it.
+``radsat_qa``), of the European Space Agency (Sentinel-2's scene classification, and
+QA60), and the Fmask layers of Harmonized Landsat and Sentinel-2 (NASA) and of Geoscience
+Australia. Nothing here asks for the *clear* bit: over water, TM and ETM+ scenes do not set it.
 
 References
 ----------
@@ -13,7 +14,8 @@ USGS (2021). Landsat 4-7 Collection 2 Level 2 Science Product Guide, LSDS-1618; 
 Collection 2 Level 2 Science Product Guide, LSDS-1619. USGS (2019). Landsat Collection 1
 Level 1 Product Definition, LSDS-1656. ESA (2021). Sentinel-2 Level-2A Algorithm Theoretical
 Basis Document, S2-PDGS-MPC-ATBD-L2A, table of the scene classification; Sentinel-2 Products
-Specification Document, S2-PDGS-TAS-DI-PSD, MSK_CLOUDS (which QA60 is a raster of).
+Specification Document, S2-PDGS-TAS-DI-PSD, MSK_CLOUDS (which QA60 is a raster of). NASA (2023).
+Harmonized Landsat Sentinel-2 Product User Guide v2.0, table of the Fmask layer.
 """
 
 from __future__ import annotations
@@ -65,6 +67,13 @@ _BITS: dict[str, dict[str, tuple[int, int, int]]] = {
         "cloud": (10, 1, 1),
         "cirrus": (11, 1, 1),
     },
+    "hls_fmask": {
+        "cirrus": (0, 1, 1),
+        "cloud": (1, 1, 1),
+        "dilated_cloud": (2, 1, 1),  # next to cloud or shadow
+        "cloud_shadow": (3, 1, 1),
+        "snow": (4, 1, 1),
+    },
     # MSK_CLASSI has a layer for each; here bit i is layer i.
     "msk_classi": {
         "cloud": (0, 1, 1),
@@ -85,7 +94,10 @@ _CLASSES: dict[str, dict[int, str]] = {
         10: "cirrus",
         11: "snow",
     },
+    # 1 land and 5 water were observed.
+    "oa_fmask": {0: "fill", 2: "cloud", 3: "cloud_shadow", 4: "snow"},
 }
+_FILLED = {"hls_fmask": 255}  # the value of pixels without any data, which is not one of bits
 _SATURATION = {"qa_radsat": 0, "radsat_qa": 1}  # bit of band 1
 
 KINDS = (*_BITS, *_CLASSES, *_SATURATION)
@@ -109,7 +121,8 @@ def quality_flags(
         surface reflectance; ``"qa_radsat"`` and ``"radsat_qa"`` saturation in Collection 2 and
         in Collection 1 surface reflectance; ``"scl"`` scene classification of Sentinel-2
         Level 2A; ``"qa60"`` Sentinel-2's cloud mask; ``"msk_classi"`` the three layers that
-        replaced it in baseline 04.00, as bits 0 opaque cloud, 1 cirrus, 2 snow.
+        replaced it in baseline 04.00, as bits 0 opaque cloud, 1 cirrus, 2 snow; ``"hls_fmask"``
+        Fmask of Harmonized Landsat and Sentinel-2; ``"oa_fmask"`` that of Geoscience Australia.
     instrument : {"tm", "etm", "oli", "msi"}, optional
         TM and ETM+ have no cirrus band, and only they mark pixels that were lost on the way
         down (they count as fill).
@@ -190,6 +203,8 @@ def _table(kind: str, instrument: str | None, numbers: tuple[str, ...]) -> NDArr
         if reason in _told(kind, instrument, numbers):
             found = ((values >> lowest) & ((1 << count) - 1)) >= least
             table[found] |= reason_bits([reason])
+    if kind in _FILLED:
+        table[_FILLED[kind]] = FILL
     for value, reason in _CLASSES.get(kind, {}).items():
         if reason in _told(kind, instrument, numbers):
             table[value] = reason_bits([reason])
@@ -204,6 +219,7 @@ def _table(kind: str, instrument: str | None, numbers: tuple[str, ...]) -> NDArr
 def _told(kind: str, instrument: str | None, numbers: tuple[str, ...]) -> tuple[str, ...]:
     """Reasons that a kind of band can tell."""
     told = {*_BITS.get(kind, {}), *_CLASSES.get(kind, {}).values()}
+    told |= {"fill"} if kind in _FILLED else set()
     thematic = instrument in ("tm", "etm")
     if thematic:
         told.discard("cirrus")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
@@ -16,7 +15,7 @@ from strandline.errors import (
 from strandline.scenes.access import Access
 from strandline.scenes.failures import ATTEMPTS, Result, not_found, of_raster, patiently
 from strandline.scenes.redaction import redact_url
-from strandline.scenes.storage import check_local, needs_package
+from strandline.scenes.storage import check_local, file_behind, needs_package
 
 
 def tried(access: Access, action: Callable[[int], Result]) -> Result:
@@ -56,9 +55,10 @@ def read_raster(access: Access, read: Callable[[DatasetReader], Result]) -> Resu
 @contextmanager
 def opened_raster(access: Access, *, quiet: bool) -> Iterator[DatasetReader]:
     """Open for reading; every failure of GDAL leaves as an error of ours."""
-    if access.local:
-        check_local(access.path)
-        if not Path(access.path).exists():
+    file = file_behind(access.path)
+    if file is not None:
+        check_local(str(file))
+        if not file.exists():
             raise not_found(access.url)
     try:
         with access.opened(quiet=quiet) as dataset:

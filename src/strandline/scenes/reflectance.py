@@ -49,6 +49,12 @@ COLLECTION_2_SURFACE = Factors(2.75e-5, -0.2, (0.0,))
 COLLECTION_1_SURFACE = Factors(1e-4, 0.0, (-9999.0,))
 """Every Collection 1 surface reflectance band (USGS LSDS-1370, LSDS-1368)."""
 
+HLS_SURFACE = Factors(1e-4, 0.0, (-9999.0,))
+"""Every reflective band of Harmonized Landsat and Sentinel-2 (NASA, HLS User Guide v2.0)."""
+
+GA_SURFACE = Factors(1e-4, 0.0, (-999.0,))
+"""Every reflective band of Geoscience Australia's analysis-ready data, Collection 3."""
+
 COLLECTION_1_SATURATED = 20000.0
 """The number that marks saturation in them."""
 
@@ -70,6 +76,10 @@ def published_factors(product: ProductName | None) -> Factors:
             return COLLECTION_2_SURFACE
         if product.collection == "01":
             return COLLECTION_1_SURFACE
+        if product.collection == "hls":
+            return HLS_SURFACE
+        if product.collection == "ga":
+            return GA_SURFACE
     return Factors()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -77,6 +77,51 @@ def place(values: xr.DataArray, grid: GeoBox) -> xr.DataArray:
     return bare.assign_coords(xr_coords(grid, dims=("y", "x")))
 
 
+def north_up(stored: Stored) -> Stored:
+    """Turn rows to run from north to south and columns from west to east.
+
+    Pictures, exports and pixel numbers then mean the same for all scenes. Longitudes of a grid
+    that lies beyond 180 degrees are counted from -180.
+    """
+    values, quality = stored.values, stored.quality
+    for dim, falls in (("y", True), ("x", False)):
+        if dim not in values.coords or values.sizes[dim] < 2:
+            continue
+        places = values[dim].values
+        if (places[0] > places[-1]) != falls:
+            values = values.isel({dim: slice(None, None, -1)})
+            quality = None if quality is None else quality.isel({dim: slice(None, None, -1)})
+    values = _from_minus_180(values)
+    if values is stored.values:
+        return stored
+    return replace(stored, values=_own_transform(values), quality=quality)
+
+
+def _from_minus_180(values: xr.DataArray) -> xr.DataArray:
+    """Count longitudes from -180 where the middle of the grid lies on another turn."""
+    crs = values.odc.crs if "x" in values.coords else None
+    if crs is None or not crs.geographic:
+        return values
+    turn = 2 * np.pi / crs.proj.axis_info[0].unit_conversion_factor
+    places = values["x"].values
+    turns = np.ceil((places[0] + places[-1]) / 2 / turn - 0.5)  # 180 itself stays
+    return (
+        values.assign_coords(x=("x", places - turns * turn, values["x"].attrs)) if turns else values
+    )
+
+
+def _own_transform(values: xr.DataArray) -> xr.DataArray:
+    """Bring the transform that goes with the CRS in line with the coordinates."""
+    reference = values.coords.get("spatial_ref")
+    grid = values.odc.geobox
+    if reference is None or "GeoTransform" not in reference.attrs or grid is None:
+        return values
+    told = " ".join(f"{number:.17g}" for number in grid.affine.to_gdal())
+    changed = reference.copy()
+    changed.attrs["GeoTransform"] = told
+    return values.assign_coords(spatial_ref=changed)
+
+
 def finish(stored: Stored, asked: ReadOptions) -> xr.DataArray:
     """Put the scene together as it was asked for, and check whether it can be.
 
@@ -136,6 +181,7 @@ def assemble(stored: Stored, asked: ReadOptions) -> xr.DataArray:
     """
     reflectance = asked.reflectance
     _check_form(stored)
+    stored = north_up(stored)
     values = _with_crs(stored, asked.crs)
     names = _shared_names([str(name) for name in values["band"].values], stored.sensor)
     thermal = [name for name in names if is_thermal(name)]

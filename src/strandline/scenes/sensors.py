@@ -20,11 +20,11 @@ issues 3.0 and 4.0. (Band centres of MSI, to the nanometre.)
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from strandline.errors import UnknownProductError
+from strandline.errors import MissingBandError, UnknownProductError
 
 Found = TypeVar("Found")
 
@@ -222,6 +222,129 @@ _NUMBERED = re.compile(
 )
 
 
+# Edges of the bands that go by a common name, in micrometres: from the shortest to the longest
+# wavelength at which a known sensor has a band of that name, and in the windows of the atmosphere
+# between absorption by water where sensors differ.
+_RANGES = {
+    "coastal": (0.430, 0.453), "blue": (0.453, 0.520), "green": (0.520, 0.600),
+    "red": (0.620, 0.690), "rededge071": (0.695, 0.715), "rededge075": (0.730, 0.750),
+    "rededge078": (0.770, 0.795), "nir08": (0.795, 0.900), "nir09": (0.930, 0.960),
+    "cirrus": (1.360, 1.390), "swir16": (1.550, 1.750), "swir22": (2.080, 2.350),
+    "lwir11": (10.3, 11.4), "lwir12": (11.5, 12.6),
+}  # fmt: skip
+_AS_MEASURED = 0.04  # of a wavelength: what lists of one sensor's band centres differ by
+
+_NUMBER_WITH_UNIT = re.compile(
+    r"(?:(?P<low>(?<![a-z0-9.])\d+(?:\.\d+)?)\s*(?:-|\u2013|to)\s*)?(?P<value>\d+(?:\.\d+)?)\s*"
+    r"(?P<unit>nm|nanomet(?:er|re)s?|um|\u00b5m|\u03bcm|micromet(?:er|re)s?|microns?)(?![a-z])",
+    re.IGNORECASE,
+)
+# As level-2 processors of ocean colour name reflectance: rhos_483, Rrs_561; whole nanometres.
+_BARE_NANOMETRES = re.compile(
+    r"^(?:rho[swct]?|rrs|rhos?w|reflectance|refl)_(?P<value>\d{3,4})$", re.I
+)
+_AROUND_WAVELENGTHS = re.compile(
+    r"cent(?:er|re|ral)|wavelengths?|wvl|cwl|lambda|\bat\b|[()\[\],;:@=|/]", re.IGNORECASE
+)
+
+
+def wavelength_in(text: str) -> tuple[float, str] | None:
+    """Find a wavelength in what someone calls a band.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``"Blue (490 nm)"``, ``"band_490.5nm"``, ``"0.45-0.51 um"``.
+
+    Returns
+    -------
+    (float, str) or None
+        The wavelength in micrometres, of a range its middle, and what else the text says.
+
+    Examples
+    --------
+    >>> wavelength_in("B02, central wavelength 492.4 nm"), wavelength_in("red")
+    ((0.4924, 'B02'), None)
+    """
+    if bare := _BARE_NANOMETRES.match(text.strip()):
+        return float(bare["value"]) / 1000, ""
+    found = _NUMBER_WITH_UNIT.search(text)
+    if found is None:
+        return None
+    value, low = float(found["value"]), float(found["low"] or found["value"])
+    if not 0.5 * value < low <= value:
+        low = value
+    factor = 1000 if found["unit"].lower().startswith("n") else 1
+    rest = f"{text[: found.start()]} {text[found.end() :]}"
+    return (low + value) / 2 / factor, " ".join(_AROUND_WAVELENGTHS.sub(" ", rest).split()).strip(
+        " _-"
+    )
+
+
+def _named_by_wavelength(text: str, sensor: Sensor | None) -> str | None:
+    """Name a band by its wavelength; a name beside it has to agree."""
+    found = wavelength_in(text)
+    if found is None:
+        return None
+    wavelength, rest = found
+    bands = sensor.bands if sensor else ()
+    near = [b for b in bands if abs(b.wavelength / wavelength - 1) < _AS_MEASURED]
+    named = band_name(rest, sensor) if rest else None
+    if named in {band.name for band in near}:
+        return named
+    told = band_name(rest)  # in words, whichever sensor it is
+    if told is not None:
+        low, high = _RANGES.get(told, (wavelength, wavelength))
+        if low * (1 - _AS_MEASURED) <= wavelength <= high * (1 + _AS_MEASURED):
+            return told
+        low, high = 1000 * low, 1000 * high
+        raise MissingBandError(
+            f"The band {text!r} contradicts itself.",
+            expected=f"a wavelength of {low:g} to {high:g} nm for {told}",
+            got=f"{1000 * wavelength:g} nm",
+            remedy="Pass band_names=[\u2026] with a name for each band, in this order.",
+        )
+    if near:
+        return min(near, key=lambda band: abs(band.wavelength - wavelength)).name
+    ranges = (name for name, (low, high) in _RANGES.items() if low <= wavelength < high)
+    return next(ranges, None)
+
+
+def names_apart(names: Sequence[str], texts: Sequence[str | None]) -> list[str]:
+    """Let one band have a common name that several wavelengths would go by.
+
+    Parameters
+    ----------
+    names : sequence of str
+        As `band_name` gives them.
+    texts : sequence of str or None
+        What the bands are called.
+
+    Returns
+    -------
+    list of str
+        Of bands that share a name for their wavelengths, the one nearest to that of Landsat 8 and
+        9 keeps it, or else to the middle of the range; the others are called what the file calls
+        them.
+
+    Examples
+    --------
+    >>> names_apart(["blue", "blue"], ["450 nm", "490 nm"])
+    ['450 nm', 'blue']
+    """
+    apart = list(names)
+    for name, (low, high) in _RANGES.items():
+        same = [i for i, one in enumerate(names) if one == name]
+        told = {i: wavelength_in(texts[i] or "") for i in same}
+        if len(same) > 1 and all(told.values()):
+            known = (band.wavelength for band in _OLI if band.name == name)
+            middle = next(known, (low + high) / 2)
+            kept = min(same, key=lambda i: abs((told[i] or (0.0, ""))[0] - middle))
+            for i in same:
+                apart[i] = name if i == kept else str(texts[i])
+    return apart
+
+
 def band_name(text: str, sensor: Sensor | None = None) -> str | None:
     """Find the common name for what someone calls a band.
 
@@ -229,7 +352,8 @@ def band_name(text: str, sensor: Sensor | None = None) -> str | None:
     ----------
     text : str
         A common name, an alias (``nir``, ``swir1``), or a numbered name (``B4``, ``sr_band4``,
-        ``SR_B4``, ``band 4 reflectance``, ``B8A``, ``B03_10m``).
+        ``SR_B4``, ``band 4 reflectance``, ``B8A``, ``B03_10m``), or any of them with a wavelength,
+        or a wavelength alone (``Blue (490 nm)``, ``band_490.5nm``).
     sensor : Sensor, optional
         Needed for numbered names: band 4 is near infrared on TM and red on OLI. Plain ``nir`` is
         a name of its own on Sentinel-2 (band 8), and an alias of ``nir08`` elsewhere.
@@ -239,8 +363,15 @@ def band_name(text: str, sensor: Sensor | None = None) -> str | None:
     str or None
         None if the name cannot be known.
 
+    Raises
+    ------
+    MissingBandError
+        If name and wavelength contradict each other.
+
     Examples
     --------
+    >>> band_name("Blue (490 nm)"), band_name("band_1609.5nm"), band_name("B02, 492.4 nm")
+    ('blue', 'swir16', 'blue')
     >>> band_name("swir1"), band_name("SR_B4"), band_name("SR_B4", SENSORS["landsat-8"])
     ('swir16', None, 'red')
     >>> band_name("band 4 reflectance", SENSORS["landsat-5"])
@@ -253,6 +384,8 @@ def band_name(text: str, sensor: Sensor | None = None) -> str | None:
         return "nir08"
     if plain in _NAME_OF_ALIAS:
         return _NAME_OF_ALIAS[plain]
+    if (named := _named_by_wavelength(text, sensor)) is not None:
+        return named
     if sensor is None:
         return None
     match = _NUMBERED.match(plain)

@@ -19,7 +19,7 @@ from strandline.errors import (
     UnknownProductError,
     UnreadableSourceError,
 )
-from strandline.paths import local_path
+from strandline.paths import local_path, split_subdataset
 from strandline.scenes.redaction import redact_url
 
 _VSI_OF_SCHEME = {
@@ -28,6 +28,14 @@ _VSI_OF_SCHEME = {
     **dict.fromkeys(("az", "abfs", "abfss"), "/vsiaz/"),
 }
 SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+
+# Files that systems and programs put beside data: macOS's halves of files and view settings,
+# Windows's previews, and what GDAL and QGIS keep apart from a raster.
+_COMPANION = re.compile(
+    r"(^|/)(\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini|__MACOSX(/.*)?)$"
+    r"|\.(aux\.xml|ovr|msk|tfw|tifw|tiffw|wld|prj|qml|qmd)$",
+    re.IGNORECASE,
+)
 
 
 def is_url(source: str) -> bool:
@@ -48,8 +56,52 @@ def is_local(path: str) -> bool:
     --------
     >>> is_local("scene.tif"), is_local("file:///scene.tif"), is_local("/vsizip/scenes.zip")
     (True, True, False)
+    >>> is_local('NETCDF:"scene.nc":green')
+    False
     """
-    return not path.startswith("/vsi") and not is_url(path)
+    return not path.startswith("/vsi") and not is_url(path) and split_subdataset(path) is None
+
+
+def is_companion(path: str) -> bool:
+    """Whether a file only accompanies others, and is no data: ``._B4.TIF``, ``B4.TIF.aux.xml``.
+
+    Examples
+    --------
+    >>> is_companion("scene/._B4.TIF"), is_companion("B4.TIF.ovr"), is_companion("B4.TIF")
+    (True, True, False)
+    """
+    return bool(_COMPANION.search(path.replace("\\", "/")))
+
+
+def file_behind(path: str) -> Path | None:
+    """Find the file on this machine that a path leads to: itself, an archive, a container.
+
+    Returns
+    -------
+    pathlib.Path or None
+        None for what is on a server.
+
+    Examples
+    --------
+    >>> file_behind("/vsizip/{scenes.zip}/a.tif").name, file_behind('HDF5:"b.h5"://red').name
+    ('scenes.zip', 'b.h5')
+    >>> file_behind("s3://bucket/scene.tif") is None
+    True
+    """
+    if inner := split_subdataset(path):
+        return file_behind(inner[1])
+    if archive := re.match(r"^/vsi(?:zip|tar|gzip)/(\{?)(.+)", path):
+        return _archive_of(archive[2], braces=bool(archive[1]))
+    return local_path(path) if is_local(path) else None
+
+
+def _archive_of(path: str, *, braces: bool) -> Path | None:
+    """Find where a path into an archive leaves the archive's own path, which may have braces."""
+    if not is_local(path):
+        return None
+    ends = [match.start() for match in re.finditer(r"\}(?=/|$)" if braces else r"(?<!^)/|$", path)]
+    places = [local_path(path[:end]) for end in ends] or [local_path(path)]
+    return next((place for place in places if place.is_file()), places[0 if braces else -1])
 
 
 def check_local(source: str) -> None:
@@ -77,6 +129,10 @@ def check_local(source: str) -> None:
     ...
     strandline.errors.UnreadableSourceError: '/dev/zero' is no file. Expected a file or ...
     """
+    inner = split_subdataset(source)
+    if inner is not None:
+        check_local(inner[1])
+        return
     if not is_local(source):
         return
     try:
@@ -142,8 +198,8 @@ def gdal_path(url: str | Path) -> str:
     Parameters
     ----------
     url : str or Path
-        A local path, a GDAL ``/vsi…`` path, or a URL: ``file``, ``s3``, ``gs``, ``az``, ``abfs``,
-        ``http(s)``, or any other that fsspec knows.
+        A local path, a GDAL ``/vsi…`` path or subdataset, or a URL: ``file``, ``s3``, ``gs``,
+        ``az``, ``abfs``, ``http(s)``, or any other that fsspec knows.
 
     Returns
     -------
@@ -166,6 +222,8 @@ def gdal_path(url: str | Path) -> str:
     text = str(url)
     if text.startswith("/vsi"):
         return text
+    if inner := split_subdataset(text):
+        return f"{inner[0]}{gdal_path(inner[1])}{inner[2]}"
     if is_url(text):
         scheme = urlsplit(text).scheme.lower()
         if scheme in ("http", "https"):

@@ -17,7 +17,7 @@ from strandline.errors import (
     SourceNotFoundError,
     UnreadableSourceError,
 )
-from strandline.paths import local_path
+from strandline.paths import local_path, split_subdataset
 from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.failures import asking
 from strandline.scenes.sensors import SENSORS, band_name
@@ -25,7 +25,11 @@ from strandline.scenes.storage import check_local, is_url, listing_options
 
 
 def read_dataset(
-    path: str, *, storage_options: Mapping[str, Any] | None = None, cache: Cache = None
+    path: str,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    cache: Cache = None,
+    group: str = "",
 ) -> xr.Dataset:
     """Open a NetCDF file or a Zarr store, lazily and as it is stored.
 
@@ -38,6 +42,8 @@ def read_dataset(
     cache : bool or path-like, optional
         Where a copy of a remote NetCDF file is kept; None for none. A Zarr store, which is many
         files, is read in place.
+    group : str
+        Which of the groups of a NetCDF or HDF5 file; by default the first.
 
     Returns
     -------
@@ -55,7 +61,7 @@ def read_dataset(
     if not is_url(path) and not local_path(path).exists():
         raise SourceNotFoundError(f"There is no file {path!r}.", remedy="Check the path.")
     try:
-        return _in_tasks(_opened(path, storage_options), path)
+        return _in_tasks(_opened(path, storage_options, group), path)
     except SceneError:
         raise
     except ImportError as error:
@@ -75,7 +81,41 @@ def read_dataset(
     raise absent
 
 
-def _opened(path: str, storage_options: Mapping[str, Any] | None) -> xr.Dataset:
+def read_subdataset(
+    name: str, *, storage_options: Mapping[str, Any] | None = None, cache: Cache = None
+) -> xr.Dataset | None:
+    """Open one variable of a NetCDF or HDF5 file by the name that GDAL gives it.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``NETCDF:"scene.nc":green`` or ``HDF5:"scene.h5"://group/green``.
+    storage_options, cache
+        As for `read_dataset`.
+
+    Returns
+    -------
+    xarray.Dataset or None
+        The variable with its coordinates; None where the file does not say, in the way that
+        xarray reads, where the variable's rows and columns lie: GDAL may know more.
+
+    Raises
+    ------
+    SourceNotFoundError, UnreadableSourceError, MissingDependencyError
+        As `read_dataset`.
+    """
+    inner = split_subdataset(name)
+    if inner is None or not inner[0].upper().startswith(("NETCDF", "HDF5")):
+        return None
+    group, _, variable = inner[2].strip('":/').rpartition("/")
+    dataset = read_dataset(inner[1], storage_options=storage_options, cache=cache, group=group)
+    if variable not in dataset.data_vars:
+        return None
+    placed = len([dim for dim in dataset[variable].dims if dim in dataset.coords]) >= 2
+    return dataset[[variable]] if placed else None
+
+
+def _opened(path: str, storage_options: Mapping[str, Any] | None, group: str) -> xr.Dataset:
     """Open by what xarray has for it; not decoded, and not in chunks: see `_in_tasks`."""
     plainly: dict[str, Any] = {"decode_coords": "all", "mask_and_scale": False}
     options = listing_options(storage_options) if is_url(path) else {}
@@ -87,6 +127,8 @@ def _opened(path: str, storage_options: Mapping[str, Any] | None) -> xr.Dataset:
             # Whether a store's metadata is in one place matters for its speed, not to us.
             warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated")
             return _in_spectral_order(xr.open_dataset(place, engine="zarr", **plainly))
+    if group:
+        plainly["group"] = group
     if not is_url(path):
         return xr.open_dataset(place, **plainly)
     handle = asking(path, partial(_handle, path, options))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError, InvalidDataError, MissingBandError
 from strandline.prepare.classes import NOT_OBSERVED
+from strandline.prepare.georeference import placed
 from strandline.prepare.stack import stack_scenes
 from strandline.prepare.standardize import Standardizer
 from strandline.scenes.contract import check_spectra, describe
@@ -219,7 +220,7 @@ def one_array(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
             expected="dimensions (band, y, x) or (time, band, y, x)",
             got=f"dimensions {tuple(map(str, scene.dims))}",
         )
-    return scene
+    return placed(scene)
 
 
 def _chosen_bands(scene: xr.DataArray, bands: Sequence[str] | None) -> list[str]:

@@ -8,6 +8,7 @@ import xarray as xr
 
 from strandline.errors import ConfigurationError, MissingBandError
 from strandline.prepare.classes import stored_classes
+from strandline.show.display import north_up
 
 _TRUE = ("red", "green", "blue")
 FALSE_COLOURS = (
@@ -81,12 +82,12 @@ def display_bands(
 
 
 def each_scene(scenes: xr.DataArray | Sequence[xr.DataArray]) -> Iterator[xr.DataArray]:
-    """Take scenes apart into (band, y, x) each, however they come."""
+    """Take scenes apart into (band, y, x) each, however they come; north up."""
     for scene in [scenes] if isinstance(scenes, xr.DataArray) else scenes:
         if "time" in scene.dims:
-            yield from (scene.isel(time=i) for i in range(scene.sizes["time"]))
+            yield from (north_up(scene.isel(time=i)) for i in range(scene.sizes["time"]))
         elif scene.ndim == 3 and "band" in scene.dims:
-            yield scene.transpose("band", ...)
+            yield north_up(scene.transpose("band", ...))
         else:
             raise ConfigurationError(
                 "This is not a scene.",
@@ -96,8 +97,8 @@ def each_scene(scenes: xr.DataArray | Sequence[xr.DataArray]) -> Iterator[xr.Dat
 
 
 def each_map(classes: xr.DataArray) -> Iterator[xr.DataArray]:
-    """Take a map of classes apart into (y, x) each."""
-    classes = stored_classes(classes)
+    """Take a map of classes apart into (y, x) each; north up."""
+    classes = north_up(stored_classes(classes))
     if classes.ndim == 2:
         yield classes
     elif classes.ndim == 3 and "time" in classes.dims:

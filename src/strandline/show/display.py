@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from strandline.errors import GridError
 from strandline.prepare.classes import NOT_OBSERVED
 
 MAX_PIXELS = 1200
@@ -347,6 +348,53 @@ def _commonest(values: np.ndarray, step: int) -> np.ndarray:
         best[count > most] = value
         most = np.maximum(most, count)
     return best
+
+
+def north_up(data: xr.DataArray) -> xr.DataArray:
+    """Turn a map so that its rows run from north to south, its columns from west to east.
+
+    Parameters
+    ----------
+    data : DataArray
+        The last two dims are the map; may be lazy. Without a CRS it comes back as it is.
+
+    Returns
+    -------
+    DataArray
+
+    Raises
+    ------
+    GridError
+        If its grid is rotated: no picture with coordinates along its edges can show it.
+
+    Examples
+    --------
+    >>> from strandline.testing.lakes import round_lake
+    >>> scene = round_lake()
+    >>> turned = north_up(scene[:, ::-1, ::-1])
+    >>> bool((turned == scene).all())
+    True
+    """
+    import odc.geo.xr  # noqa: F401  registers the .odc accessor
+
+    grid = data.odc.geobox
+    if grid is None or grid.crs is None:
+        return data
+    if not grid.axis_aligned:
+        raise GridError(
+            "The grid of the map is rotated, and cannot be drawn.",
+            expected="rows along x and columns along y",
+            got=f"the transform {tuple(grid.affine)[:6]}",
+            remedy="Put it on another grid first: strandline.regrid(data, "
+            "strandline.make_grid(like=data, crs=data.odc.crs, resolution=…)).",
+        )
+    turned = {}
+    for dim, falls in zip(data.dims[-2:], (True, False), strict=True):
+        if dim in data.coords and data.sizes[dim] > 1:
+            first, last = data[dim].values[[0, -1]]
+            if (first > last) != falls:
+                turned[dim] = slice(None, None, -1)
+    return data.isel(turned) if turned else data
 
 
 def image_extent(data: xr.DataArray, max_pixels: int = MAX_PIXELS) -> Extent:

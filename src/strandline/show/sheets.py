@@ -34,6 +34,7 @@ from strandline.show.display import (
     Stretch,
     fit_stretch,
     image_extent,
+    north_up,
     reduce_classes,
     reduce_values,
 )
@@ -157,7 +158,7 @@ def change_sheet(
     title: str | None = None,
 ) -> Sheet:
     """Change, as `strandline.show.change_map` draws it."""
-    change = stored_classes(change)
+    change = north_up(stored_classes(change))
     palette = change_palette()
     (background,) = _backgrounds(over, 1)
     amounts = class_amounts(change)

@@ -9,11 +9,18 @@ from typing import Any
 
 from strandline.errors import MetadataError, UnknownProductError
 from strandline.scenes.cache import Cache, local_copy
-from strandline.scenes.landsat.archive import MAX_TEXT, member_content, members_of, unpacked
+from strandline.scenes.landsat.archive import (
+    MAX_TEXT,
+    is_zip,
+    member_content,
+    members_of,
+    unpacked,
+)
 from strandline.scenes.landsat.naming import is_archive, is_metadata, is_of_product, product_stem
 from strandline.scenes.redaction import redact_url
 from strandline.scenes.remote import remote_content, remote_names
 from strandline.scenes.storage import is_url, local_place
+from strandline.scenes.zipped import zip_place
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class ProductFiles:
                 )
                 for name in names
             ]
+        if is_zip(self.archive):
+            return [zip_place(self.archive, self.places[name]) for name in names]
         if self.archive.lower().endswith(".tar"):
             return [f"/vsitar/{self.archive}/{self.places[name]}" for name in names]
         return unpacked(self.archive, {name: self.places[name] for name in names})
@@ -101,7 +110,7 @@ def list_product(
     Parameters
     ----------
     source : str
-        A folder, a tar archive, an MTL file, or the URL of a folder or an MTL file.
+        A folder, a tar or zip archive, an MTL file, or the URL of a folder or an MTL file.
     storage_options : mapping, optional
         As fsspec takes them.
     cache : bool or path-like, optional

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
-_ARCHIVE = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz)$", re.IGNORECASE)
+from strandline.scenes.storage import is_companion
+
+_ARCHIVE = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz|zip)$", re.IGNORECASE)
 _METADATA = re.compile(r"_MTL\.(txt|json|xml)$", re.IGNORECASE)
 _OF_A_PRODUCT = re.compile(r"(\.tiff?|_MTL\.(txt|json|xml))$", re.IGNORECASE)
 
 
 def is_archive(source: str) -> bool:
-    """Whether a path is named like a tar archive.
+    """Whether a path is named like an archive: tar, packed or not, or zip.
 
     Examples
     --------
@@ -22,7 +24,7 @@ def is_archive(source: str) -> bool:
 
 def is_metadata(source: str) -> bool:
     """Whether a path is named like an MTL file."""
-    return bool(_METADATA.search(source))
+    return bool(_METADATA.search(source)) and not is_companion(source)
 
 
 def product_stem(metadata_name: str) -> str:
@@ -37,5 +39,11 @@ def product_stem(metadata_name: str) -> str:
 
 
 def is_of_product(name: str) -> bool:
-    """Whether a file is named like one of a product's: a GeoTIFF, or its MTL file."""
-    return bool(_OF_A_PRODUCT.search(name))
+    """Whether a file is named like one of a product's: a GeoTIFF, or its MTL file.
+
+    Examples
+    --------
+    >>> is_of_product("LT05_B4.TIF"), is_of_product("._LT05_B4.TIF")
+    (True, False)
+    """
+    return bool(_OF_A_PRODUCT.search(name)) and not is_companion(name)

@@ -30,10 +30,12 @@ from strandline.scenes.sensors import Sensor, find_sensor, is_thermal
 
 _NUMBER = r"(?P<number>\d{1,2}(?:_VCID_[12])?)"
 _BAND_FILE = re.compile(rf"_(?:SR_|ST_)?B{_NUMBER}\.TIFF?$", re.IGNORECASE)
-_ESPA_BAND_FILE = re.compile(rf"_sr_band{_NUMBER}\.TIFF?$", re.IGNORECASE)
+_ESPA_BAND_FILE = re.compile(rf"_(?:sr_band|SRB){_NUMBER}\.TIFF?$", re.IGNORECASE)
 _QUALITY_FILE = re.compile(
-    r"_(?P<kind>QA_PIXEL|QA_RADSAT|BQA|pixel_qa|radsat_qa)\.TIFF?$", re.IGNORECASE
+    r"_(?P<kind>QA_PIXEL|QA_RADSAT|BQA|pixel_qa|radsat_qa|PIXELQA|RADSATQA)\.TIFF?$",
+    re.IGNORECASE,
 )
+_KINDS = {"pixelqa": "pixel_qa", "radsatqa": "radsat_qa"}  # as U.S. Analysis Ready Data call them
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def describe_product(
         time=metadata.acquired() if metadata else (name.acquired if name else None),
         bands=_bands(files, pattern, sensor),
         quality={
-            match["kind"].lower(): name
+            _KINDS.get(match["kind"].lower(), match["kind"].lower()): name
             for name in files.places
             if (match := _QUALITY_FILE.search(name)) is not None
         },

@@ -29,7 +29,7 @@ from strandline.scenes.sentinel.metadata import (
     parse_tile,
 )
 from strandline.scenes.sentinel.safe import SafeFiles, list_safe
-from strandline.scenes.storage import is_url
+from strandline.scenes.storage import is_companion, is_url
 
 _IMAGE = re.compile(
     r"_(?P<what>B\d[\dA]|SCL)(_L2A_T\d\d[A-Z]{3})?(_(?P<size>[126]0)m)?(\.jp2)?$", re.IGNORECASE
@@ -353,7 +353,7 @@ def band_files(folder: str, platform: str | None) -> list[MatchedFile] | None:
         return None
     found: dict[str, list[str]] = {}
     for path in sorted(local_path(folder).iterdir()):
-        if _BAND_FILE.search(path.name) and path.is_file():
+        if _BAND_FILE.search(path.name) and not is_companion(path.name) and path.is_file():
             name = band_name(path.stem, sensor)
             if name is not None:
                 found.setdefault(name, []).append(str(path))

@@ -7,10 +7,7 @@ inflated, and no copy is made.
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,10 +22,12 @@ from strandline.scenes.cache import Cache, local_copy
 from strandline.scenes.redaction import redact_url
 from strandline.scenes.remote import remote_content
 from strandline.scenes.sentinel.document import LARGEST
-from strandline.scenes.storage import is_url, local_place, place_inside
+from strandline.scenes.storage import is_companion, is_url, local_place
+from strandline.scenes.zipped import zip_content, zip_names, zip_place
 
 _SAFE = re.compile(r"\.SAFE/?$", re.IGNORECASE)
 _ZIP = re.compile(r"\.zip$", re.IGNORECASE)
+_GEOTIFF = re.compile(r"\.tiff?$", re.IGNORECASE)
 _PRODUCT_METADATA = re.compile(
     r"(^|/)(MTD_MSIL(1C|2A)|S2[ABC]_[A-Z]{4}_MTD_(SAF|DMP)L(1C|2A)[A-Z0-9_]*)\.xml$", re.IGNORECASE
 )
@@ -41,9 +40,6 @@ _OF_A_GRANULE = re.compile(
     r"(IMG_DATA/([^/]+/)?[^/]+\.jp2|QI_DATA/[^/]*(MSK_CLASSI|MSK_CLOUDS|SCL)[^/]*\.(jp2|gml))$",
     re.IGNORECASE,
 )
-_MEMBERS = 100_000
-_SWELL = 100  # times its packed size: no image in JPEG 2000 gets that much smaller by packing
-_SLACK = 2**24  # bytes: what may swell without being of harm
 
 
 @dataclass(frozen=True)
@@ -95,8 +91,7 @@ class SafeFiles:
     def place(self, name: str) -> str:
         """Path or URL of a file of the product, where the product is."""
         if self.archive is not None:
-            # Braces: the archive's own name may contain anything.
-            return f"/vsizip/{{{self.archive}}}/{name}"
+            return zip_place(self.archive, name)
         return f"{self.root}/{name}"
 
     def text(self, name: str) -> str:
@@ -108,8 +103,7 @@ class SafeFiles:
             If it cannot be read.
         """
         if self.archive is not None:
-            with _opened(self.archive) as archive, archive.open(name) as member:
-                content = member.read(LARGEST + 1)  # whatever size the archive claims
+            content = zip_content(self.archive, name, LARGEST + 1)
         elif self.remote:
             content = remote_content(self.place(name), self.storage_options, LARGEST + 1)
         else:
@@ -127,14 +121,30 @@ def is_safe(text: str) -> bool:
     >>> is_safe("LT05_L2SP_042033_19881022_02_T1.tar")
     False
     """
-    if _SAFE.search(text) or _ZIP.search(text) or _PRODUCT_METADATA.search(text):
-        return True
+    if _ZIP.search(text):
+        return _is_safe_archive(text)
+    if _SAFE.search(text) or _PRODUCT_METADATA.search(text):
+        return not is_companion(text)
     if is_url(text):
         return False
     folder = local_path(text)
     if not folder.is_dir():
         return False
     return bool(_product_metadata(folder)) or bool(_safe_folders(folder)) or _is_granule(folder)
+
+
+def _is_safe_archive(text: str) -> bool:
+    """Say whether a zip archive is a Sentinel-2 product; of a server's, by its name."""
+    if is_url(text):
+        return not re.search(r"(^|/)L[COTE]0?\d[^/]*$", text)
+    if not local_path(text).is_file():
+        return not local_path(text).is_dir()
+    try:
+        names = zip_names(str(local_path(text)), text)
+    except UnreadableSourceError:
+        return True  # said, in more words, by whoever opens it
+    metadata = any(_PRODUCT_METADATA.search(name) for name in names)
+    return metadata or not any(_GEOTIFF.search(name) for name in names)
 
 
 def list_safe(
@@ -180,7 +190,11 @@ def list_safe(
 
 def _product_metadata(folder: Path) -> list[str]:
     try:
-        return sorted(p.name for p in folder.iterdir() if _PRODUCT_METADATA.search(p.name))
+        return sorted(
+            p.name
+            for p in folder.iterdir()
+            if _PRODUCT_METADATA.search(p.name) and not is_companion(p.name)
+        )
     except OSError as error:
         raise UnreadableSourceError(
             f"The folder '{folder}' cannot be listed: {error.strerror or error}."
@@ -189,7 +203,9 @@ def _product_metadata(folder: Path) -> list[str]:
 
 def _safe_folders(folder: Path) -> list[Path]:
     return sorted(
-        child for child in folder.iterdir() if _SAFE.search(child.name) and child.is_dir()
+        child
+        for child in folder.iterdir()
+        if _SAFE.search(child.name) and not is_companion(child.name) and child.is_dir()
     )
 
 
@@ -220,7 +236,12 @@ def _below(root: Path, source: str, granule: str | None, metadata: str | None = 
 
 def _of_product(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(
-        sorted(name for name in names if _TILE_METADATA.search(name) or _OF_A_GRANULE.search(name))
+        sorted(
+            name
+            for name in names
+            if not is_companion(name)
+            and (_TILE_METADATA.search(name) or _OF_A_GRANULE.search(name))
+        )
     )
 
 
@@ -251,59 +272,14 @@ def _content(path: Path) -> bytes:
 # --- zip archives -----------------------------------------------------------------
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[zipfile.ZipFile]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except (
-        zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError,
-        KeyError, ValueError,
-    ) as error:  # fmt: skip
-        if isinstance(error, UnreadableSourceError | UnknownProductError):
-            raise
-        raise UnreadableSourceError(
-            f"The archive {path!r} cannot be read: {error or 'it ends too early'}.",
-            remedy="It may be truncated or damaged: fetch it again.",
-        ) from error
-
-
 def _archive(path: Path, source: str) -> SafeFiles:
-    with _opened(str(path)) as archive:
-        members = archive.infolist()
-        _check_members(members, source)
-        names = [member.filename for member in members if not member.is_dir()]
+    names = zip_names(str(path), source, images=True)
     found = [name for name in names if _PRODUCT_METADATA.search(name)]
     if len(found) != 1 or len(set(names)) < len(names):
         raise _no_single(source, found)
     top = found[0][: len(found[0]) - len(PurePosixPath(found[0]).name)]
     own = [name for name in names if name.startswith(top)]
     return SafeFiles(source, found[0], None, _of_product(own), str(path), archive=str(path))
-
-
-def _check_members(members: Sequence[zipfile.ZipInfo], source: str) -> None:
-    if len(members) > _MEMBERS:
-        raise UnreadableSourceError(
-            f"The archive {source!r} holds more files than a product has.",
-            expected=f"at most {_MEMBERS}",
-            got=str(len(members)),
-            remedy="Do not trust it.",
-        )
-    for member in members:
-        place_inside(member.filename.replace("\\", "/"), source)
-        if member.file_size > _SLACK + _SWELL * member.compress_size:
-            raise UnreadableSourceError(
-                f"The archive {source!r} holds a file that would swell beyond measure.",
-                expected=f"at most {_SWELL} times its packed size",
-                got=f"{member.filename!r}, {member.compress_size} bytes that would become "
-                f"{member.file_size}",
-                remedy="Do not trust it.",
-            )
-        if member.flag_bits & 1:
-            raise UnreadableSourceError(
-                f"The archive {source!r} is locked with a password.",
-                remedy="Unpack it, and open the folder.",
-            )
 
 
 # --- servers ------------------------------------------------------------------------

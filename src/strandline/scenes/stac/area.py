@@ -11,6 +11,7 @@ from strandline.errors import ConfigurationError
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
+_FARTHEST = 540.0  # degrees: longitudes may be counted from any turn
 _PIECES = 16  # straight pieces of each side of a square around a point
 
 
@@ -22,7 +23,8 @@ def area_of(
     Parameters
     ----------
     bbox : (west, south, east, north) or None
-        Degrees; west may be east of east, across the antimeridian.
+        Degrees; west may be greater than east, across the antimeridian. Longitudes may be counted
+        from -180 or from 0.
     geometry : mapping, shapely geometry, object with ``__geo_interface__``, or None
         Longitudes and latitudes, unless it says its own CRS.
     center : (longitude, latitude) or None
@@ -76,10 +78,10 @@ def _numbers(values: Any, count: int, what: str) -> list[float]:
 
 
 def _check(longitude: float, latitude: float, what: str) -> None:
-    if not (-180 <= longitude <= 360 and -90 <= latitude <= 90):
+    if not (abs(longitude) <= _FARTHEST and -90 <= latitude <= 90):
         raise ConfigurationError(
             f"{what} is not on Earth.",
-            expected="longitude and then latitude, in degrees",
+            expected="longitude (-180 to 180, or 0 to 360) and then latitude, in degrees",
             got=f"({longitude:g}, {latitude:g})",
         )
 
@@ -97,7 +99,13 @@ def _box(west: float, south: float, east: float, north: float) -> BaseGeometry:
             expected="west < east and south < north, as (west, south, east, north)",
             got=repr((west, south, east, north)),
         )
-    return _within_a_turn(box(west, south, east, north))
+    if east - west > 360:
+        raise ConfigurationError(
+            "The bounding box goes around the Earth more than once.",
+            expected="at most 360 degrees from west to east",
+            got=f"{east - west:g}",
+        )
+    return cut_at_antimeridian(box(west, south, east, north))
 
 
 def _around(longitude: float, latitude: float, buffer: float) -> BaseGeometry:
@@ -108,6 +116,7 @@ def _around(longitude: float, latitude: float, buffer: float) -> BaseGeometry:
     from shapely.geometry import Polygon
 
     _check(longitude, latitude, "The centre")
+    longitude = (longitude + 180) % 360 - 180
     if not 0 < buffer <= 5e6:
         raise ConfigurationError(
             "The buffer cannot work.", expected="metres above 0, at most 5000 km", got=f"{buffer:g}"
@@ -117,7 +126,7 @@ def _around(longitude: float, latitude: float, buffer: float) -> BaseGeometry:
     square = shapely.segmentize(shapely.box(-buffer, -buffer, buffer, buffer), 2 * buffer / _PIECES)  # type: ignore[no-untyped-call]  # untyped library
     x, y = back.transform(*shapely.get_coordinates(square).T)
     x = longitude + (np.asarray(x) - longitude + 180) % 360 - 180
-    return _within_a_turn(Polygon(np.column_stack([x, y])))  # type: ignore[no-untyped-call]  # untyped library
+    return cut_at_antimeridian(Polygon(np.column_stack([x, y])))  # type: ignore[no-untyped-call]  # untyped library
 
 
 def _shape(geometry: Any) -> BaseGeometry:
@@ -146,7 +155,7 @@ def _shape(geometry: Any) -> BaseGeometry:
     west, south, east, north = found.bounds
     _check(west, south, "The geometry")
     _check(east, north, "The geometry")
-    return _within_a_turn(shapely.unary_union([found]))
+    return cut_at_antimeridian(shapely.unary_union([found]))
 
 
 def _to_degrees(found: Any, crs: Any) -> Any:
@@ -166,15 +175,22 @@ def _columns(x: Any, y: Any) -> Any:
     return np.column_stack([x, y])
 
 
-def _within_a_turn(found: Any) -> BaseGeometry:
-    """Cut what lies beyond ±180° off, and put it where it belongs."""
+def cut_at_antimeridian(found: Any) -> BaseGeometry:
+    """Cut off what lies beyond ±180°, and put it where it belongs.
+
+    Examples
+    --------
+    >>> from shapely import box
+    >>> cut_at_antimeridian(box(241, 38, 242, 39)).bounds
+    (-119.0, 38.0, -118.0, 39.0)
+    """
     from shapely import affinity, box, unary_union
 
     west, _, east, _ = found.bounds
     if west >= -180 and east <= 180:
         return found  # type: ignore[no-any-return]  # untyped library
     parts = []
-    for turn in (-360, 0, 360):
+    for turn in (-720, -360, 0, 360, 720):
         moved = affinity.translate(found, turn)  # type: ignore[no-untyped-call]  # untyped library
         part = moved.intersection(box(-180, -90, 180, 90))
         if part.area > 0 or (found.area == 0 and not part.is_empty):
@@ -220,7 +236,7 @@ def footprint_of(geometry: Any, bbox: Sequence[float] | None) -> BaseGeometry | 
                 # Drawn the long way round: a scene that lies across the antimeridian.
                 turned = shapely.transform(found, lambda xy: _columns(xy[:, 0] % 360, xy[:, 1]))
                 found = shapely.make_valid(turned)  # type: ignore[no-untyped-call]  # untyped library
-            return _within_a_turn(found)
+            return cut_at_antimeridian(found)
         if bbox is not None and len(bbox) in (4, 6):
             corners = [*bbox[:2], *bbox[len(bbox) // 2 :][:2]]
             return _box(*corners)

@@ -12,6 +12,7 @@ import xarray as xr
 
 from strandline.show import captions
 from strandline.show.composites import each_map, each_scene
+from strandline.show.display import north_up
 from strandline.show.report.explorer import Embedded, explorer
 from strandline.show.report.pictures import sections_of
 from strandline.show.report.provenance import comparability, provenance
@@ -90,6 +91,7 @@ def report(
     from jinja2 import Environment, PackageLoader
 
     dated = list(each_scene(scenes))
+    change = None if change is None else north_up(change)
     flat = [one for mask in _listed(masks) for one in each_map(mask)]
     environment = Environment(
         loader=PackageLoader("strandline.show", "templates"),
@@ -144,7 +146,11 @@ def _dates_of(
     """Take the dates apart."""
     if confidence is None:
         return []
-    return [date for one in _listed(confidence) for date in (one if "time" in one.dims else [one])]
+    return [
+        north_up(date)
+        for one in _listed(confidence)
+        for date in (one if "time" in one.dims else [one])
+    ]
 
 
 def _listed(masks: xr.DataArray | Sequence[xr.DataArray]) -> list[xr.DataArray]:
