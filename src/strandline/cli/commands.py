@@ -49,7 +49,7 @@ from strandline.cli.options import (
     timeline_settings,
     without_none,
 )
-from strandline.cli.run import show_progress
+from strandline.cli.run import say, show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +97,7 @@ def demo(
         demonstration = run_demo(
             out, resolution=resolution, seed=seed, progress=progress["progress"]
         )
-    typer.echo(demonstration.summary())
+    say(demonstration.summary())
     _say_results(out)
 
 
@@ -120,7 +120,7 @@ def info(
     """Say what a source is: platform, date, size, bands; or what a catalogue holds."""
     from strandline.description import describe_source
 
-    typer.echo(describe_source(source, scene_options(locals()), statistics=statistics))
+    say(describe_source(source, scene_options(locals()), statistics=statistics))
 
 
 @app.command()
@@ -257,7 +257,7 @@ def timeline(
             progress=progress["progress"],
             on_date=progress.get("on_tile"),
         )
-    typer.echo(summary(out))
+    say(summary(out))
     _say_results(out)
 
 
@@ -269,7 +269,7 @@ def show_cache(
     from strandline.scenes.cache import cache_folder, cache_size, clear_cache
 
     size = clear_cache() if clear else cache_size()
-    typer.echo(f"{cache_folder()}: {size / 1e6:.1f} MB{' removed' if clear else ''}")
+    say(f"{cache_folder()}: {size / 1e6:.1f} MB{' removed' if clear else ''}")
 
 
 @app.command()
@@ -287,7 +287,7 @@ def assess(
     """Say how well a map agrees with a reference."""
     from strandline.export.assessment import assess_files
 
-    typer.echo(assess_files(mapped, reference, out, random_sample=random_sample))
+    say(assess_files(mapped, reference, out, random_sample=random_sample))
 
 
 @app.command()
@@ -322,7 +322,7 @@ def search(
         "center": center, "buffer": buffer, "bbox": bbox, "datetime": datetime,
         "collections": collection, "platforms": platform, "max_cloud": max_cloud, "limit": limit,
     }  # fmt: skip
-    typer.echo(search_listing(api, without_none(conditions), out))
+    say(search_listing(api, without_none(conditions), out))
 
 
 @app.command("app")
@@ -338,7 +338,7 @@ def serve_app(
     """Look at maps and try choices in a browser, on this machine alone."""
     from strandline.app.serve import serve
 
-    serve(folders or (), port, open_browser=not no_browser, say=typer.echo)
+    serve(folders or (), port, open_browser=not no_browser, say=say)
 
 
 @app.command()
@@ -355,7 +355,7 @@ def replay(
 
     with show_progress() as progress:
         count = repeat(record, out, scheduler=scheduler, **progress)
-    typer.echo(f"All {count} results are the same, byte for byte.")
+    say(f"All {count} results are the same, byte for byte.")
     if out is not None:
         _say_results(out)
 
@@ -376,7 +376,7 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
             cache=given["cache"] or None,
             **progress,
         )
-    typer.echo(read_summary(given["out"]))
+    say(read_summary(given["out"]))
     _say_results(given["out"])
 
 
@@ -391,5 +391,5 @@ def _say_results(out: Path) -> None:
     for what, names in _SHOWN.items():
         found = [out / name for name in names if (out / name).exists()]
         if found:
-            typer.echo(f"{what + ':':<8}{found[0]}")
-    typer.echo(f"All results are in {out}; record.json repeats them (strandline replay).")
+            say(f"{what + ':':<8}{found[0]}")
+    say(f"All results are in {out}; record.json repeats them (strandline replay).")
