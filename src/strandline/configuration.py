@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+import math
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
 
 from strandline.errors import ConfigurationError
 from strandline.paths import local_path
+
+
+Degrees = FiniteFloat
+Positive = Annotated[FiniteFloat, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[list[Name], Field(min_length=1)]
+Resampling = Literal[
+    *("measured", "nearest", "bilinear", "cubic", "cubic_spline", "lanczos"),
+    *("average", "mode", "min", "max", "med", "q1", "q3"),
+]
 
 
 class SceneSource(BaseModel):
@@ -24,13 +43,13 @@ class SceneSource(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str | list[str]
-    time: str | None = None
-    platform: str | None = None
-    scale: float | None = None
-    offset: float | None = None
+    time: Name | None = None
+    platform: Name | None = None
+    scale: FiniteFloat | None = None
+    offset: FiniteFloat | None = None
     nodata: float | None = None
-    band_names: list[str] | None = None
-    crs: str | None = None
+    band_names: Names | None = None
+    crs: Name | None = None
     reflectance: bool = True
     storage_options: dict[str, Any] = Field(default_factory=dict)
 
@@ -40,6 +59,17 @@ class SceneSource(BaseModel):
         if not all(source.strip() for source in sources):
             raise ValueError("a source without a name")
         return self
+
+    @model_validator(mode="after")
+    def _scale_is_none_of_nothing(self) -> SceneSource:
+        if self.scale == 0:
+            raise ValueError("scale=0 would make all reflectance the same")
+        return self
+
+    @field_serializer("nodata", when_used="json")
+    def _as_json_knows_it(self, nodata: float | None) -> float | str | None:
+        """Write NaN and infinity as words, which is what JSON can hold."""
+        return nodata if nodata is None or math.isfinite(nodata) else str(nodata)
 
 
 class StudyConfig(BaseModel):
@@ -97,13 +127,13 @@ class StudyConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scenes: list[SceneSource] = Field(min_length=1, max_length=2)
-    center: tuple[float, float] | None = None
-    buffer: float | None = Field(default=None, gt=0)
-    bbox: tuple[float, float, float, float] | None = None
-    resolution: float | None = Field(default=None, gt=0)
-    crs: str | None = None
-    resampling: str = "measured"
-    bands: list[str] | None = None
+    center: tuple[Degrees, Degrees] | None = None
+    buffer: Positive | None = None
+    bbox: tuple[Degrees, Degrees, Degrees, Degrees] | None = None
+    resolution: Positive | None = None
+    crs: Name | None = None
+    resampling: Resampling = "measured"
+    bands: Names | None = None
     n_clusters: int = Field(default=8, ge=2, le=254)
     n_subclusters: int | None = Field(default=None, ge=2, le=254)
     standardize: Literal["global", "band", "robust"] = "band"
@@ -113,10 +143,10 @@ class StudyConfig(BaseModel):
     harmonize: bool = False
     normalize: bool = False
     correct_shift: bool = False
-    water_at: tuple[float, float] | None = None
-    water_labels: list[int] | None = None
+    water_at: tuple[Degrees, Degrees] | None = None
+    water_labels: list[Annotated[int, Field(ge=0)]] | None = None
     vectors: list[Literal["gpkg", "geojson", "parquet"]] | None = None
-    min_pixels: int | None = Field(default=None, ge=0)
+    min_pixels: int | None = Field(default=None, ge=0, lt=2**31)
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> StudyConfig:
@@ -130,6 +160,10 @@ class StudyConfig(BaseModel):
             raise ValueError("normalize=True and correct_shift=True need two scenes")
         if self.water_at is not None and self.water_labels is not None:
             raise ValueError("give water_at=… or water_labels=…, not both")
+        if any(label >= self.n_clusters for label in self.water_labels or ()):
+            raise ValueError(
+                f"water_labels=… are numbers of clusters, here from 0 to {self.n_clusters - 1}"
+            )
         return self
 
     @classmethod

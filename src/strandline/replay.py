@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,12 +37,60 @@ def record_of_inputs(config: StudyConfig, naming: Naming | None = None) -> dict[
         inputs += fingerprint(files, storage_options=scene.storage_options)
     called = config if naming is None else naming.config
     return {
-        "config": called.model_dump(mode="json", exclude_defaults=True),
+        "config": config_entry(called),
         "seed": config.seed,
         "inputs": inputs if naming is None else naming.named(inputs),
         "command": called.command(),
         "searches": {} if naming is None else naming.searches,
     }
+
+
+def config_entry(config: StudyConfig) -> dict[str, Any]:
+    """Write a configuration as the record has it: what differs from the defaults."""
+    return config.model_dump(mode="json", exclude_defaults=True)
+
+
+def check_results(
+    out: str | os.PathLike[str],
+    config: StudyConfig,
+    naming: Naming | None,
+    *,
+    task: str,
+    overwrite: bool,
+    inputs: Sequence[Mapping[str, Any]] | None = None,
+) -> None:
+    """Refuse to replace the results of another run.
+
+    Parameters
+    ----------
+    out : path-like
+        Folder for the results.
+    config, naming
+        As for `record_of_inputs`.
+    task : str
+        As for `strandline.export.record.build_record`.
+    overwrite : bool
+        Whether they may be replaced all the same.
+    inputs : sequence of mapping, optional
+        Those of `record_of_inputs`, once they are known.
+
+    Raises
+    ------
+    OutputError, ConfigurationError
+        As `strandline.export.staging.check_replaceable`.
+    """
+    if not local_path(out).is_dir():
+        return  # and nothing has to be imported, where a source may be missing
+    from strandline.export.record import build_record
+    from strandline.export.staging import check_replaceable
+
+    known = build_record(
+        config=config_entry(config if naming is None else naming.config),
+        inputs=inputs or (),
+        task=task,
+    )
+    parts = ("task", "config") if inputs is None else ("task", "config", "inputs")
+    check_replaceable(out, {part: known[part] for part in parts}, overwrite=overwrite)
 
 
 def repeat(

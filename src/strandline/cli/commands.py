@@ -29,6 +29,7 @@ from strandline.cli.options import (
     Normalize,
     Offset,
     Out,
+    Overwrite,
     Platform,
     Resampling,
     Resolution,
@@ -50,6 +51,8 @@ from strandline.cli.options import (
     without_none,
 )
 from strandline.cli.run import say, show_progress
+
+from strandline.paths import check_there
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,6 +90,7 @@ def _options(
 @app.command()
 def demo(
     out: Out = Path("strandline-demo"),
+    overwrite: Overwrite = False,
     resolution: Annotated[float, typer.Option(metavar="M", help="Pixel size.")] = 30.0,
     seed: Seed = 0,
 ) -> None:
@@ -95,8 +99,9 @@ def demo(
 
     with show_progress() as progress:
         demonstration = run_demo(
-            out, resolution=resolution, seed=seed, progress=progress["progress"]
-        )
+            out, resolution=resolution, seed=seed, overwrite=overwrite,
+            progress=progress["progress"],
+        )  # fmt: skip
     say(demonstration.summary())
     _say_results(out)
 
@@ -127,6 +132,7 @@ def info(
 def segment(
     source: Annotated[str, typer.Argument(help="The scene: as for `strandline info`.")],
     out: Out = Path("strandline-results"),
+    overwrite: Overwrite = False,
     clusters: Clusters = 8,
     subclusters: Subclusters = None,
     center: Center = None,
@@ -166,6 +172,7 @@ def change(
     before: Annotated[str, typer.Argument(help="The earlier scene: as for `strandline info`.")],
     after: Annotated[str, typer.Argument(help="The later scene.")],
     out: Out = Path("strandline-results"),
+    overwrite: Overwrite = False,
     clusters: Clusters = 8,
     subclusters: Subclusters = None,
     center: Center = None,
@@ -209,6 +216,7 @@ def timeline(
         list[str], typer.Argument(help="The scenes, in any order: as for `strandline info`.")
     ],
     out: Out = Path("strandline-timeline"),
+    overwrite: Overwrite = False,
     clusters: Clusters = 8,
     subclusters: Subclusters = None,
     center: Center = None,
@@ -252,6 +260,7 @@ def timeline(
             out,
             settings=timeline_settings(given),
             leave_out=not keep_all,
+            overwrite=overwrite,
             scheduler=scheduler,
             cache=cache or None,
             progress=progress["progress"],
@@ -285,6 +294,8 @@ def assess(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the result.")] = None,
 ) -> None:
     """Say how well a map agrees with a reference."""
+    for path in (mapped, reference):
+        check_there(path)
     from strandline.export.assessment import assess_files
 
     say(assess_files(mapped, reference, out, random_sample=random_sample))
@@ -348,13 +359,15 @@ def replay(
         Path | None,
         typer.Option("--out", "-o", help="Folder for the new results; default: compare only."),
     ] = None,
+    overwrite: Overwrite = False,
     scheduler: Scheduler = None,
 ) -> None:
     """Repeat a run from its record and check that every byte is the same."""
+    check_there(record)
     from strandline.series import replay as repeat
 
     with show_progress() as progress:
-        count = repeat(record, out, scheduler=scheduler, **progress)
+        count = repeat(record, out, overwrite=overwrite, scheduler=scheduler, **progress)
     say(f"All {count} results are the same, byte for byte.")
     if out is not None:
         _say_results(out)
@@ -372,6 +385,7 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
         run_study(
             config,
             given["out"],
+            overwrite=given["overwrite"],
             scheduler=given["scheduler"],
             cache=given["cache"] or None,
             **progress,

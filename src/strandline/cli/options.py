@@ -21,6 +21,10 @@ def switch(name: str, **options: Any) -> Any:
 
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")]
+Overwrite = Annotated[
+    bool,
+    switch("--overwrite", help="Replace results of another run in the folder."),
+]
 Clusters = Annotated[
     int, typer.Option("--clusters", "-k", help="Number of clusters.", rich_help_panel=CLUSTERING)
 ]

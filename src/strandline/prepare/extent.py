@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
 from strandline.errors import GridError
-from strandline.prepare.georeference import describe_crs, ellipsoid
+from strandline.prepare.georeference import describe_crs, ellipsoid, longitude_first
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -81,7 +81,9 @@ def utm_crs(longitude: float, latitude: float) -> CRS:
     return CRS(f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}")
 
 
-def _check_lonlat(longitude: float, latitude: float, what: str) -> None:
+def _check_lonlat(
+    longitude: float, latitude: float, what: str, swapped_box: str | None = None
+) -> None:
     if -180 <= longitude <= 360 and -90 <= latitude <= 90:
         return
     swapped = -180 <= latitude <= 360 and -90 <= longitude <= 90
@@ -89,7 +91,7 @@ def _check_lonlat(longitude: float, latitude: float, what: str) -> None:
         f"{what} is not on Earth.",
         expected="longitude from -180 to 180 and then latitude from -90 to 90, in degrees",
         got=f"({longitude:g}, {latitude:g})",
-        remedy="Longitude comes first: swap the two."
+        remedy=swapped_box or longitude_first(longitude, latitude, "center")
         if swapped
         else "Coordinates in another CRS need bbox_crs=….",
     )
@@ -126,8 +128,10 @@ def around_bbox(
     west, south, east, north = read_numbers(bbox, 4, "The bounding box")
     in_degrees = source is None or source.geographic
     if in_degrees:
-        _check_lonlat(west, south, "The south-west corner of the bounding box")
-        _check_lonlat(east, north, "The north-east corner of the bounding box")
+        box = (south, west, north, east)
+        swap = f"Longitude comes first: bbox=({', '.join(f'{side:.9g}' for side in box)})."
+        _check_lonlat(west, south, "The south-west corner of the bounding box", swap)
+        _check_lonlat(east, north, "The north-east corner of the bounding box", swap)
         if west > east:
             east += 360
     if not (west < east and south < north):
@@ -161,8 +165,9 @@ def around_geometry(
         raise GridError("The geometry is empty.", remedy="Pass a geometry with coordinates.")
     west, south, east, north = shape.bounds
     if source.geographic:
-        _check_lonlat(west, south, "The south-west corner of the geometry")
-        _check_lonlat(east, north, "The north-east corner of the geometry")
+        swap = "Longitude comes first: swap the two in all points."
+        _check_lonlat(west, south, "The south-west corner of the geometry", swap)
+        _check_lonlat(east, north, "The north-east corner of the geometry", swap)
     length = max(east - west, north - south)
     if length > 0:
         shape = shapely.segmentize(shape, length / _PIECES)  # type: ignore[no-untyped-call]  # untyped
