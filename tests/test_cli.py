@@ -219,7 +219,7 @@ def test_messages_name_the_options_of_the_command(picture, tmp_path):
     run = strandline("change", picture, picture, "-k", "3", cwd=tmp_path)
     assert run.returncode == 2
     assert "does not say when it was acquired" in run.stderr
-    assert "Pass --date-before or --date-after" in run.stderr
+    assert "with --date-before or --date-after." in run.stderr
     assert "time=" not in run.stderr
 
 

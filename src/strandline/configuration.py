@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -11,7 +10,6 @@ from pydantic import (
     Field,
     FiniteFloat,
     ValidationError,
-    field_serializer,
     model_validator,
 )
 
@@ -65,11 +63,6 @@ class SceneSource(BaseModel):
         if self.scale == 0:
             raise ValueError("scale=0 would make all reflectance the same")
         return self
-
-    @field_serializer("nodata", when_used="json")
-    def _as_json_knows_it(self, nodata: float | None) -> float | str | None:
-        """Write NaN and infinity as words, which is what JSON can hold."""
-        return nodata if nodata is None or math.isfinite(nodata) else str(nodata)
 
 
 class StudyConfig(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -46,8 +47,19 @@ def record_of_inputs(config: StudyConfig, naming: Naming | None = None) -> dict[
 
 
 def config_entry(config: StudyConfig) -> dict[str, Any]:
-    """Write a configuration as the record has it: what differs from the defaults."""
-    return config.model_dump(mode="json", exclude_defaults=True)
+    """Write a configuration as the record has it: what differs from the defaults.
+
+    Examples
+    --------
+    >>> scene = {"source": "s3://bucket/lake.tif", "nodata": float("nan")}
+    >>> config_entry(StudyConfig.parse({"scenes": [scene]}))
+    {'scenes': [{'source': 's3://bucket/lake.tif', 'nodata': 'nan'}]}
+    """
+    entry = config.model_dump(mode="json", exclude_defaults=True)
+    for scene in entry["scenes"]:
+        if not math.isfinite(scene.get("nodata", 0)):
+            scene["nodata"] = str(scene["nodata"])  # JSON has no such number
+    return entry
 
 
 def check_results(

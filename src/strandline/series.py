@@ -156,7 +156,7 @@ def _run(
     progress: Callable[[str], None] | None = None,
     on_date: OnPart | None = None,
 ) -> Path:
-    from strandline.stages import check_settings, check_sources, check_water_at
+    from strandline.stages import check_bands, check_settings, check_sources, check_water_at
 
     config = config.anchored()
     check_sources(config)  # before the imports, which take seconds
@@ -175,6 +175,7 @@ def _run(
     with workers(scheduler) as client:
         with clock("opening the scenes"):
             opened = [open_source(scene, config, cache) for scene in config.scenes]
+            check_bands(config, opened)
             record = record_of_inputs(config, naming)
             check_results(
                 out, config, naming, task=TIMELINE, overwrite=overwrite, inputs=record["inputs"]

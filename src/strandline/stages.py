@@ -94,6 +94,21 @@ def check_settings(config: StudyConfig) -> None:
         around_bbox(config.bbox, None, (0.0, 0.0), within)
 
 
+def check_bands(config: StudyConfig, opened: list[xr.DataArray]) -> None:
+    """Refuse bands to cluster by that a scene does not have, before pixels are read.
+
+    Raises
+    ------
+    MissingBandError
+        If a scene lacks one.
+    """
+    from strandline.segmentation.segment import chosen_bands
+
+    if config.bands is not None:
+        for scene in opened:
+            chosen_bands(scene, config.bands)
+
+
 def check_water_at(config: StudyConfig, grid: GeoBox) -> None:
     """Refuse a point in the water that lies outside the map, before pixels are read.
 

@@ -19,6 +19,7 @@ from strandline.stages import (
     Progress,
     StageClock,
     TileCount,
+    check_bands,
     check_order,
     check_settings,
     check_sources,
@@ -140,6 +141,7 @@ def _run(
         with clock("opening the scenes"):
             opened = [open_source(source, config, cache) for source in config.scenes]
             check_order(opened)
+            check_bands(config, opened)
             record = record_of_inputs(config, naming)
             check_results(
                 out, config, naming, task=STUDY, overwrite=overwrite, inputs=record["inputs"]

@@ -30,6 +30,7 @@ from strandline.cli.options import (
     Offset,
     Out,
     Overwrite,
+    PlainCommand,
     Platform,
     Resampling,
     Resolution,
@@ -55,7 +56,7 @@ from strandline.cli.run import say, show_progress
 from strandline.paths import check_there
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 app = typer.Typer(
     name="strandline",
@@ -66,6 +67,12 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _command(name: str | None = None, *, examples: Sequence[str]) -> Callable[[Any], Any]:
+    """Register a command, with examples below its help."""
+    shown = "\n\n".join(["Examples:", *(f"- `{example}`" for example in examples)])
+    return app.command(name, cls=PlainCommand, epilog=shown)
 
 
 def _version(asked: bool) -> None:
@@ -87,7 +94,7 @@ def _options(
     """Water and land cover from satellite scenes, without training data."""
 
 
-@app.command()
+@_command(examples=["strandline demo", "strandline demo --resolution 90 --out small-demo"])
 def demo(
     out: Out = Path("strandline-demo"),
     overwrite: Overwrite = False,
@@ -106,7 +113,13 @@ def demo(
     _say_results(out)
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline info LC08_L2SP_042033_20171022_20200902_02_T1.tar",
+        "strandline info 'scene/*_B*.TIF' --statistics",
+        "strandline info stack.tif --scale 0.0001 --platform landsat-5",
+    ]
+)
 def info(
     source: Annotated[str, typer.Argument(help="File, folder, archive, pattern, catalogue, STAC.")],
     statistics: Annotated[
@@ -128,7 +141,13 @@ def info(
     say(describe_source(source, scene_options(locals()), statistics=statistics))
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline segment LC08_L2SP_042033_20171022_20200902_02_T1.tar --out map-2017",
+        "strandline segment 'scene/*_B*.TIF' --center -118.7081 38.6942 --buffer 16500",
+        "strandline segment stack.tif --scale 0.0001 --platform landsat-5 --date 1988-10-22",
+    ]
+)
 def segment(
     source: Annotated[str, typer.Argument(help="The scene: as for `strandline info`.")],
     out: Out = Path("strandline-results"),
@@ -167,7 +186,13 @@ def segment(
     _study([(source, date)], locals())
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline change before.tar after.tar --out walker-lake",
+        "strandline change before.tar after.tar --water-at -118.7081 38.6942 --clusters 12",
+        "strandline change 'LT05_*_B*.TIF' 'LC08_*_B*.TIF' --bbox -118.9 38.5 -118.5 38.9",
+    ]
+)
 def change(
     before: Annotated[str, typer.Argument(help="The earlier scene: as for `strandline info`.")],
     after: Annotated[str, typer.Argument(help="The later scene.")],
@@ -210,7 +235,12 @@ def change(
     _study([(before, date_before), (after, date_after)], locals())
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline timeline scenes/LT05_* scenes/LC08_* --out history",
+        "strandline timeline 1988.tif 2017.tif --dates 1988-10-22,2017-10-22",
+    ]
+)
 def timeline(
     scenes: Annotated[
         list[str], typer.Argument(help="The scenes, in any order: as for `strandline info`.")
@@ -270,7 +300,7 @@ def timeline(
     _say_results(out)
 
 
-@app.command("cache")
+@_command("cache", examples=["strandline cache", "strandline cache --clear"])
 def show_cache(
     clear: Annotated[bool, switch("--clear", help="Remove all of it.")] = False,
 ) -> None:
@@ -281,7 +311,12 @@ def show_cache(
     say(f"{cache_folder()}: {size / 1e6:.1f} MB{' removed' if clear else ''}")
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline assess walker-lake/water_2017-10-22.tif truth.tif",
+        "strandline assess walker-lake/change.tif points.csv --random-sample --out assessed",
+    ]
+)
 def assess(
     mapped: Annotated[Path, typer.Argument(metavar="MAP", help="A mask, or a map of classes.")],
     reference: Annotated[
@@ -301,7 +336,13 @@ def assess(
     say(assess_files(mapped, reference, out, random_sample=random_sample))
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline search planetary-computer --center -118.7081 38.6942 --buffer 16500 "
+        "--datetime 2017-10 --platform landsat-8 --max-cloud 20 --out found.json",
+        "strandline change found.json:1988-10-22 found.json:2017-10-22",
+    ]
+)
 def search(
     api: Annotated[
         str, typer.Argument(help="URL of a STAC API or catalogue, planetary-computer, a file, …")
@@ -336,7 +377,7 @@ def search(
     say(search_listing(api, without_none(conditions), out))
 
 
-@app.command("app")
+@_command("app", examples=["strandline app landsat-scenes", "strandline app --port 0"])
 def serve_app(
     folders: Annotated[
         list[Path] | None, typer.Argument(help="Below these, the page may open files.")
@@ -352,7 +393,12 @@ def serve_app(
     serve(folders or (), port, open_browser=not no_browser, say=say)
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline replay walker-lake/record.json",
+        "strandline replay walker-lake --out walker-lake-again",
+    ]
+)
 def replay(
     record: Annotated[Path, typer.Argument(help="The record.json of an earlier run.")],
     out: Annotated[

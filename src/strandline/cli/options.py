@@ -6,12 +6,50 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
+
+from strandline.cli.wording import quoted_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 DATES = "Comparable dates"
 AREA, CLUSTERING, WATER, SOURCE = "Area and grid", "Clustering", "Water", "How to read the source"
+
+
+class PlainCommand(TyperCommand):
+    """A command that refuses empty values, and recognises a pattern that the shell expanded."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments.
+
+        Raises
+        ------
+        UsageError
+            If they make no sense.
+        """
+        for before, word in zip(["", *args], args, strict=False):
+            option, _, value = word.partition("=")
+            if not word.strip() or (option.startswith("--") and "=" in word and not value.strip()):
+                named = option if option.strip() else before
+                hint = named if named.startswith("-") else None
+                raise typer.BadParameter("The value is empty.", ctx=ctx, param_hint=hint)
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if "unexpected extra argument" in str(error):
+                refuse_expanded(given)
+            raise
+
+
+def refuse_expanded(arguments: Sequence[str]) -> None:
+    """Refuse the single bands of a scene in place of the pattern that means all of them."""
+    patterns = quoted_patterns(arguments)
+    if patterns is not None:
+        raise typer.BadParameter(
+            "The shell has put the files of all bands in place of a pattern. Quote it: " + patterns
+        )
 
 
 def switch(name: str, **options: Any) -> Any:
@@ -246,6 +284,8 @@ def dated_sources(
     dated: Iterable[tuple[str, str | None]], given: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Describe sources with their dates, and with the options of reading that all share."""
+    dated = list(dated)
+    refuse_expanded([source for source, _ in dated])
     options = scene_options(given)
     return [without_none({"source": source, "time": date, **options}) for source, date in dated]
 
@@ -287,5 +327,5 @@ def labels(text: str | None) -> list[int] | None:
         return [int(word) for word in numbers]
     except ValueError:
         raise typer.BadParameter(
-            f"expected cluster numbers with commas, got {text!r}", param_hint="--water-labels"
+            f"expected cluster numbers with commas, got {text[:60]!r}", param_hint="--water-labels"
         ) from None

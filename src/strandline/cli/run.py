@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import warnings
@@ -22,6 +23,9 @@ EXIT_FAULT = 1
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
+
+LONG_WORD = 300
+"""Longer words are cut in messages; no path is as long."""
 
 
 class _Terminated(KeyboardInterrupt):
@@ -80,7 +84,9 @@ def _message(error: Exception, arguments: Sequence[str]) -> str:
         )
     name, options = command_of(arguments)
     notes = getattr(error, "__notes__", [])
-    return " ".join([f"Error: {in_words_of_options(error, name, options)}", *notes])
+    text = " ".join([f"Error: {in_words_of_options(error, name, options)}", *notes])
+    # A value of thousands of letters would hide what is said about it.
+    return re.sub(rf"(\S{{{LONG_WORD // 4}}})\S{{{LONG_WORD},}}", r"\1…", text)
 
 
 def command_of(arguments: Sequence[str]) -> tuple[str, set[str]]:

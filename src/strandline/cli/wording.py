@@ -87,8 +87,8 @@ def _shown(value: str) -> str:
     return bare if bare and " " not in bare else value
 
 
-def quoted_pattern(arguments: Sequence[str]) -> str | None:
-    """Find the pattern that a shell has expanded to several files of bands, if it was one.
+def quoted_patterns(arguments: Sequence[str]) -> str | None:
+    """Find the patterns that a shell has expanded to the files of single bands, if it was so.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def quoted_pattern(arguments: Sequence[str]) -> str | None:
     Returns
     -------
     str or None
-        A pattern that fits them all; None if they are not the bands of one scene.
+        A pattern in quotes for each scene; None if the files are not several bands of scenes.
 
     Examples
     --------
@@ -107,16 +107,30 @@ def quoted_pattern(arguments: Sequence[str]) -> str | None:
     ...     names = [f"{folder}/LC08_044034_B{band}.TIF" for band in (2, 3, 10)]
     ...     for name in names:
     ...         Path(name).touch()
-    ...     quoted_pattern(names) == f"{folder}/LC08_044034_B*.TIF"
+    ...     quoted_patterns(names) == f"'{folder}/LC08_044034_B*.TIF'"
     True
-    >>> quoted_pattern(["1988.tif", "2017.tif"])
+    >>> quoted_patterns(["1988.tif", "2017.tif"])
     """
-    files = [word for word in arguments if not word.startswith("-") and Path(word).is_file()]
-    if len(files) < 2:
+    files = [word for word in arguments if not word.startswith("-") and _is_file(word)]
+    scenes: dict[str, list[str]] = {}
+    for file in files:
+        if not _BAND.search(Path(file).name):
+            return None
+        scenes.setdefault(str(Path(file).parent / _BAND.sub("", Path(file).name)), []).append(file)
+    if not scenes or any(len(bands) < 2 for bands in scenes.values()):
         return None
-    scenes = {_BAND.sub("", Path(file).name) for file in files}
-    if len(scenes) > 1 or not all(_BAND.search(Path(file).name) for file in files):
-        return None
+    return " ".join(f"'{_pattern(bands)}'" for bands in scenes.values())
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _pattern(files: Sequence[str]) -> str:
+    """Write a pattern that fits all of some names."""
     start = os.path.commonprefix(files)
     end = os.path.commonprefix([file[: len(start) - 1 : -1] for file in files])[::-1]
     return f"{start}*{end}"

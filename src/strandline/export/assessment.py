@@ -11,6 +11,7 @@ import xarray as xr
 from strandline.accuracy import Assessment, assess
 from strandline.atomic import write_json
 from strandline.errors import ConfigurationError
+from strandline.export.staging import check_folder
 from strandline.export.table import write_table
 from strandline.paths import local_path
 from strandline.scenes.classes import read_classes, read_reference
@@ -41,6 +42,8 @@ def assess_files(
     str
         The assessment to read, and where it was written.
     """
+    if out is not None:
+        check_folder(out)
     known = read_reference(reference)
     if random_sample and isinstance(known, xr.DataArray):
         raise ConfigurationError(

@@ -10,6 +10,7 @@ from typing import Any
 from strandline.errors import SearchError
 from strandline.scenes.stac.found import FoundScenes
 from strandline.scenes.stac.search import search_scenes
+from strandline.scenes.storage import check_local
 
 
 def search_listing(api: str, conditions: Mapping[str, Any], out: str | Path | None = None) -> str:
@@ -34,6 +35,7 @@ def search_listing(api: str, conditions: Mapping[str, Any], out: str | Path | No
     SearchError
         If nothing was found; otherwise as `strandline.search_scenes`.
     """
+    check_local(api)
     found = search_scenes(api, **conditions)
     if not found:
         given = ", ".join(f"{name} {value}" for name, value in conditions.items())
