@@ -136,6 +136,7 @@ def takes_numbers(name: str, option: str) -> bool:
     return bool(re.search(r"\b(int|float)\b", str(get_type_hints(functions[name])[option])))
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
 @pytest.mark.parametrize(("name", "option"), cases(), ids=str)
 def test_values_that_cannot_work_are_refused_in_words_before_any_work(
     name, option, files, no_work, monkeypatch, capsys, tmp_path

@@ -16,7 +16,6 @@ from pydantic import (
 from strandline.errors import ConfigurationError
 from strandline.paths import local_path
 
-
 Degrees = FiniteFloat
 Positive = Annotated[FiniteFloat, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1)]

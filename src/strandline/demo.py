@@ -110,21 +110,21 @@ def run_demo(
 
 def _is_same_demo(out: str | os.PathLike[str], resolution: float, seed: int) -> bool:
     """Say whether a folder holds a demo of this pixel size and seed."""
-    import rasterio
-
-    from strandline.errors import RecordError
+    from strandline.errors import RecordError, SceneError
     from strandline.export.record import read_record
+    from strandline.prepare.georeference import grid_of
+    from strandline.scenes import open_scene
 
     folder = local_path(out)
     try:
         record = read_record(folder)
         scenes = [Path(str(scene["source"])) for scene in record["config"]["scenes"]]
-        with rasterio.open(folder / "change.tif") as file:
-            size = file.res[0]
-    except (RecordError, OSError, KeyError, TypeError):
+        change = open_scene(folder / "change.tif", reflectance=False, band_names=["change"])
+    except (RecordError, SceneError, KeyError, TypeError):
         return False
     own = (folder / "scenes").absolute()
     made_here = len(scenes) == 2 and all(scene.parent == own for scene in scenes)
+    size = abs(grid_of(change).resolution.x)
     return made_here and record.get("seed") == seed and bool(size == resolution)
 
 

@@ -217,9 +217,7 @@ def replay_study(
         record,
         out,
         StudyConfig.parse,
-        partial(
-            _run, overwrite=overwrite, scheduler=scheduler, progress=progress, on_tile=on_tile
-        ),
+        partial(_run, overwrite=overwrite, scheduler=scheduler, progress=progress, on_tile=on_tile),
     )
 
 

@@ -52,7 +52,6 @@ from strandline.cli.options import (
     without_none,
 )
 from strandline.cli.run import say, show_progress
-
 from strandline.paths import check_there
 
 if TYPE_CHECKING:
@@ -62,7 +61,6 @@ app = typer.Typer(
     name="strandline",
     help="Water and land cover from satellite scenes, without training data.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -42,7 +42,7 @@ _BOXES = range(0x2500, 0x25A0)
 
 
 def plainer(error: UnicodeError) -> tuple[str, int]:
-    """Replace what an encoding lacks: ² by 2, … by three dots, other letters by their code.
+    r"""Replace what an encoding lacks: ² by 2, … by three dots, other letters by their code.
 
     It has the form of an error handler of Python's codecs.
 
@@ -50,7 +50,7 @@ def plainer(error: UnicodeError) -> tuple[str, int]:
     --------
     >>> prepare_console()
     >>> "118.9 km² − 1 × Озеро…".encode("ascii", HANDLER).decode()
-    '118.9 km2 - 1 x \\\\u041e\\\\u0437\\\\u0435\\\\u0440\\\\u043e...'
+    '118.9 km2 - 1 x \\u041e\\u0437\\u0435\\u0440\\u043e...'
     """
     if not isinstance(error, UnicodeEncodeError):
         raise error

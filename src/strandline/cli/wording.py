@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -131,6 +130,13 @@ def _is_file(word: str) -> bool:
 
 def _pattern(files: Sequence[str]) -> str:
     """Write a pattern that fits all of some names."""
-    start = os.path.commonprefix(files)
-    end = os.path.commonprefix([file[: len(start) - 1 : -1] for file in files])[::-1]
+    start = _common_start(files)
+    end = _common_start([file[: len(start) - 1 : -1] for file in files])[::-1]
     return f"{start}*{end}"
+
+
+def _common_start(names: Sequence[str]) -> str:
+    """Give the letters that all names begin with."""
+    first, last = min(names), max(names)
+    different = (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
+    return first[: next(different, min(len(first), len(last)))]

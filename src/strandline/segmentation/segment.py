@@ -223,6 +223,13 @@ def one_array(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
 
 
 def chosen_bands(scene: xr.DataArray, bands: Sequence[str] | None) -> list[str]:
+    """Choose the bands to cluster by.
+
+    Raises
+    ------
+    MissingBandError
+        If the scene lacks one of them.
+    """
     present = [str(name) for name in scene["band"].values]
     if bands is None:
         return [name for name in present if name not in NOT_SURFACE_BANDS] or present
