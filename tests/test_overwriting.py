@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
 import numpy as np
+import pystac
 import pytest
 
 import strandline as sl
 from strandline.cli import main
 from strandline.demo import run_demo
 from strandline.errors import ConfigurationError, OutputError
+from strandline.export.assessment import assess_files
 from strandline.export.raster import write_cog
+from strandline.scenes.stac.listing import search_listing
 from strandline.series import replay, run_timeline
 from strandline.testing.lakes import round_lake
 
@@ -119,3 +123,48 @@ def test_the_command_line_names_its_own_option(picture, tmp_path, monkeypatch, c
         main()
     assert end.value.code == 2
     assert "or pass --overwrite to replace them" in capsys.readouterr().err
+
+
+def test_an_assessment_may_be_repeated_and_replaces_no_other(picture, tmp_path):
+    out = sl.run_study(settings(picture), tmp_path / "out")
+    other = sl.run_study(settings(picture, n_clusters=2), tmp_path / "other")
+    moved = write_cog(round_lake(radius=300, time=None), tmp_path / "smaller.tif")
+    smaller = sl.run_study({"scenes": [{"source": str(moved)}], "n_clusters": 2}, tmp_path / "s")
+    maps = [next(folder.glob("water*.tif")) for folder in (out, other, smaller)]
+    assess_files(maps[0], maps[1], tmp_path / "assessed")
+    before = contents(tmp_path / "assessed")
+    assess_files(maps[0], maps[1], tmp_path / "assessed")
+    said: list[str] = []
+    with pytest.raises(OutputError, match="another assessment"):
+        assess_files(maps[0], maps[2], tmp_path / "assessed", say=said.append)
+    assert len(said) == 1  # the assessment itself was said first
+    assert contents(tmp_path / "assessed") == before
+    assess_files(maps[0], maps[2], tmp_path / "assessed", overwrite=True)
+    assert contents(tmp_path / "assessed") != before
+
+
+def test_a_saved_search_may_grow_and_replaces_no_other_file(tmp_path):
+    def item(name: str) -> dict[str, object]:
+        when = dt.datetime(1988, 10, 22, tzinfo=dt.UTC)
+        box = [-119.0, 38.0, -118.0, 39.0]
+        shape = {"type": "Point", "coordinates": [-118.5, 38.5]}
+        return pystac.Item(name, shape, box, when, {"platform": "landsat-5"}).to_dict()
+
+    def search(*names: str, **options: bool) -> None:
+        archive = tmp_path / "archive.json"
+        features = [item(name) for name in names]
+        archive.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        search_listing(str(archive), {}, tmp_path / "found.json", **options)
+
+    search("a")
+    search("a")
+    search("a", "b")
+    before = (tmp_path / "found.json").read_bytes()
+    with pytest.raises(OutputError, match=r"lists scenes that were not found now.*overwrite=True"):
+        search("c")
+    assert (tmp_path / "found.json").read_bytes() == before
+    search("c", overwrite=True)
+    (tmp_path / "found.json").write_text("my notes")
+    with pytest.raises(OutputError, match="is no list of scenes"):
+        search("c")
+    assert (tmp_path / "found.json").read_text() == "my notes"

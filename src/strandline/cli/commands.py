@@ -325,13 +325,14 @@ def assess(
         switch("--random-sample", help="The points were drawn at random: km²."),
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the result.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Say how well a map agrees with a reference."""
     for path in (mapped, reference):
         check_there(path)
     from strandline.export.assessment import assess_files
 
-    say(assess_files(mapped, reference, out, random_sample=random_sample))
+    assess_files(mapped, reference, out, random_sample=random_sample, overwrite=overwrite, say=say)
 
 
 @_command(
@@ -364,6 +365,7 @@ def search(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="JSON file for what was found.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Find scenes of a place and time in a STAC archive."""
     from strandline.scenes.stac.listing import search_listing
@@ -372,7 +374,7 @@ def search(
         "center": center, "buffer": buffer, "bbox": bbox, "datetime": datetime,
         "collections": collection, "platforms": platform, "max_cloud": max_cloud, "limit": limit,
     }  # fmt: skip
-    say(search_listing(api, without_none(conditions), out))
+    search_listing(api, without_none(conditions), out, overwrite=overwrite, say=say)
 
 
 @_command("app", examples=["strandline app landsat-scenes", "strandline app --port 0"])
