@@ -150,11 +150,11 @@ class StudyConfig(BaseModel):
             raise ValueError("n_subclusters=… has to be at least n_clusters=…")
         if len(self.scenes) == 1 and (self.normalize or self.correct_shift):
             raise ValueError("normalize=True and correct_shift=True need two scenes")
-        if self.water_at is not None and self.water_labels is not None:
+        if self.water_at is not None and self.water_labels is not None and self._verb() != "apply":
             raise ValueError("give water_at=… or water_labels=…, not both")
-        if any(label >= self.n_clusters for label in self.water_labels or ()):
+        if any(label >= self._clusters() for label in self.water_labels or ()):
             raise ValueError(
-                f"water_labels=… are numbers of clusters, here from 0 to {self.n_clusters - 1}"
+                f"water_labels=… are numbers of clusters, here from 0 to {self._clusters() - 1}"
             )
         return self
 
@@ -194,7 +194,7 @@ class StudyConfig(BaseModel):
         Where scenes are described in ways that the command line has no words for (a list of
         files, options that differ between two scenes), only the record tells all.
         """
-        words = ["strandline", self._verb()]
+        words = ["strandline", self._verb(), *self._positionals()]
         words += [
             scene.source if isinstance(scene.source, str) else ",".join(scene.source)
             for scene in self.scenes
@@ -202,7 +202,7 @@ class StudyConfig(BaseModel):
         words += self._scene_words()
         words += self._switches()
         given = self.model_dump(
-            mode="json", exclude_defaults=True, exclude={"scenes", *_SWITCHES_OF_TIMELINES}
+            mode="json", exclude_defaults=True, exclude={"scenes", *_NOT_AN_OPTION}
         )
         for name, value in given.items():
             parts = value if isinstance(value, list) else [value]
@@ -214,8 +214,14 @@ class StudyConfig(BaseModel):
             words += [option] if value is True else [option, *map(_number, parts)]
         return words
 
+    def _clusters(self) -> int:
+        return self.n_clusters
+
     def _verb(self) -> str:
         return "change" if len(self.scenes) == 2 else "segment"
+
+    def _positionals(self) -> list[str]:
+        return []
 
     def _switches(self) -> list[str]:
         return []
@@ -281,15 +287,63 @@ standardize, seed, mask, conflicts, water_labels
         return [] if self.leave_out else ["--keep-all"]
 
     def _date_words(self) -> list[str]:
-        times = [scene.time for scene in self.scenes]
-        known = [time for time in times if time is not None]
-        return ["--dates", ",".join(known)] if len(known) == len(times) else []
+        return _dates_option(self.scenes)
+
+
+class ApplyConfig(StudyConfig):
+    """All that the results of applying a model to other scenes depend on.
+
+    Attributes
+    ----------
+    model : str
+        Path of the model.
+    scenes : list of SceneSource
+        One per date, in any order.
+    center, buffer, bbox, resolution, crs, resampling, mask, conflicts, water_at, water_labels
+        As for `StudyConfig`; a point in the water and clusters that are water may both be given.
+
+    Examples
+    --------
+    >>> config = ApplyConfig.parse({"model": "model.npz", "scenes": [{"source": "a.tar"}]})
+    >>> " ".join(config.command())
+    'strandline apply model.npz a.tar'
+    """
+
+    model: Name
+    scenes: list[SceneSource] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _knows_its_settings(self) -> ApplyConfig:
+        meaningless = sorted(_NOT_OF_MODELS & self.model_fields_set)
+        if meaningless:
+            raise ValueError(f"a fitted model is not changed by {', '.join(meaningless)}")
+        return self
+
+    def anchored(self) -> Self:
+        """Name local files by their whole path, the model too."""
+        anchored = super().anchored()
+        return anchored.model_copy(update={"model": str(_anchored(self.model))})
+
+    def _clusters(self) -> int:
+        return 254  # how many the model has, it says itself
+
+    def _verb(self) -> str:
+        return "apply"
+
+    def _positionals(self) -> list[str]:
+        return [self.model]
+
+    def _date_words(self) -> list[str]:
+        return _dates_option(self.scenes)
 
 
 _NOT_OF_TIMELINES = {
     *("harmonize", "normalize", "correct_shift", "vectors", "min_pixels"),
 }
-_SWITCHES_OF_TIMELINES = {"leave_out"}
+_NOT_OF_MODELS = _NOT_OF_TIMELINES | {
+    *("bands", "n_clusters", "n_subclusters", "standardize", "seed"),
+}
+_NOT_AN_OPTION = {"leave_out", "model"}
 _OPTION_NAMES = {"n_clusters": "--clusters", "n_subclusters": "--subclusters"}
 _SCENE_OPTIONS = {
     "platform": "--platform",
@@ -299,6 +353,13 @@ _SCENE_OPTIONS = {
     "nodata": "--nodata",
     "crs": "--source-crs",
 }
+
+
+def _dates_option(scenes: list[SceneSource]) -> list[str]:
+    """Write the dates of all scenes, if all were given."""
+    times = [scene.time for scene in scenes]
+    known = [time for time in times if time is not None]
+    return ["--dates", ",".join(known)] if len(known) == len(times) else []
 
 
 def _anchored(source: str | list[str]) -> str | list[str]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Config = TypeVar("Config", bound=StudyConfig)
 
 
-def record_of_inputs(config: StudyConfig, naming: Naming | None = None) -> dict[str, Any]:
+def record_of_inputs(
+    config: StudyConfig, naming: Naming | None = None, also: Sequence[str] = ()
+) -> dict[str, Any]:
     """Collect what the record says before there are results.
 
     Parameters
@@ -28,11 +30,13 @@ def record_of_inputs(config: StudyConfig, naming: Naming | None = None) -> dict[
         Its sources as they are called here.
     naming : Naming, optional
         What the record calls them, where that is something else.
+    also : sequence of str
+        Files besides those of the scenes.
     """
     from strandline.export.fingerprint import fingerprint
     from strandline.scenes.inputs import source_files
 
-    inputs = []
+    inputs = fingerprint(also)
     for scene in config.scenes:
         files = source_files(scene.source, scene.storage_options, platform=scene.platform)
         inputs += fingerprint(files, storage_options=scene.storage_options)

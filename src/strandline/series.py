@@ -113,7 +113,7 @@ def replay(
     progress: Callable[[str], None] | None = None,
     on_tile: OnPart | None = None,
 ) -> int:
-    """Repeat a study or a timeline from its record.
+    """Repeat a study, a timeline or the application of a model from its record.
 
     Parameters
     ----------
@@ -130,11 +130,15 @@ def replay(
     RecordError
         As `strandline.study.replay_study`.
     """
-    from strandline.export.record import TIMELINE, read_record
+    from strandline.applying import replay_apply
+    from strandline.export.record import APPLY, TIMELINE, read_record
     from strandline.replay import repeat
     from strandline.study import replay_study
 
-    if read_record(record).get("task") != TIMELINE:
+    task = read_record(record).get("task")
+    if task == APPLY:
+        return replay_apply(record, out, overwrite=overwrite, progress=progress)
+    if task != TIMELINE:
         return replay_study(
             record, out, overwrite=overwrite, scheduler=scheduler, progress=progress,
             on_tile=on_tile,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strandline.cli.options import (
-    SOURCE,
     Anonymous,
     BandNames,
     Bands,
@@ -20,6 +19,7 @@ from strandline.cli.options import (
     CorrectShift,
     Crs,
     Date,
+    Dates,
     DigitalNumbers,
     Harmonize,
     Keep,
@@ -45,6 +45,7 @@ from strandline.cli.options import (
     WaterLabels,
     dated_sources,
     days_of,
+    place_settings,
     scene_options,
     study_settings,
     switch,
@@ -264,9 +265,7 @@ def timeline(
     ] = False,
     mask: Mask = None,
     conflicts: Conflicts = "quality",
-    dates: Annotated[
-        str | None, typer.Option(help="Dates of the scenes, with commas.", rich_help_panel=SOURCE)
-    ] = None,
+    dates: Dates = None,
     digital_numbers: DigitalNumbers = False,
     scale: Scale = None,
     offset: Offset = None,
@@ -295,6 +294,61 @@ def timeline(
             on_date=progress.get("on_tile"),
         )
     say(summary(out))
+    _say_results(out)
+
+
+@_command(
+    examples=[
+        "strandline apply map-2017/model.npz LC08_L2SP_042033_20181025_02_T1.tar --out map-2018",
+        "strandline apply walker-lake/model.npz scenes/LC08_* --water-at -118.7081 38.6942",
+    ]
+)
+def apply(
+    model: Annotated[
+        Path, typer.Argument(help="The model.npz of an earlier run, its evidence.csv beside it.")
+    ],
+    scenes: Annotated[
+        list[str], typer.Argument(help="The scenes, in any order: as for `strandline info`.")
+    ],
+    out: Out = Path("strandline-applied"),
+    overwrite: Overwrite = False,
+    center: Center = None,
+    buffer: Buffer = None,
+    bbox: Bbox = None,
+    resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = "measured",
+    water_at: WaterAt = None,
+    water_labels: WaterLabels = None,
+    mask: Mask = None,
+    conflicts: Conflicts = "quality",
+    dates: Dates = None,
+    digital_numbers: DigitalNumbers = False,
+    scale: Scale = None,
+    offset: Offset = None,
+    nodata: Nodata = None,
+    band_names: BandNames = None,
+    platform: Platform = None,
+    source_crs: SourceCrs = None,
+    anonymous: Anonymous = False,
+    cache: Keep = False,
+) -> None:
+    """Map the water of other scenes by a fitted model, without fitting again."""
+    from strandline.applying import run_apply
+    from strandline.results.areas import read_areas
+
+    given = locals()
+    with show_progress() as progress:
+        run_apply(
+            model,
+            dated_sources(zip(scenes, days_of(dates, len(scenes)), strict=True), given),
+            out,
+            settings=place_settings(given),
+            overwrite=overwrite,
+            cache=cache or None,
+            progress=progress["progress"],
+        )
+    say(read_areas(out))
     _say_results(out)
 
 

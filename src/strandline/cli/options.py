@@ -239,11 +239,15 @@ Date = Annotated[
     typer.Option(help="Date, if the source does not say it.", rich_help_panel=SOURCE),
 ]
 
+Dates = Annotated[
+    str | None, typer.Option(help="Dates of the scenes, with commas.", rich_help_panel=SOURCE)
+]
+
 # What the command line takes over as it is, and under another name.
-_SAME_NAME = (
-    *("center", "buffer", "bbox", "resolution", "crs", "resampling"),
-    *("standardize", "seed", "water_at", "conflicts"),
+_OF_PLACES = (
+    *("center", "buffer", "bbox", "resolution", "crs", "resampling", "water_at", "conflicts"),
 )
+_SAME_NAME = (*_OF_PLACES, "standardize", "seed")
 _OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}
 _IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 
@@ -260,10 +264,15 @@ def timeline_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Collect what `run_timeline` takes as settings, and what a study has of them too."""
     settings = {name: given[name] for name in _SAME_NAME}
     settings |= {name: given[option] for option, name in _OTHER_NAME.items()}
+    return place_settings(given) | without_none(settings | {"bands": words(given["bands"])})
+
+
+def place_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect what has nothing to do with fitting: the place, the grid, and what is water."""
+    settings = {name: given[name] for name in _OF_PLACES}
     return without_none(
         settings
         | {
-            "bands": words(given["bands"]),
             "mask": words_or_none(given["mask"]),
             "water_labels": labels(given["water_labels"]),
         }
