@@ -21,9 +21,9 @@ Positive = Annotated[FiniteFloat, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1)]
 Resampling = Literal[
-    *("measured", "nearest", "bilinear", "cubic", "cubic_spline", "lanczos"),
-    *("average", "mode", "min", "max", "med", "q1", "q3"),
-]
+    "measured", "nearest", "bilinear", "cubic", "cubic_spline", "lanczos", "average", "mode",
+    "min", "max", "med", "q1", "q3",
+]  # fmt: skip
 
 
 class SceneSource(BaseModel):

@@ -335,7 +335,6 @@ def apply(
 ) -> None:
     """Map the water of other scenes by a fitted model, without fitting again."""
     from strandline.applying import run_apply
-    from strandline.results.areas import read_areas
 
     given = locals()
     with show_progress() as progress:
@@ -348,6 +347,8 @@ def apply(
             cache=cache or None,
             progress=progress["progress"],
         )
+    from strandline.results.areas import read_areas
+
     say(read_areas(out))
     _say_results(out)
 
@@ -476,7 +477,6 @@ def replay(
 def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) -> None:
     """Run a study of one or two sources with their dates, and say what came out."""
     from strandline.configuration import StudyConfig
-    from strandline.results import read_summary
     from strandline.study import run_study
 
     scenes = dated_sources(dated, given)
@@ -490,6 +490,8 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
             cache=given["cache"] or None,
             **progress,
         )
+    from strandline.results import read_summary
+
     say(read_summary(given["out"]))
     _say_results(given["out"])
 

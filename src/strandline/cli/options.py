@@ -336,5 +336,6 @@ def labels(text: str | None) -> list[int] | None:
         return [int(word) for word in numbers]
     except ValueError:
         raise typer.BadParameter(
-            f"expected cluster numbers with commas, got {text[:60]!r}", param_hint="--water-labels"
+            f"expected cluster numbers with commas, got {str(text)[:60]!r}",
+            param_hint="--water-labels",
         ) from None
