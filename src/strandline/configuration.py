@@ -1,4 +1,4 @@
-"""What a study depends on, checked before anything is opened."""
+"""The configuration of a study, validated before anything is opened."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SceneSource(BaseModel):
     def _source_has_a_name(self) -> SceneSource:
         sources = [self.source] if isinstance(self.source, str) else self.source
         if not all(source.strip() for source in sources):
-            raise ValueError("a source without a name")
+            raise ValueError("the name of a source is empty")
         return self
 
     @model_validator(mode="after")
@@ -91,7 +91,7 @@ class StudyConfig(BaseModel):
     mask : list of str, optional
         Reasons for which a pixel counts as not observed. Default: the usual ones.
     conflicts : {"quality", "spectrum"}
-        Who wins where the quality band and the spectrum contradict each other, as for
+        Which to trust where the quality band and the spectrum contradict each other, as for
         `strandline.open_scene`.
     harmonize : bool
         Make all scenes as OLI would have measured them (`strandline.harmonize`).
@@ -189,10 +189,10 @@ class StudyConfig(BaseModel):
         return self.model_copy(update={"scenes": scenes})
 
     def command(self) -> list[str]:
-        """Give the command line that runs this study (secrets stay out of it).
+        """Return the command line that runs this study (secrets stay out of it).
 
-        Where scenes are described in ways that the command line has no words for (a list of
-        files, options that differ between two scenes), only the record tells all.
+        Where the command line cannot describe the scenes (a list of files, options that differ
+        between two scenes), only the record is complete.
         """
         words = ["strandline", self._verb(), *self._positionals()]
         words += [
@@ -378,7 +378,7 @@ def _number(value: Any) -> str:
 
 
 def _readable(error: ValidationError) -> str:
-    """Say what pydantic found in one line per problem, without its links and types."""
+    """Write what pydantic found, without its links and types."""
     problems = []
     for problem in error.errors():
         where = str(problem["loc"][0]) if problem["loc"] else ""
@@ -389,4 +389,4 @@ def _readable(error: ValidationError) -> str:
         # Written as an argument, so that the command line recognises what it is called there.
         given = "" if problem["type"] == "missing" else f"{problem['input']!r}"
         problems.append(f"{where}={given}: {text}" if where else text)
-    return "The configuration cannot work: " + "; ".join(problems) + "."
+    return "The configuration is not valid: " + "; ".join(problems) + "."

@@ -52,7 +52,7 @@ def run_timeline(
     progress: Callable[[str], None] | None = None,
     on_date: OnPart | None = None,
 ) -> Path:
-    """Follow the water over many scenes and leave the results in a folder.
+    """Map and measure water over many dates and write the results to a folder.
 
     One date is labelled after the other, its tiles by whoever is free: threads of this process,
     or the workers of an active `distributed.Client` or a `scheduler`. Masks and tables are made
@@ -188,7 +188,7 @@ def _run(
             check_water_at(config, grid)
             dates = stack_scenes(opened, grid, resampling=config.resampling)
         with staged_folder(out) as folder:
-            with clock("following the water"):
+            with clock("mapping the water of each date"):
                 masks = _MaskWriter(folder, dates)
                 history = timeline(
                     dates,

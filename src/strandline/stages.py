@@ -34,7 +34,7 @@ IN_MEMORY_BYTES = 1 << 28
 
 
 class StageClock:
-    """Time the stages, and tell when each begins."""
+    """Measure the time of each stage, and report when it begins."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.seconds: dict[str, float] = {}

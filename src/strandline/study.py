@@ -1,7 +1,7 @@
-"""The whole way as a handful of calls: a configuration in, a folder of results out.
+"""Run a study: a configuration in, a folder of results out.
 
-`run_study` is the table of contents of Strandline. The command line says what happens in
-its words, and `replay_study` repeats it from the record it left.
+`run_study` calls the stages of Strandline in their order; the command line calls it, and
+`replay_study` repeats a study from its record.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _run(
                     record["dates"] = found.as_record()
             with clock("clustering the spectra"):
                 segmentation, counts = segment_study(scenes, dates, config, work, client, on_tile)
-            with clock("thinning out for the pictures"):
+            with clock("reducing the scenes for pictures"):
                 views = views_of(scenes)
             with only_here(client), staged_folder(out) as folder:
                 with clock("finding the water"):

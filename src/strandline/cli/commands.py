@@ -68,6 +68,9 @@ app = typer.Typer(
 )
 
 
+SOURCES = "A file, folder, archive, quoted pattern, catalogue or STAC item."
+
+
 def _command(name: str | None = None, *, examples: Sequence[str]) -> Callable[[Any], Any]:
     """Register a command, with examples below its help."""
     shown = "\n\n".join(["Examples:", *(f"- `{example}`" for example in examples)])
@@ -88,7 +91,9 @@ def _options(
         bool,
         switch("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
-    debug: Annotated[bool, switch("--debug", help="Show tracebacks; may stand anywhere.")] = False,
+    debug: Annotated[
+        bool, switch("--debug", help="Show tracebacks of errors; may stand anywhere.")
+    ] = False,
 ) -> None:
     """Water and land cover from satellite scenes, without training data."""
 
@@ -120,7 +125,9 @@ def demo(
     ]
 )
 def info(
-    source: Annotated[str, typer.Argument(help="File, folder, archive, pattern, catalogue, STAC.")],
+    source: Annotated[
+        str, typer.Argument(help="A file, folder, archive, quoted pattern, catalogue or STAC item.")
+    ],
     statistics: Annotated[
         bool,
         switch("--statistics", help="Read the pixels too: range and share observed."),
@@ -134,7 +141,7 @@ def info(
     source_crs: SourceCrs = None,
     anonymous: Anonymous = False,
 ) -> None:
-    """Say what a source is: platform, date, size, bands; or what a catalogue holds."""
+    """Describe a source: platform, date, size and bands; or list a catalogue."""
     from strandline.description import describe_source
 
     say(describe_source(source, scene_options(locals()), statistics=statistics))
@@ -181,7 +188,7 @@ def segment(
     cache: Keep = False,
     scheduler: Scheduler = None,
 ) -> None:
-    """Cluster one scene by its spectra and map its water."""
+    """Cluster the pixels of one scene by their spectra and map its water."""
     _study([(source, date)], locals())
 
 
@@ -261,7 +268,7 @@ def timeline(
     water_labels: WaterLabels = None,
     keep_all: Annotated[
         bool,
-        switch("--keep-all", help="Keep dates that do not fit in the maps."),
+        switch("--keep-all", help="Keep dates in the maps that do not fit the others."),
     ] = False,
     mask: Mask = None,
     conflicts: Conflicts = "quality",
@@ -277,7 +284,7 @@ def timeline(
     cache: Keep = False,
     scheduler: Scheduler = None,
 ) -> None:
-    """Follow the water over many scenes: how much, how often, since when."""
+    """Map and measure water over many dates: areas, occurrence, transitions."""
     from strandline.series import run_timeline, summary
 
     given = locals()
@@ -355,9 +362,9 @@ def apply(
 
 @_command("cache", examples=["strandline cache", "strandline cache --clear"])
 def show_cache(
-    clear: Annotated[bool, switch("--clear", help="Remove all of it.")] = False,
+    clear: Annotated[bool, switch("--clear", help="Remove all copies.")] = False,
 ) -> None:
-    """Say where copies of remote files and unpacked archives are kept, and how large they are."""
+    """Show where copies of remote files and unpacked archives are kept, and their size."""
     from strandline.scenes.cache import cache_folder, cache_size, clear_cache
 
     size = clear_cache() if clear else cache_size()
@@ -371,18 +378,25 @@ def show_cache(
     ]
 )
 def assess(
-    mapped: Annotated[Path, typer.Argument(metavar="MAP", help="A mask, or a map of classes.")],
+    mapped: Annotated[
+        Path, typer.Argument(metavar="MAP", help="A water mask, or another map of classes.")
+    ],
     reference: Annotated[
-        Path, typer.Argument(help="A raster of the same classes, or points: CSV lon,lat,class; …")
+        Path,
+        typer.Argument(
+            help="A raster of the same classes, or points: a CSV file with lon,lat,class, or vector data."
+        ),
     ],
     random_sample: Annotated[
         bool,
-        switch("--random-sample", help="The points were drawn at random: km²."),
+        switch(
+            "--random-sample", help="The points are a random sample: estimate areas with intervals."
+        ),
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the result.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Say how well a map agrees with a reference."""
+    """Assess the accuracy of a map against a reference."""
     for path in (mapped, reference):
         check_there(path)
     from strandline.export.assessment import assess_files
@@ -399,7 +413,10 @@ def assess(
 )
 def search(
     api: Annotated[
-        str, typer.Argument(help="URL of a STAC API or catalogue, planetary-computer, a file, …")
+        str,
+        typer.Argument(
+            help="URL of a STAC API or catalogue, planetary-computer, earth-search, or a file."
+        ),
     ],
     center: Center = None,
     buffer: Buffer = None,
@@ -411,12 +428,12 @@ def search(
         list[str] | None, typer.Option(help="May be repeated; default: surface reflectance.")
     ] = None,
     platform: Annotated[
-        list[str] | None, typer.Option(help="Such as landsat-8; may be repeated.")
+        list[str] | None, typer.Option(help="Satellite, such as landsat-8; may be repeated.")
     ] = None,
     max_cloud: Annotated[
-        float | None, typer.Option(metavar="%", help="Highest cloud cover of a scene.")
+        float | None, typer.Option(metavar="%", help="Largest cloud cover of a scene.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="Most scenes to list.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Largest number of scenes to list.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="JSON file for what was found.")
     ] = None,
@@ -435,14 +452,12 @@ def search(
 @_command("app", examples=["strandline app landsat-scenes", "strandline app --port 0"])
 def serve_app(
     folders: Annotated[
-        list[Path] | None, typer.Argument(help="Below these, the page may open files.")
+        list[Path] | None, typer.Argument(help="Folders whose files the app may open.")
     ] = None,
-    port: Annotated[int, typer.Option(help="0 for any that is free.")] = 5006,
-    no_browser: Annotated[
-        bool, switch("--no-browser", help="Do not open a browser on it.")
-    ] = False,
+    port: Annotated[int, typer.Option(help="Port of the server; 0 for any that is free.")] = 5006,
+    no_browser: Annotated[bool, switch("--no-browser", help="Do not open a browser.")] = False,
 ) -> None:
-    """Look at maps and try choices in a browser, on this machine alone."""
+    """Start the app in a browser; it is served on this machine only."""
     from strandline.app.serve import serve
 
     serve(folders or (), port, open_browser=not no_browser, say=say)
@@ -463,7 +478,7 @@ def replay(
     overwrite: Overwrite = False,
     scheduler: Scheduler = None,
 ) -> None:
-    """Repeat a run from its record and check that every byte is the same."""
+    """Repeat a run from its record and check that the results are the same bytes."""
     check_there(record)
     from strandline.series import replay as repeat
 

@@ -69,7 +69,7 @@ Clusters = Annotated[
 Subclusters = Annotated[
     int | None,
     typer.Option(
-        help="How finely water is decided about, in all; default: 240, or the clusters if more.",
+        help="Number of subclusters that decide about water; default: 240, or --clusters if more.",
         rich_help_panel=WATER,
     ),
 ]
@@ -88,19 +88,21 @@ Center = Annotated[
     tuple[float, float] | None,
     typer.Option(
         metavar="LON LAT",
-        help="Centre of the area, degrees; needs --buffer.",
+        help="Centre of the area, longitude first, degrees; needs --buffer.",
         rich_help_panel=AREA,
     ),
 ]
 Buffer = Annotated[
     float | None,
-    typer.Option(metavar="M", help="Half the side of the area, metres.", rich_help_panel=AREA),
+    typer.Option(
+        metavar="M", help="Half the side of the square area, metres.", rich_help_panel=AREA
+    ),
 ]
 Bbox = Annotated[
     tuple[float, float, float, float] | None,
     typer.Option(
         metavar="W S E N",
-        help="The area as bounds, degrees, instead of a centre.",
+        help="Bounds of the area, degrees, instead of a centre.",
         rich_help_panel=AREA,
     ),
 ]
@@ -110,13 +112,16 @@ Resolution = Annotated[
 ]
 Crs = Annotated[
     str | None,
-    typer.Option(help="CRS of the maps, EPSG:…; default: the scene's.", rich_help_panel=AREA),
+    typer.Option(
+        help="CRS of the maps, such as EPSG:32611; default: that of the first scene.",
+        rich_help_panel=AREA,
+    ),
 ]
 Resampling = Annotated[
     str,
     typer.Option(
         help="For scenes not on the grid: measured (nearest, unless pixels get larger), "
-        "bilinear, average, …",
+        "bilinear, cubic, average and others.",
         rich_help_panel=AREA,
     ),
 ]
@@ -124,14 +129,15 @@ WaterAt = Annotated[
     tuple[float, float] | None,
     typer.Option(
         metavar="LON LAT",
-        help="A point in the water, whose lake is measured apart; default: water is found.",
+        help="A point in the water, whose lake is measured by itself too; default: water is found.",
         rich_help_panel=WATER,
     ),
 ]
 WaterLabels = Annotated[
     str | None,
     typer.Option(
-        help="Clusters that are water, with commas; default: found.", rich_help_panel=WATER
+        help="Numbers of the clusters that are water, with commas; default: found from spectra.",
+        rich_help_panel=WATER,
     ),
 ]
 Vectors = Annotated[
@@ -144,12 +150,14 @@ Vectors = Annotated[
 ]
 MinPixels = Annotated[
     int | None,
-    typer.Option(help="Smallest body of water among the polygons.", rich_help_panel=WATER),
+    typer.Option(
+        help="Fewest pixels of a body of water among the polygons.", rich_help_panel=WATER
+    ),
 ]
 Mask = Annotated[
     str | None,
     typer.Option(
-        help="Reasons for which a pixel counts as not observed, with commas: fill, cloud, "
+        help="Reasons to mask a pixel, with commas: fill, cloud, "
         "dilated_cloud, cirrus, cloud_shadow, snow, saturated; or none. Default: all but snow.",
         rich_help_panel=SOURCE,
     ),
@@ -157,23 +165,28 @@ Mask = Annotated[
 Conflicts = Annotated[
     str,
     typer.Option(
-        help="Who wins where the quality band says cloud or snow and the spectrum water, or the "
-        "reverse: quality or spectrum.",
+        help="Which to trust where the quality band and the spectrum disagree about water, cloud "
+        "or snow: quality or spectrum.",
         rich_help_panel=SOURCE,
     ),
 ]
 Platform = Annotated[
     str | None,
-    typer.Option(help="Platform, if the source does not say it.", rich_help_panel=SOURCE),
+    typer.Option(
+        help="Satellite, such as landsat-5, if the source does not name it.", rich_help_panel=SOURCE
+    ),
 ]
 Scale = Annotated[
-    float | None, typer.Option(help="Reflectance per digital number.", rich_help_panel=SOURCE)
+    float | None,
+    typer.Option(
+        help="Scale factor: reflectance = scale * number + offset.", rich_help_panel=SOURCE
+    ),
 ]
 Offset = Annotated[
-    float | None, typer.Option(help="Reflectance of digital number 0.", rich_help_panel=SOURCE)
+    float | None, typer.Option(help="Offset of the reflectance.", rich_help_panel=SOURCE)
 ]
 Nodata = Annotated[
-    float | None, typer.Option(help="Digital number of missing pixels.", rich_help_panel=SOURCE)
+    float | None, typer.Option(help="Nodata value of the source.", rich_help_panel=SOURCE)
 ]
 BandNames = Annotated[
     str | None,
@@ -183,13 +196,13 @@ DigitalNumbers = Annotated[
     bool,
     switch(
         "--digital-numbers",
-        help="Do not turn digital numbers into reflectance.",
+        help="Do not convert digital numbers to reflectance.",
         rich_help_panel=SOURCE,
     ),
 ]
 SourceCrs = Annotated[
     str | None,
-    typer.Option(help="CRS of scenes that do not say their own.", rich_help_panel=SOURCE),
+    typer.Option(help="CRS of scenes that have none, such as EPSG:32611.", rich_help_panel=SOURCE),
 ]
 Anonymous = Annotated[
     bool,
@@ -207,14 +220,14 @@ Scheduler = Annotated[
     str | None,
     typer.Option(
         metavar="TCP://HOST:PORT",
-        help="A Dask scheduler whose workers do the work; default: the threads of this machine.",
+        help="Address of a Dask scheduler; default: threads on this machine.",
     ),
 ]
 Harmonize = Annotated[
     bool,
     switch(
         "--harmonize",
-        help="Make all sensors' reflectance like OLI's.",
+        help="Adjust the reflectance of all sensors to Landsat OLI.",
         rich_help_panel=DATES,
     ),
 ]
@@ -222,7 +235,7 @@ Normalize = Annotated[
     bool,
     switch(
         "--normalize",
-        help="Make the later scene like the earlier, by stable pixels.",
+        help="Normalize the later scene to the earlier by stable pixels.",
         rich_help_panel=DATES,
     ),
 ]
@@ -230,17 +243,18 @@ CorrectShift = Annotated[
     bool,
     switch(
         "--correct-shift",
-        help="Move the later scene to where the earlier lies.",
+        help="Co-register the later scene to the earlier.",
         rich_help_panel=DATES,
     ),
 ]
 Date = Annotated[
     str | None,
-    typer.Option(help="Date, if the source does not say it.", rich_help_panel=SOURCE),
+    typer.Option(help="Acquisition date, if the source does not give it.", rich_help_panel=SOURCE),
 ]
 
 Dates = Annotated[
-    str | None, typer.Option(help="Dates of the scenes, with commas.", rich_help_panel=SOURCE)
+    str | None,
+    typer.Option(help="Acquisition dates of the scenes, with commas.", rich_help_panel=SOURCE),
 ]
 
 # What the command line takes over as it is, and under another name.
