@@ -92,6 +92,7 @@ def no_work(monkeypatch) -> None:
         "strandline.study.in_memory",
         "strandline.study.segment_study",
         "strandline.change.timeline.timeline",
+        "strandline.segmentation.model.SegmentationModel.predict",
         "strandline.scenes.simulate._on_disk",
         "strandline.app.serve.demo_products",
         "strandline.replay.repeat",

@@ -384,7 +384,7 @@ def assess(
     reference: Annotated[
         Path,
         typer.Argument(
-            help="A raster of the same classes, or points: a CSV file with lon,lat,class, or vector data."
+            help="A raster of the same classes, or points: CSV with lon,lat,class, or vector data."
         ),
     ],
     random_sample: Annotated[
