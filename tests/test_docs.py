@@ -216,8 +216,8 @@ def test_command_lines_parse(page):
             run = (ROOT / words[0], ROOT / words[0] / "__main__.py")
             installs = words[:3] == ["-m", "pip", "install"]
             assert installs or any(path.is_file() for path in run), words
-        elif program == "strandline" and words[0] == "--version":
-            continue
+        elif program == "strandline" and words[0].startswith("--"):
+            assert words[0] in {option for own in group.params for option in own.opts}
         elif program == "strandline":
             name, *arguments = words
             command = group.commands[name]
@@ -234,6 +234,17 @@ def test_options_in_the_text_exist(page):
     spans = [code for code in _INLINE.findall(prose(page)) if not code.startswith("python ")]
     named = {option for code in spans for option in _OPTION.findall(code)}
     assert named <= known_options(), named - known_options()
+
+
+@pytest.mark.parametrize("name", sorted(click_app().commands))
+def test_examples_in_the_help_of_a_command_parse(name):
+    group = click_app()
+    examples = [shlex.split(line) for line in _INLINE.findall(group.commands[name].epilog)]
+    assert examples
+    assert name in {example[1] for example in examples}
+    for program, command, *arguments in examples:
+        assert program == "strandline"
+        group.commands[command].make_context(command, arguments)
 
 
 @pytest.mark.parametrize("name", sorted(click_app().commands))

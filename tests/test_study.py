@@ -288,7 +288,7 @@ def test_a_failed_study_keeps_the_results_of_an_earlier_one(results, tmp_path, m
 
     monkeypatch.setattr("strandline.export.table.write_areas", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        sl.run_study({**config, "n_clusters": 5}, out)
+        sl.run_study({**config, "n_clusters": 5}, out, overwrite=True)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 

@@ -1,13 +1,29 @@
-"""What a study depends on, checked before anything is opened."""
+"""The configuration of a study, validated before anything is opened."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
 
 from strandline.errors import ConfigurationError
 from strandline.paths import local_path, split_subdataset
+
+Degrees = FiniteFloat
+Positive = Annotated[FiniteFloat, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[list[Name], Field(min_length=1)]
+Resampling = Literal[
+    "measured", "nearest", "bilinear", "cubic", "cubic_spline", "lanczos", "average", "mode",
+    "min", "max", "med", "q1", "q3",
+]  # fmt: skip
 
 
 class SceneSource(BaseModel):
@@ -24,13 +40,13 @@ class SceneSource(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str | list[str]
-    time: str | None = None
-    platform: str | None = None
-    scale: float | None = None
-    offset: float | None = None
+    time: Name | None = None
+    platform: Name | None = None
+    scale: FiniteFloat | None = None
+    offset: FiniteFloat | None = None
     nodata: float | None = None
-    band_names: list[str] | None = None
-    crs: str | None = None
+    band_names: Names | None = None
+    crs: Name | None = None
     reflectance: bool = True
     storage_options: dict[str, Any] = Field(default_factory=dict)
 
@@ -38,7 +54,13 @@ class SceneSource(BaseModel):
     def _source_has_a_name(self) -> SceneSource:
         sources = [self.source] if isinstance(self.source, str) else self.source
         if not all(source.strip() for source in sources):
-            raise ValueError("a source without a name")
+            raise ValueError("the name of a source is empty")
+        return self
+
+    @model_validator(mode="after")
+    def _scale_is_none_of_nothing(self) -> SceneSource:
+        if self.scale == 0:
+            raise ValueError("scale=0 would make all reflectance the same")
         return self
 
 
@@ -69,7 +91,7 @@ class StudyConfig(BaseModel):
     mask : list of str, optional
         Reasons for which a pixel counts as not observed. Default: the usual ones.
     conflicts : {"quality", "spectrum"}
-        Who wins where the quality band and the spectrum contradict each other, as for
+        Which to trust where the quality band and the spectrum contradict each other, as for
         `strandline.open_scene`.
     harmonize : bool
         Make all scenes as OLI would have measured them (`strandline.harmonize`).
@@ -97,13 +119,13 @@ class StudyConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scenes: list[SceneSource] = Field(min_length=1, max_length=2)
-    center: tuple[float, float] | None = None
-    buffer: float | None = Field(default=None, gt=0)
-    bbox: tuple[float, float, float, float] | None = None
-    resolution: float | None = Field(default=None, gt=0)
-    crs: str | None = None
-    resampling: str = "measured"
-    bands: list[str] | None = None
+    center: tuple[Degrees, Degrees] | None = None
+    buffer: Positive | None = None
+    bbox: tuple[Degrees, Degrees, Degrees, Degrees] | None = None
+    resolution: Positive | None = None
+    crs: Name | None = None
+    resampling: Resampling = "measured"
+    bands: Names | None = None
     n_clusters: int = Field(default=8, ge=2, le=254)
     n_subclusters: int | None = Field(default=None, ge=2, le=254)
     standardize: Literal["global", "band", "robust"] = "band"
@@ -113,10 +135,10 @@ class StudyConfig(BaseModel):
     harmonize: bool = False
     normalize: bool = False
     correct_shift: bool = False
-    water_at: tuple[float, float] | None = None
-    water_labels: list[int] | None = None
+    water_at: tuple[Degrees, Degrees] | None = None
+    water_labels: list[Annotated[int, Field(ge=0)]] | None = None
     vectors: list[Literal["gpkg", "geojson", "parquet"]] | None = None
-    min_pixels: int | None = Field(default=None, ge=0)
+    min_pixels: int | None = Field(default=None, ge=0, lt=2**31)
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> StudyConfig:
@@ -128,8 +150,12 @@ class StudyConfig(BaseModel):
             raise ValueError("n_subclusters=… has to be at least n_clusters=…")
         if len(self.scenes) == 1 and (self.normalize or self.correct_shift):
             raise ValueError("normalize=True and correct_shift=True need two scenes")
-        if self.water_at is not None and self.water_labels is not None:
+        if self.water_at is not None and self.water_labels is not None and self._verb() != "apply":
             raise ValueError("give water_at=… or water_labels=…, not both")
+        if any(label >= self._clusters() for label in self.water_labels or ()):
+            raise ValueError(
+                f"water_labels=… are numbers of clusters, here from 0 to {self._clusters() - 1}"
+            )
         return self
 
     @classmethod
@@ -163,12 +189,12 @@ class StudyConfig(BaseModel):
         return self.model_copy(update={"scenes": scenes})
 
     def command(self) -> list[str]:
-        """Give the command line that runs this study (secrets stay out of it).
+        """Return the command line that runs this study (secrets stay out of it).
 
-        Where scenes are described in ways that the command line has no words for (a list of
-        files, options that differ between two scenes), only the record tells all.
+        Where the command line cannot describe the scenes (a list of files, options that differ
+        between two scenes), only the record is complete.
         """
-        words = ["strandline", self._verb()]
+        words = ["strandline", self._verb(), *self._positionals()]
         words += [
             scene.source if isinstance(scene.source, str) else ",".join(scene.source)
             for scene in self.scenes
@@ -176,7 +202,7 @@ class StudyConfig(BaseModel):
         words += self._scene_words()
         words += self._switches()
         given = self.model_dump(
-            mode="json", exclude_defaults=True, exclude={"scenes", *_SWITCHES_OF_TIMELINES}
+            mode="json", exclude_defaults=True, exclude={"scenes", *_NOT_AN_OPTION}
         )
         for name, value in given.items():
             parts = value if isinstance(value, list) else [value]
@@ -188,8 +214,14 @@ class StudyConfig(BaseModel):
             words += [option] if value is True else [option, *map(_number, parts)]
         return words
 
+    def _clusters(self) -> int:
+        return self.n_clusters
+
     def _verb(self) -> str:
         return "change" if len(self.scenes) == 2 else "segment"
+
+    def _positionals(self) -> list[str]:
+        return []
 
     def _switches(self) -> list[str]:
         return []
@@ -255,15 +287,63 @@ standardize, seed, mask, conflicts, water_labels
         return [] if self.leave_out else ["--keep-all"]
 
     def _date_words(self) -> list[str]:
-        times = [scene.time for scene in self.scenes]
-        known = [time for time in times if time is not None]
-        return ["--dates", ",".join(known)] if len(known) == len(times) else []
+        return _dates_option(self.scenes)
+
+
+class ApplyConfig(StudyConfig):
+    """All that the results of applying a model to other scenes depend on.
+
+    Attributes
+    ----------
+    model : str
+        Path of the model.
+    scenes : list of SceneSource
+        One per date, in any order.
+    center, buffer, bbox, resolution, crs, resampling, mask, conflicts, water_at, water_labels
+        As for `StudyConfig`; a point in the water and clusters that are water may both be given.
+
+    Examples
+    --------
+    >>> config = ApplyConfig.parse({"model": "model.npz", "scenes": [{"source": "a.tar"}]})
+    >>> " ".join(config.command())
+    'strandline apply model.npz a.tar'
+    """
+
+    model: Name
+    scenes: list[SceneSource] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _knows_its_settings(self) -> ApplyConfig:
+        meaningless = sorted(_NOT_OF_MODELS & self.model_fields_set)
+        if meaningless:
+            raise ValueError(f"a fitted model is not changed by {', '.join(meaningless)}")
+        return self
+
+    def anchored(self) -> Self:
+        """Name local files by their whole path, the model too."""
+        anchored = super().anchored()
+        return anchored.model_copy(update={"model": str(_anchored(self.model))})
+
+    def _clusters(self) -> int:
+        return 254  # how many the model has, it says itself
+
+    def _verb(self) -> str:
+        return "apply"
+
+    def _positionals(self) -> list[str]:
+        return [self.model]
+
+    def _date_words(self) -> list[str]:
+        return _dates_option(self.scenes)
 
 
 _NOT_OF_TIMELINES = {
     *("harmonize", "normalize", "correct_shift", "vectors", "min_pixels"),
 }
-_SWITCHES_OF_TIMELINES = {"leave_out"}
+_NOT_OF_MODELS = _NOT_OF_TIMELINES | {
+    *("bands", "n_clusters", "n_subclusters", "standardize", "seed"),
+}
+_NOT_AN_OPTION = {"leave_out", "model"}
 _OPTION_NAMES = {"n_clusters": "--clusters", "n_subclusters": "--subclusters"}
 _SCENE_OPTIONS = {
     "platform": "--platform",
@@ -273,6 +353,13 @@ _SCENE_OPTIONS = {
     "nodata": "--nodata",
     "crs": "--source-crs",
 }
+
+
+def _dates_option(scenes: list[SceneSource]) -> list[str]:
+    """Write the dates of all scenes, if all were given."""
+    times = [scene.time for scene in scenes]
+    known = [time for time in times if time is not None]
+    return ["--dates", ",".join(known)] if len(known) == len(times) else []
 
 
 def _anchored(source: str | list[str]) -> str | list[str]:
@@ -293,7 +380,7 @@ def _number(value: Any) -> str:
 
 
 def _readable(error: ValidationError) -> str:
-    """Say what pydantic found in one line per problem, without its links and types."""
+    """Write what pydantic found, without its links and types."""
     problems = []
     for problem in error.errors():
         where = str(problem["loc"][0]) if problem["loc"] else ""
@@ -304,4 +391,4 @@ def _readable(error: ValidationError) -> str:
         # Written as an argument, so that the command line recognises what it is called there.
         given = "" if problem["type"] == "missing" else f"{problem['input']!r}"
         problems.append(f"{where}={given}: {text}" if where else text)
-    return "The configuration cannot work: " + "; ".join(problems) + "."
+    return "The configuration is not valid: " + "; ".join(problems) + "."

@@ -54,6 +54,7 @@ def run_demo(
     *,
     resolution: float = 30.0,
     seed: int = 0,
+    overwrite: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Demonstration:
     """Simulate Walker Lake in 1988 and 2017, map its change, and compare with the truth.
@@ -66,6 +67,9 @@ def run_demo(
         Pixel size in metres.
     seed : int
         Of the landscape, the noise and the clustering.
+    overwrite : bool
+        Whether results of another run in this folder may be replaced. A demo may always be
+        repeated with the same pixel size and seed.
     progress : callable, optional
         Called with the name of each stage when it begins.
 
@@ -76,23 +80,52 @@ def run_demo(
     Raises
     ------
     ConfigurationError, OutputError
-        If an argument cannot work, or `out` cannot be written.
+        If an argument cannot work, or `out` cannot be written or holds the results of another
+        run.
     """
+    from strandline.export.staging import check_folder
+    from strandline.replay import check_results
     from strandline.study import run_study
 
+    check_folder(out)
     folder = local_path(out) / "scenes"
+    if not overwrite and not _is_same_demo(out, resolution, seed):
+        # Before the scenes of the other run are replaced.
+        names = [{"source": str(folder / date)} for date in DATES]
+        config = StudyConfig.parse({"scenes": names, "seed": seed})
+        check_results(out, config, None, task="study", overwrite=False)
     made = simulate_pair(folder, resolution=resolution, seed=seed, progress=progress)
     sources = [{"source": source} for source, _ in made]
     truths = [truth for _, truth in made]
     config = StudyConfig.parse(
         {"scenes": sources, "center": CENTER, "buffer": BUFFER, "seed": seed}
     )
-    results = run_study(config, out, progress=progress)
+    results = run_study(config, out, overwrite=True, progress=progress)
     rows = {
         date: _score(results / f"water_{date}.tif", truth)
         for date, truth in zip(DATES, truths, strict=True)
     }
     return Demonstration(pd.DataFrame.from_dict(rows, orient="index"))
+
+
+def _is_same_demo(out: str | os.PathLike[str], resolution: float, seed: int) -> bool:
+    """Say whether a folder holds a demo of this pixel size and seed."""
+    from strandline.errors import RecordError, SceneError
+    from strandline.export.record import read_record
+    from strandline.prepare.georeference import grid_of
+    from strandline.scenes import open_scene
+
+    folder = local_path(out)
+    try:
+        record = read_record(folder)
+        scenes = [Path(str(scene["source"])) for scene in record["config"]["scenes"]]
+        change = open_scene(folder / "change.tif", reflectance=False, band_names=["change"])
+    except (RecordError, SceneError, KeyError, TypeError):
+        return False
+    own = (folder / "scenes").absolute()
+    made_here = len(scenes) == 2 and all(scene.parent == own for scene in scenes)
+    size = abs(grid_of(change).resolution.x)
+    return made_here and record.get("seed") == seed and bool(size == resolution)
 
 
 def simulate_pair(

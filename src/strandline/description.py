@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from strandline.paths import check_there
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -46,6 +48,7 @@ def describe_source(
     ...     print(describe_source(scene.attrs["source"]).splitlines()[1])
     platform    landsat-5, tm
     """
+    check_there(source)
     if _CATALOG_FILE.search(source):
         return _describe_catalog(source)
     from strandline.scenes import open_scene

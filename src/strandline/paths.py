@@ -6,6 +6,9 @@ import os
 import re
 from pathlib import Path
 
+from strandline.errors import SourceNotFoundError
+
+_INSIDE = re.compile(r"^(?P<file>.+\.(ya?ml|json)):[^/\\]+$", re.IGNORECASE)
 # NETCDF:"scene.nc":green, HDF5:"scene.h5"://green, GTIFF_DIR:2:scene.tif
 _SUBDATASET = re.compile(r"^(?P<driver>[A-Z][A-Z0-9_]+):(?!//)(?P<rest>.+)$", re.IGNORECASE)
 _SUBDATASETS_OF = frozenset({"GTIFF_DIR", "HDF4_EOS", "HDF4_SDS", "HDF5", "NETCDF", "ZARR"})
@@ -72,3 +75,41 @@ def split_subdataset(text: str) -> tuple[str, str, str] | None:
     # Without quotes: the path ends at the first colon behind its extension.
     plain = re.match(r"^([^:]+:)(.+?\.[A-Za-z0-9]+)(:.*)?$", text)
     return (plain[1], plain[2], plain[3] or "") if plain else None
+
+
+def check_there(source: str | os.PathLike[str]) -> None:
+    """Refuse the path of a local file or folder that does not exist.
+
+    Nothing heavy is imported for it. URLs, patterns and whatever else only its reader can look up
+    are let pass; of a source in a catalogue or a saved search, the file is looked for.
+
+    Parameters
+    ----------
+    source : path-like
+        As for `strandline.open_scene`.
+
+    Raises
+    ------
+    SourceNotFoundError
+        If nothing is there.
+
+    Examples
+    --------
+    >>> check_there("s3://bucket/scene.tif"), check_there("scene_*.tif")
+    (None, None)
+    >>> check_there("nowhere.tif")
+    Traceback (most recent call last):
+    strandline.errors.SourceNotFoundError: There is no file 'nowhere.tif'. Check the path.
+    """
+    text = os.fspath(source)
+    inside = _INSIDE.match(text)
+    name = inside["file"] if inside else text
+    plain = name.removeprefix("file://")
+    if ":" in plain or name.startswith("/vsi"):
+        return
+    try:
+        there = os.path.lexists(local_path(name))
+    except (OSError, ValueError):  # a name that no file can have, as its reader says
+        return
+    if not there and not any(letter in plain for letter in "*?[{"):
+        raise SourceNotFoundError(f"There is no file {name!r}.", remedy="Check the path.")

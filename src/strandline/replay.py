@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 Config = TypeVar("Config", bound=StudyConfig)
 
 
-def record_of_inputs(config: StudyConfig, naming: Naming | None = None) -> dict[str, Any]:
+def record_of_inputs(
+    config: StudyConfig, naming: Naming | None = None, also: Sequence[str] = ()
+) -> dict[str, Any]:
     """Collect what the record says before there are results.
 
     Parameters
@@ -27,22 +30,83 @@ def record_of_inputs(config: StudyConfig, naming: Naming | None = None) -> dict[
         Its sources as they are called here.
     naming : Naming, optional
         What the record calls them, where that is something else.
+    also : sequence of str
+        Files besides those of the scenes.
     """
     from strandline.export.fingerprint import fingerprint
     from strandline.scenes.inputs import source_files
 
-    inputs = []
+    inputs = fingerprint(also)
     for scene in config.scenes:
         files = source_files(scene.source, scene.storage_options, platform=scene.platform)
         inputs += fingerprint(files, storage_options=scene.storage_options)
     called = config if naming is None else naming.config
     return {
-        "config": called.model_dump(mode="json", exclude_defaults=True),
+        "config": config_entry(called),
         "seed": config.seed,
         "inputs": inputs if naming is None else naming.named(inputs),
         "command": called.command(),
         "searches": {} if naming is None else naming.searches,
     }
+
+
+def config_entry(config: StudyConfig) -> dict[str, Any]:
+    """Write a configuration as the record has it: what differs from the defaults.
+
+    Examples
+    --------
+    >>> scene = {"source": "s3://bucket/lake.tif", "nodata": float("nan")}
+    >>> config_entry(StudyConfig.parse({"scenes": [scene]}))
+    {'scenes': [{'source': 's3://bucket/lake.tif', 'nodata': 'nan'}]}
+    """
+    entry = config.model_dump(mode="json", exclude_defaults=True)
+    for scene in entry["scenes"]:
+        if not math.isfinite(scene.get("nodata", 0)):
+            scene["nodata"] = str(scene["nodata"])  # JSON has no such number
+    return entry
+
+
+def check_results(
+    out: str | os.PathLike[str],
+    config: StudyConfig,
+    naming: Naming | None,
+    *,
+    task: str,
+    overwrite: bool,
+    inputs: Sequence[Mapping[str, Any]] | None = None,
+) -> None:
+    """Refuse to replace the results of another run.
+
+    Parameters
+    ----------
+    out : path-like
+        Folder for the results.
+    config, naming
+        As for `record_of_inputs`.
+    task : str
+        As for `strandline.export.record.build_record`.
+    overwrite : bool
+        Whether they may be replaced all the same.
+    inputs : sequence of mapping, optional
+        Those of `record_of_inputs`, once they are known.
+
+    Raises
+    ------
+    OutputError, ConfigurationError
+        As `strandline.export.staging.check_replaceable`.
+    """
+    if not local_path(out).is_dir():
+        return  # and nothing has to be imported, where a source may be missing
+    from strandline.export.record import build_record
+    from strandline.export.staging import check_replaceable
+
+    known = build_record(
+        config=config_entry(config if naming is None else naming.config),
+        inputs=inputs or (),
+        task=task,
+    )
+    parts = ("task", "config") if inputs is None else ("task", "config", "inputs")
+    check_replaceable(out, {part: known[part] for part in parts}, overwrite=overwrite)
 
 
 def repeat(

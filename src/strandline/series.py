@@ -46,12 +46,13 @@ def run_timeline(
     *,
     settings: dict[str, Any] | None = None,
     leave_out: bool = True,
+    overwrite: bool = False,
     scheduler: str | None = None,
     cache: bool | str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
     on_date: OnPart | None = None,
 ) -> Path:
-    """Follow the water over many scenes and leave the results in a folder.
+    """Map and measure water over many dates and write the results to a folder.
 
     One date is labelled after the other, its tiles by whoever is free: threads of this process,
     or the workers of an active `distributed.Client` or a `scheduler`. Masks and tables are made
@@ -69,6 +70,8 @@ def run_timeline(
         ``standardize``, ``seed``, ``mask``, ``conflicts``, ``water_labels``, ``water_at``.
     leave_out : bool
         As for `strandline.timeline`.
+    overwrite : bool
+        Whether results of another run may be replaced, as for `strandline.run_study`.
     scheduler : str, optional
         Address of a Dask scheduler, as for `strandline.run_study`.
     cache : bool or path-like, optional
@@ -95,22 +98,26 @@ def run_timeline(
     config = TimelineConfig.parse(
         {"scenes": list(scenes), **(settings or {}), "leave_out": leave_out}
     )
-    return _run(config, out, scheduler=scheduler, cache=cache, progress=progress, on_date=on_date)
+    return _run(
+        config, out, overwrite=overwrite, scheduler=scheduler, cache=cache, progress=progress,
+        on_date=on_date,
+    )  # fmt: skip
 
 
 def replay(
     record: str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,
     *,
+    overwrite: bool = False,
     scheduler: str | None = None,
     progress: Callable[[str], None] | None = None,
     on_tile: OnPart | None = None,
 ) -> int:
-    """Repeat a study or a timeline from its record.
+    """Repeat a study, a timeline or the application of a model from its record.
 
     Parameters
     ----------
-    record, out, scheduler, progress, on_tile
+    record, out, overwrite, scheduler, progress, on_tile
         As for `strandline.study.replay_study`; a timeline counts dates instead of tiles.
 
     Returns
@@ -123,13 +130,22 @@ def replay(
     RecordError
         As `strandline.study.replay_study`.
     """
-    from strandline.export.record import TIMELINE, read_record
+    from strandline.applying import replay_apply
+    from strandline.export.record import APPLY, TIMELINE, read_record
     from strandline.replay import repeat
     from strandline.study import replay_study
 
-    if read_record(record).get("task") != TIMELINE:
-        return replay_study(record, out, scheduler=scheduler, progress=progress, on_tile=on_tile)
-    run = partial(_run, scheduler=scheduler, progress=progress, on_date=on_tile)
+    task = read_record(record).get("task")
+    if task == APPLY:
+        return replay_apply(record, out, overwrite=overwrite, progress=progress)
+    if task != TIMELINE:
+        return replay_study(
+            record, out, overwrite=overwrite, scheduler=scheduler, progress=progress,
+            on_tile=on_tile,
+        )  # fmt: skip
+    run = partial(
+        _run, overwrite=overwrite, scheduler=scheduler, progress=progress, on_date=on_tile
+    )
     return repeat(record, out, TimelineConfig.parse, run)
 
 
@@ -138,33 +154,44 @@ def _run(
     out: str | os.PathLike[str],
     naming: Naming | None = None,
     *,
+    overwrite: bool = False,
     scheduler: str | None = None,
     cache: bool | str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] | None = None,
     on_date: OnPart | None = None,
 ) -> Path:
+    from strandline.stages import check_bands, check_settings, check_sources, check_water_at
+
+    config = config.anchored()
+    check_sources(config)  # before the imports, which take seconds
     from strandline.change.pixel_area import pixel_metres
     from strandline.change.timeline import series_of, timeline
     from strandline.export.record import TIMELINE, build_record, write_record
     from strandline.export.staging import check_folder, staged_folder
     from strandline.prepare import stack_scenes
     from strandline.prepare.oversampling import finer_grid_text, warn_of_finer_grid
-    from strandline.replay import record_of_inputs
+    from strandline.replay import check_results, record_of_inputs
     from strandline.stages import StageClock, open_source, study_grid
     from strandline.workers import only_here, workers
 
-    config = config.anchored()
     check_folder(out)
+    check_settings(config)
+    check_results(out, config, naming, task=TIMELINE, overwrite=overwrite)
     clock = StageClock(progress)
     with workers(scheduler) as client:
         with clock("opening the scenes"):
             opened = [open_source(scene, config, cache) for scene in config.scenes]
+            check_bands(config, opened)
             record = record_of_inputs(config, naming)
+            check_results(
+                out, config, naming, task=TIMELINE, overwrite=overwrite, inputs=record["inputs"]
+            )
             grid = study_grid(config, opened[0])
+            check_water_at(config, grid)
             dates = stack_scenes(opened, grid, resampling=config.resampling)
             warn_of_finer_grid(dates, pixel_metres(grid))
         with staged_folder(out) as folder:
-            with clock("following the water"):
+            with clock("mapping the water of each date"):
                 masks = _MaskWriter(folder, dates)
                 history = timeline(
                     dates,

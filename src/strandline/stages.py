@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from strandline.configuration import SceneSource, StudyConfig
 from strandline.errors import SuspiciousSceneWarning
+from strandline.paths import check_there
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +34,7 @@ IN_MEMORY_BYTES = 1 << 28
 
 
 class StageClock:
-    """Time the stages, and tell when each begins."""
+    """Measure the time of each stage, and report when it begins."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.seconds: dict[str, float] = {}
@@ -47,6 +48,79 @@ class StageClock:
         start = time.perf_counter()
         yield
         self.seconds[stage] = time.perf_counter() - start
+
+
+def check_sources(config: StudyConfig) -> None:
+    """Refuse local files that are missing, before anything heavy is imported.
+
+    Raises
+    ------
+    SourceNotFoundError
+        If one is.
+    """
+    for scene in config.scenes:
+        for source in [scene.source] if isinstance(scene.source, str) else scene.source:
+            check_there(source)
+
+
+def check_settings(config: StudyConfig) -> None:
+    """Refuse what cannot work whatever the scenes are, before one of them is opened.
+
+    Raises
+    ------
+    ConfigurationError, GridError
+        If there is no such CRS, place, date or reason.
+    """
+    from odc.geo.crs import CRS
+
+    from strandline.prepare.extent import LONLAT, around_bbox, around_point, read_crs
+    from strandline.prepare.georeference import check_point
+    from strandline.scenes.quality import check_reasons
+    from strandline.scenes.scene import as_time
+
+    # Without a CRS of its own, the place need only be one on Earth.
+    within = read_crs(config.crs) or CRS(LONLAT)
+    for scene in config.scenes:
+        read_crs(scene.crs)
+        if scene.time is not None:
+            as_time(scene.time)
+    if config.mask is not None:
+        check_reasons(config.mask)
+    if config.water_at is not None:
+        check_point(config.water_at, "water_at")
+    if config.center is not None:
+        around_point(config.center, (0.0, 0.0), within)
+    if config.bbox is not None:
+        around_bbox(config.bbox, None, (0.0, 0.0), within)
+
+
+def check_bands(config: StudyConfig, opened: list[xr.DataArray]) -> None:
+    """Refuse bands to cluster by that a scene does not have, before pixels are read.
+
+    Raises
+    ------
+    MissingBandError
+        If a scene lacks one.
+    """
+    from strandline.segmentation.segment import chosen_bands
+
+    if config.bands is not None:
+        for scene in opened:
+            chosen_bands(scene, config.bands)
+
+
+def check_water_at(config: StudyConfig, grid: GeoBox) -> None:
+    """Refuse a point in the water that lies outside the map, before pixels are read.
+
+    Raises
+    ------
+    GridError
+        If it does.
+    """
+    from strandline.prepare.georeference import pixel_at
+
+    if config.water_at is not None:
+        pixel_at(grid, config.water_at, "water_at")
 
 
 def open_source(

@@ -1,7 +1,7 @@
-"""The whole way as a handful of calls: a configuration in, a folder of results out.
+"""Run a study: a configuration in, a folder of results out.
 
-`run_study` is the table of contents of Strandline. The command line says what happens in
-its words, and `replay_study` repeats it from the record it left.
+`run_study` calls the stages of Strandline in their order; the command line calls it, and
+`replay_study` repeats a study from its record.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 from strandline.configuration import StudyConfig
 from strandline.errors import MissingDependencyError
 from strandline.paths import local_path
-from strandline.replay import record_of_inputs, repeat
+from strandline.replay import check_results, record_of_inputs, repeat
 from strandline.stages import (
     Progress,
     StageClock,
     TileCount,
+    check_bands,
     check_order,
+    check_settings,
+    check_sources,
+    check_water_at,
     in_memory,
     open_source,
     segment_study,
@@ -37,6 +41,7 @@ def run_study(
     config: StudyConfig | dict[str, Any],
     out: str | os.PathLike[str],
     *,
+    overwrite: bool = False,
     scheduler: str | None = None,
     cache: bool | str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -56,6 +61,9 @@ def run_study(
         What to do.
     out : path-like
         Folder for the results. It appears, or changes, only when all of them are complete.
+    overwrite : bool
+        Whether results of another run in this folder may be replaced. Those of the same run,
+        with the same inputs and parameters, always may.
     scheduler : str, optional
         Address of a Dask scheduler, ``tcp://host:port``, whose workers do the work; they have
         to reach the sources of the scenes.
@@ -75,7 +83,9 @@ def run_study(
     ------
     ConfigurationError
         If the configuration cannot work.
-    SceneError, GridError, WaterError, OutputError
+    OutputError
+        If the folder cannot be written, or holds the results of another run.
+    SceneError, GridError, WaterError
         From the stages; nothing is left behind then but finished tiles.
     SchedulerError
         If the scheduler does not answer, has no workers, or is lost.
@@ -93,7 +103,10 @@ def run_study(
     """
     if not isinstance(config, StudyConfig):
         config = StudyConfig.parse(config)
-    return _run(config, out, scheduler=scheduler, cache=cache, progress=progress, on_tile=on_tile)
+    return _run(
+        config, out, overwrite=overwrite, scheduler=scheduler, cache=cache, progress=progress,
+        on_tile=on_tile,
+    )  # fmt: skip
 
 
 def _run(
@@ -101,15 +114,18 @@ def _run(
     out: str | os.PathLike[str],
     naming: Naming | None = None,
     *,
+    overwrite: bool = False,
     scheduler: str | None = None,
     cache: bool | str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     on_tile: TileCount | None = None,
 ) -> Path:
     """Run a study, and call its files in the record what they are called there."""
+    config = config.anchored()
+    check_sources(config)  # before the imports, which take seconds
     from strandline.change import compare
     from strandline.change.pixel_area import pixel_metres
-    from strandline.export.record import build_record, write_record
+    from strandline.export.record import STUDY, build_record, write_record
     from strandline.export.staging import check_folder, staged_folder
     from strandline.export.work import work_folder
     from strandline.prepare.memory import hold
@@ -118,18 +134,24 @@ def _run(
     from strandline.water import find_water, water_mask
     from strandline.workers import only_here, workers
 
-    config = config.anchored()
     check_folder(out)
+    check_settings(config)
+    check_results(out, config, naming, task=STUDY, overwrite=overwrite)
     _check_packages(config)
     clock = StageClock(progress)
     with workers(scheduler) as client:
         with clock("opening the scenes"):
             opened = [open_source(source, config, cache) for source in config.scenes]
             check_order(opened)
+            check_bands(config, opened)
             record = record_of_inputs(config, naming)
+            check_results(
+                out, config, naming, task=STUDY, overwrite=overwrite, inputs=record["inputs"]
+            )
+            grid = study_grid(config, opened[0])
+            check_water_at(config, grid)
         with work_folder(out, _key(build_record(**record))) as work:
             with clock("reading onto one grid"):
-                grid = study_grid(config, opened[0])
                 scenes, dates, found = together(opened, grid, config)
                 if client is None:
                     scenes = in_memory(scenes)
@@ -138,7 +160,7 @@ def _run(
                 warn_of_finer_grid(scenes, pixel_metres(grid))
             with clock("clustering the spectra"):
                 segmentation, counts = segment_study(scenes, dates, config, work, client, on_tile)
-            with clock("thinning out for the pictures"):
+            with clock("reducing the scenes for pictures"):
                 views = views_of(scenes)
             with only_here(client), staged_folder(out) as folder:
                 with clock("finding the water"):
@@ -168,6 +190,7 @@ def replay_study(
     record: str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,
     *,
+    overwrite: bool = False,
     scheduler: str | None = None,
     progress: Progress | None = None,
     on_tile: TileCount | None = None,
@@ -180,7 +203,7 @@ def replay_study(
         ``record.json`` of an earlier run, or its folder.
     out : path-like, optional
         Folder for the new results. Default: they are compared and thrown away.
-    scheduler, progress, on_tile : optional
+    overwrite, scheduler, progress, on_tile : optional
         As for `run_study`.
 
     Returns
@@ -198,7 +221,7 @@ def replay_study(
         record,
         out,
         StudyConfig.parse,
-        partial(_run, scheduler=scheduler, progress=progress, on_tile=on_tile),
+        partial(_run, overwrite=overwrite, scheduler=scheduler, progress=progress, on_tile=on_tile),
     )
 
 

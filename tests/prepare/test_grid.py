@@ -218,7 +218,10 @@ def test_a_south_up_scene_gives_a_north_up_grid_on_its_lattice():
         ({"center": WALKER, "buffer": 900, "resolution": -30}, "The resolution makes no grid"),
         ({"center": WALKER, "buffer": 900, "resolution": float("nan")}, "resolution makes no"),
         ({"center": WALKER, "buffer": 900, "resolution": (30, 30, 30)}, "resolution makes no"),
-        ({"center": (38.7, -118.7), "buffer": 900, "resolution": 30}, "swap the two"),
+        (
+            {"center": (38.7, -118.7), "buffer": 900, "resolution": 30},
+            "center=.-118.7, 38.7",
+        ),
         ({"center": (500, 95), "buffer": 900, "resolution": 30}, "not on Earth.*500, 95"),
         ({"center": (1, 2, 3), "buffer": 900, "resolution": 30}, "2 finite numbers"),
         ({"center": (float("inf"), 2), "buffer": 900, "resolution": 30}, "2 finite numbers"),

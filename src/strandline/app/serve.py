@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Any
 
 from strandline.errors import ConfigurationError, MissingDependencyError
+from strandline.scenes.storage import check_local
 
 LOOPBACK = "127.0.0.1"
 UPLOAD_BYTES = 512_000_000
@@ -96,6 +97,10 @@ def serving(
     bokeh.server.server.Server
         Start it, and its ``io_loop``.
     """
+    check_port(port)
+    folders = list(folders)
+    for folder in folders:
+        check_local(os.fspath(folder))
     _check_packages()
     from panel.io.server import get_server
 
@@ -158,6 +163,22 @@ def _unless_left(loop: Any, context: dict[str, Any]) -> None:
 
     if not isinstance(context.get("exception"), WebSocketClosedError):
         loop.default_exception_handler(context)
+
+
+def check_port(port: int) -> None:
+    """Refuse a number that no port has.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is below 0 or above 65535.
+    """
+    if not 0 <= port <= 65535:
+        raise ConfigurationError(
+            "The app cannot be served at this port.",
+            expected="port=… from 1 to 65535, or 0 for any that is free",
+            got=str(port),
+        )
 
 
 def _check_packages() -> None:

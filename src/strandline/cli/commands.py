@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strandline.cli.options import (
-    SOURCE,
     Anonymous,
     BandNames,
     Bands,
@@ -20,6 +19,7 @@ from strandline.cli.options import (
     CorrectShift,
     Crs,
     Date,
+    Dates,
     DigitalNumbers,
     Harmonize,
     Keep,
@@ -29,6 +29,8 @@ from strandline.cli.options import (
     Normalize,
     Offset,
     Out,
+    Overwrite,
+    PlainCommand,
     Platform,
     Resampling,
     Resolution,
@@ -43,26 +45,36 @@ from strandline.cli.options import (
     WaterLabels,
     dated_sources,
     days_of,
+    place_settings,
     scene_options,
     study_settings,
     switch,
     timeline_settings,
     without_none,
 )
-from strandline.cli.run import show_progress
+from strandline.cli.run import say, show_progress
+from strandline.paths import check_there
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 app = typer.Typer(
     name="strandline",
     help="Water and land cover from satellite scenes, without training data.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+SOURCES = "A file, folder, archive, quoted pattern, catalogue or STAC item."
+
+
+def _command(name: str | None = None, *, examples: Sequence[str]) -> Callable[[Any], Any]:
+    """Register a command, with examples below its help."""
+    shown = "\n\n".join(["Examples:", *(f"- `{example}`" for example in examples)])
+    return app.command(name, cls=PlainCommand, epilog=shown)
 
 
 def _version(asked: bool) -> None:
@@ -79,14 +91,17 @@ def _options(
         bool,
         switch("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
-    debug: Annotated[bool, switch("--debug", help="Show tracebacks; may stand anywhere.")] = False,
+    debug: Annotated[
+        bool, switch("--debug", help="Show tracebacks of errors; may stand anywhere.")
+    ] = False,
 ) -> None:
     """Water and land cover from satellite scenes, without training data."""
 
 
-@app.command()
+@_command(examples=["strandline demo", "strandline demo --resolution 90 --out small-demo"])
 def demo(
     out: Out = Path("strandline-demo"),
+    overwrite: Overwrite = False,
     resolution: Annotated[float, typer.Option(metavar="M", help="Pixel size.")] = 30.0,
     seed: Seed = 0,
 ) -> None:
@@ -95,15 +110,24 @@ def demo(
 
     with show_progress() as progress:
         demonstration = run_demo(
-            out, resolution=resolution, seed=seed, progress=progress["progress"]
-        )
-    typer.echo(demonstration.summary())
+            out, resolution=resolution, seed=seed, overwrite=overwrite,
+            progress=progress["progress"],
+        )  # fmt: skip
+    say(demonstration.summary())
     _say_results(out)
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline info LC08_L2SP_042033_20171022_20200902_02_T1.tar",
+        "strandline info 'scene/*_B*.TIF' --statistics",
+        "strandline info stack.tif --scale 0.0001 --platform landsat-5",
+    ]
+)
 def info(
-    source: Annotated[str, typer.Argument(help="File, folder, archive, pattern, catalogue, STAC.")],
+    source: Annotated[
+        str, typer.Argument(help="A file, folder, archive, quoted pattern, catalogue or STAC item.")
+    ],
     statistics: Annotated[
         bool,
         switch("--statistics", help="Read the pixels too: range and share observed."),
@@ -117,16 +141,23 @@ def info(
     source_crs: SourceCrs = None,
     anonymous: Anonymous = False,
 ) -> None:
-    """Say what a source is: platform, date, size, bands; or what a catalogue holds."""
+    """Describe a source: platform, date, size and bands; or list a catalogue."""
     from strandline.description import describe_source
 
-    typer.echo(describe_source(source, scene_options(locals()), statistics=statistics))
+    say(describe_source(source, scene_options(locals()), statistics=statistics))
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline segment LC08_L2SP_042033_20171022_20200902_02_T1.tar --out map-2017",
+        "strandline segment 'scene/*_B*.TIF' --center -118.7081 38.6942 --buffer 16500",
+        "strandline segment stack.tif --scale 0.0001 --platform landsat-5 --date 1988-10-22",
+    ]
+)
 def segment(
     source: Annotated[str, typer.Argument(help="The scene: as for `strandline info`.")],
     out: Out = Path("strandline-results"),
+    overwrite: Overwrite = False,
     clusters: Clusters = 8,
     subclusters: Subclusters = None,
     center: Center = None,
@@ -157,15 +188,22 @@ def segment(
     cache: Keep = False,
     scheduler: Scheduler = None,
 ) -> None:
-    """Cluster one scene by its spectra and map its water."""
+    """Cluster the pixels of one scene by their spectra and map its water."""
     _study([(source, date)], locals())
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline change before.tar after.tar --out walker-lake",
+        "strandline change before.tar after.tar --water-at -118.7081 38.6942 --clusters 12",
+        "strandline change 'LT05_*_B*.TIF' 'LC08_*_B*.TIF' --bbox -118.9 38.5 -118.5 38.9",
+    ]
+)
 def change(
     before: Annotated[str, typer.Argument(help="The earlier scene: as for `strandline info`.")],
     after: Annotated[str, typer.Argument(help="The later scene.")],
     out: Out = Path("strandline-results"),
+    overwrite: Overwrite = False,
     clusters: Clusters = 8,
     subclusters: Subclusters = None,
     center: Center = None,
@@ -203,12 +241,18 @@ def change(
     _study([(before, date_before), (after, date_after)], locals())
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline timeline scenes/LT05_* scenes/LC08_* --out history",
+        "strandline timeline 1988.tif 2017.tif --dates 1988-10-22,2017-10-22",
+    ]
+)
 def timeline(
     scenes: Annotated[
         list[str], typer.Argument(help="The scenes, in any order: as for `strandline info`.")
     ],
     out: Out = Path("strandline-timeline"),
+    overwrite: Overwrite = False,
     clusters: Clusters = 8,
     subclusters: Subclusters = None,
     center: Center = None,
@@ -224,13 +268,11 @@ def timeline(
     water_labels: WaterLabels = None,
     keep_all: Annotated[
         bool,
-        switch("--keep-all", help="Keep dates that do not fit in the maps."),
+        switch("--keep-all", help="Keep dates in the maps that do not fit the others."),
     ] = False,
     mask: Mask = None,
     conflicts: Conflicts = "quality",
-    dates: Annotated[
-        str | None, typer.Option(help="Dates of the scenes, with commas.", rich_help_panel=SOURCE)
-    ] = None,
+    dates: Dates = None,
     digital_numbers: DigitalNumbers = False,
     scale: Scale = None,
     offset: Offset = None,
@@ -242,7 +284,7 @@ def timeline(
     cache: Keep = False,
     scheduler: Scheduler = None,
 ) -> None:
-    """Follow the water over many scenes: how much, how often, since when."""
+    """Map and measure water over many dates: areas, occurrence, transitions."""
     from strandline.series import run_timeline, summary
 
     given = locals()
@@ -252,48 +294,129 @@ def timeline(
             out,
             settings=timeline_settings(given),
             leave_out=not keep_all,
+            overwrite=overwrite,
             scheduler=scheduler,
             cache=cache or None,
             progress=progress["progress"],
             on_date=progress.get("on_tile"),
         )
-    typer.echo(summary(out))
+    say(summary(out))
     _say_results(out)
 
 
-@app.command("cache")
-def show_cache(
-    clear: Annotated[bool, switch("--clear", help="Remove all of it.")] = False,
+@_command(
+    examples=[
+        "strandline apply map-2017/model.npz LC08_L2SP_042033_20181025_02_T1.tar --out map-2018",
+        "strandline apply walker-lake/model.npz scenes/LC08_* --water-at -118.7081 38.6942",
+    ]
+)
+def apply(
+    model: Annotated[
+        Path, typer.Argument(help="The model.npz of an earlier run, its evidence.csv beside it.")
+    ],
+    scenes: Annotated[
+        list[str], typer.Argument(help="The scenes, in any order: as for `strandline info`.")
+    ],
+    out: Out = Path("strandline-applied"),
+    overwrite: Overwrite = False,
+    center: Center = None,
+    buffer: Buffer = None,
+    bbox: Bbox = None,
+    resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = "measured",
+    water_at: WaterAt = None,
+    water_labels: WaterLabels = None,
+    mask: Mask = None,
+    conflicts: Conflicts = "quality",
+    dates: Dates = None,
+    digital_numbers: DigitalNumbers = False,
+    scale: Scale = None,
+    offset: Offset = None,
+    nodata: Nodata = None,
+    band_names: BandNames = None,
+    platform: Platform = None,
+    source_crs: SourceCrs = None,
+    anonymous: Anonymous = False,
+    cache: Keep = False,
 ) -> None:
-    """Say where copies of remote files and unpacked archives are kept, and how large they are."""
+    """Map the water of other scenes by a fitted model, without fitting again."""
+    from strandline.applying import run_apply
+
+    given = locals()
+    with show_progress() as progress:
+        run_apply(
+            model,
+            dated_sources(zip(scenes, days_of(dates, len(scenes)), strict=True), given),
+            out,
+            settings=place_settings(given),
+            overwrite=overwrite,
+            cache=cache or None,
+            progress=progress["progress"],
+        )
+    from strandline.results.areas import read_areas
+
+    say(read_areas(out))
+    _say_results(out)
+
+
+@_command("cache", examples=["strandline cache", "strandline cache --clear"])
+def show_cache(
+    clear: Annotated[bool, switch("--clear", help="Remove all copies.")] = False,
+) -> None:
+    """Show where copies of remote files and unpacked archives are kept, and their size."""
     from strandline.scenes.cache import cache_folder, cache_size, clear_cache
 
     size = clear_cache() if clear else cache_size()
-    typer.echo(f"{cache_folder()}: {size / 1e6:.1f} MB{' removed' if clear else ''}")
+    say(f"{cache_folder()}: {size / 1e6:.1f} MB{' removed' if clear else ''}")
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline assess walker-lake/water_2017-10-22.tif truth.tif",
+        "strandline assess walker-lake/change.tif points.csv --random-sample --out assessed",
+    ]
+)
 def assess(
-    mapped: Annotated[Path, typer.Argument(metavar="MAP", help="A mask, or a map of classes.")],
+    mapped: Annotated[
+        Path, typer.Argument(metavar="MAP", help="A water mask, or another map of classes.")
+    ],
     reference: Annotated[
-        Path, typer.Argument(help="A raster of the same classes, or points: CSV lon,lat,class; …")
+        Path,
+        typer.Argument(
+            help="A raster of the same classes, or points: CSV with lon,lat,class, or vector data."
+        ),
     ],
     random_sample: Annotated[
         bool,
-        switch("--random-sample", help="The points were drawn at random: km²."),
+        switch(
+            "--random-sample", help="The points are a random sample: estimate areas with intervals."
+        ),
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the result.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Say how well a map agrees with a reference."""
+    """Assess the accuracy of a map against a reference."""
+    for path in (mapped, reference):
+        check_there(path)
     from strandline.export.assessment import assess_files
 
-    typer.echo(assess_files(mapped, reference, out, random_sample=random_sample))
+    assess_files(mapped, reference, out, random_sample=random_sample, overwrite=overwrite, say=say)
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline search planetary-computer --center -118.7081 38.6942 --buffer 16500 "
+        "--datetime 2017-10 --platform landsat-8 --max-cloud 20 --out found.json",
+        "strandline change found.json:1988-10-22 found.json:2017-10-22",
+    ]
+)
 def search(
     api: Annotated[
-        str, typer.Argument(help="URL of a STAC API or catalogue, planetary-computer, a file, …")
+        str,
+        typer.Argument(
+            help="URL of a STAC API or catalogue, planetary-computer, earth-search, or a file."
+        ),
     ],
     center: Center = None,
     buffer: Buffer = None,
@@ -305,15 +428,16 @@ def search(
         list[str] | None, typer.Option(help="May be repeated; default: surface reflectance.")
     ] = None,
     platform: Annotated[
-        list[str] | None, typer.Option(help="Such as landsat-8; may be repeated.")
+        list[str] | None, typer.Option(help="Satellite, such as landsat-8; may be repeated.")
     ] = None,
     max_cloud: Annotated[
-        float | None, typer.Option(metavar="%", help="Highest cloud cover of a scene.")
+        float | None, typer.Option(metavar="%", help="Largest cloud cover of a scene.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="Most scenes to list.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Largest number of scenes to list.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="JSON file for what was found.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Find scenes of a place and time in a STAC archive."""
     from strandline.scenes.stac.listing import search_listing
@@ -322,40 +446,45 @@ def search(
         "center": center, "buffer": buffer, "bbox": bbox, "datetime": datetime,
         "collections": collection, "platforms": platform, "max_cloud": max_cloud, "limit": limit,
     }  # fmt: skip
-    typer.echo(search_listing(api, without_none(conditions), out))
+    search_listing(api, without_none(conditions), out, overwrite=overwrite, say=say)
 
 
-@app.command("app")
+@_command("app", examples=["strandline app landsat-scenes", "strandline app --port 0"])
 def serve_app(
     folders: Annotated[
-        list[Path] | None, typer.Argument(help="Below these, the page may open files.")
+        list[Path] | None, typer.Argument(help="Folders whose files the app may open.")
     ] = None,
-    port: Annotated[int, typer.Option(help="0 for any that is free.")] = 5006,
-    no_browser: Annotated[
-        bool, switch("--no-browser", help="Do not open a browser on it.")
-    ] = False,
+    port: Annotated[int, typer.Option(help="Port of the server; 0 for any that is free.")] = 5006,
+    no_browser: Annotated[bool, switch("--no-browser", help="Do not open a browser.")] = False,
 ) -> None:
-    """Look at maps and try choices in a browser, on this machine alone."""
+    """Start the app in a browser; it is served on this machine only."""
     from strandline.app.serve import serve
 
-    serve(folders or (), port, open_browser=not no_browser, say=typer.echo)
+    serve(folders or (), port, open_browser=not no_browser, say=say)
 
 
-@app.command()
+@_command(
+    examples=[
+        "strandline replay walker-lake/record.json",
+        "strandline replay walker-lake --out walker-lake-again",
+    ]
+)
 def replay(
     record: Annotated[Path, typer.Argument(help="The record.json of an earlier run.")],
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Folder for the new results; default: compare only."),
     ] = None,
+    overwrite: Overwrite = False,
     scheduler: Scheduler = None,
 ) -> None:
-    """Repeat a run from its record and check that every byte is the same."""
+    """Repeat a run from its record and check that the results are the same bytes."""
+    check_there(record)
     from strandline.series import replay as repeat
 
     with show_progress() as progress:
-        count = repeat(record, out, scheduler=scheduler, **progress)
-    typer.echo(f"All {count} results are the same, byte for byte.")
+        count = repeat(record, out, overwrite=overwrite, scheduler=scheduler, **progress)
+    say(f"All {count} results are the same, byte for byte.")
     if out is not None:
         _say_results(out)
 
@@ -363,7 +492,6 @@ def replay(
 def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) -> None:
     """Run a study of one or two sources with their dates, and say what came out."""
     from strandline.configuration import StudyConfig
-    from strandline.results import read_summary
     from strandline.study import run_study
 
     scenes = dated_sources(dated, given)
@@ -372,11 +500,14 @@ def _study(dated: Sequence[tuple[str, str | None]], given: Mapping[str, Any]) ->
         run_study(
             config,
             given["out"],
+            overwrite=given["overwrite"],
             scheduler=given["scheduler"],
             cache=given["cache"] or None,
             **progress,
         )
-    typer.echo(read_summary(given["out"]))
+    from strandline.results import read_summary
+
+    say(read_summary(given["out"]))
     _say_results(given["out"])
 
 
@@ -391,5 +522,5 @@ def _say_results(out: Path) -> None:
     for what, names in _SHOWN.items():
         found = [out / name for name in names if (out / name).exists()]
         if found:
-            typer.echo(f"{what + ':':<8}{found[0]}")
-    typer.echo(f"All results are in {out}; record.json repeats them (strandline replay).")
+            say(f"{what + ':':<8}{found[0]}")
+    say(f"All results are in {out}; record.json repeats them (strandline replay).")

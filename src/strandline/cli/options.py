@@ -6,12 +6,50 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
+
+from strandline.cli.wording import quoted_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 DATES = "Comparable dates"
 AREA, CLUSTERING, WATER, SOURCE = "Area and grid", "Clustering", "Water", "How to read the source"
+
+
+class PlainCommand(TyperCommand):
+    """A command that refuses empty values, and recognises a pattern that the shell expanded."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments.
+
+        Raises
+        ------
+        UsageError
+            If they make no sense.
+        """
+        for before, word in zip(["", *args], args, strict=False):
+            option, _, value = word.partition("=")
+            if not word.strip() or (option.startswith("--") and "=" in word and not value.strip()):
+                named = option if option.strip() else before
+                hint = named if named.startswith("-") else None
+                raise typer.BadParameter("The value is empty.", ctx=ctx, param_hint=hint)
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if "unexpected extra argument" in str(error):
+                refuse_expanded(given)
+            raise
+
+
+def refuse_expanded(arguments: Sequence[str]) -> None:
+    """Refuse the single bands of a scene in place of the pattern that means all of them."""
+    patterns = quoted_patterns(arguments)
+    if patterns is not None:
+        raise typer.BadParameter(
+            "The shell has put the files of all bands in place of a pattern. Quote it: " + patterns
+        )
 
 
 def switch(name: str, **options: Any) -> Any:
@@ -21,13 +59,17 @@ def switch(name: str, **options: Any) -> Any:
 
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")]
+Overwrite = Annotated[
+    bool,
+    switch("--overwrite", help="Replace results of another run in the folder."),
+]
 Clusters = Annotated[
     int, typer.Option("--clusters", "-k", help="Number of clusters.", rich_help_panel=CLUSTERING)
 ]
 Subclusters = Annotated[
     int | None,
     typer.Option(
-        help="How finely water is decided about, in all; default: 240, or the clusters if more.",
+        help="Number of subclusters that decide about water; default: 240, or --clusters if more.",
         rich_help_panel=WATER,
     ),
 ]
@@ -46,7 +88,7 @@ Center = Annotated[
     tuple[float, float] | None,
     typer.Option(
         metavar="LON LAT",
-        help="Centre of the area, degrees; needs --buffer.",
+        help="Centre of the area, longitude first, degrees; needs --buffer.",
         rich_help_panel=AREA,
     ),
 ]
@@ -60,7 +102,7 @@ Bbox = Annotated[
     tuple[float, float, float, float] | None,
     typer.Option(
         metavar="W S E N",
-        help="The area as bounds, degrees, instead of a centre.",
+        help="Bounds of the area, degrees, instead of a centre.",
         rich_help_panel=AREA,
     ),
 ]
@@ -75,13 +117,16 @@ Resolution = Annotated[
 ]
 Crs = Annotated[
     str | None,
-    typer.Option(help="CRS of the maps, EPSG:…; default: the scene's.", rich_help_panel=AREA),
+    typer.Option(
+        help="CRS of the maps, such as EPSG:32611; default: that of the first scene.",
+        rich_help_panel=AREA,
+    ),
 ]
 Resampling = Annotated[
     str,
     typer.Option(
         help="For scenes not on the grid: measured (nearest, unless pixels get larger), "
-        "bilinear, average, …",
+        "bilinear, cubic, average and others.",
         rich_help_panel=AREA,
     ),
 ]
@@ -89,14 +134,15 @@ WaterAt = Annotated[
     tuple[float, float] | None,
     typer.Option(
         metavar="LON LAT",
-        help="A point in the water, whose lake is measured apart; default: water is found.",
+        help="A point in the water, whose lake is measured by itself too; default: water is found.",
         rich_help_panel=WATER,
     ),
 ]
 WaterLabels = Annotated[
     str | None,
     typer.Option(
-        help="Clusters that are water, with commas; default: found.", rich_help_panel=WATER
+        help="Numbers of the clusters that are water, with commas; default: found from spectra.",
+        rich_help_panel=WATER,
     ),
 ]
 Vectors = Annotated[
@@ -109,12 +155,14 @@ Vectors = Annotated[
 ]
 MinPixels = Annotated[
     int | None,
-    typer.Option(help="Smallest body of water among the polygons.", rich_help_panel=WATER),
+    typer.Option(
+        help="Fewest pixels of a body of water among the polygons.", rich_help_panel=WATER
+    ),
 ]
 Mask = Annotated[
     str | None,
     typer.Option(
-        help="Reasons for which a pixel counts as not observed, with commas: fill, cloud, "
+        help="Reasons to mask a pixel, with commas: fill, cloud, "
         "dilated_cloud, cirrus, cloud_shadow, snow, saturated; or none. Default: all but snow.",
         rich_help_panel=SOURCE,
     ),
@@ -122,23 +170,28 @@ Mask = Annotated[
 Conflicts = Annotated[
     str,
     typer.Option(
-        help="Who wins where the quality band says cloud or snow and the spectrum water, or the "
-        "reverse: quality or spectrum.",
+        help="Which to trust where the quality band and the spectrum disagree about water, cloud "
+        "or snow: quality or spectrum.",
         rich_help_panel=SOURCE,
     ),
 ]
 Platform = Annotated[
     str | None,
-    typer.Option(help="Platform, if the source does not say it.", rich_help_panel=SOURCE),
+    typer.Option(
+        help="Satellite, such as landsat-5, if the source does not name it.", rich_help_panel=SOURCE
+    ),
 ]
 Scale = Annotated[
-    float | None, typer.Option(help="Reflectance per digital number.", rich_help_panel=SOURCE)
+    float | None,
+    typer.Option(
+        help="Scale factor: reflectance = scale * number + offset.", rich_help_panel=SOURCE
+    ),
 ]
 Offset = Annotated[
-    float | None, typer.Option(help="Reflectance of digital number 0.", rich_help_panel=SOURCE)
+    float | None, typer.Option(help="Offset of the reflectance.", rich_help_panel=SOURCE)
 ]
 Nodata = Annotated[
-    float | None, typer.Option(help="Digital number of missing pixels.", rich_help_panel=SOURCE)
+    float | None, typer.Option(help="Nodata value of the source.", rich_help_panel=SOURCE)
 ]
 BandNames = Annotated[
     str | None,
@@ -148,13 +201,13 @@ DigitalNumbers = Annotated[
     bool,
     switch(
         "--digital-numbers",
-        help="Do not turn digital numbers into reflectance.",
+        help="Do not convert digital numbers to reflectance.",
         rich_help_panel=SOURCE,
     ),
 ]
 SourceCrs = Annotated[
     str | None,
-    typer.Option(help="CRS of scenes that do not say their own.", rich_help_panel=SOURCE),
+    typer.Option(help="CRS of scenes that have none, such as EPSG:32611.", rich_help_panel=SOURCE),
 ]
 Anonymous = Annotated[
     bool,
@@ -172,14 +225,14 @@ Scheduler = Annotated[
     str | None,
     typer.Option(
         metavar="TCP://HOST:PORT",
-        help="A Dask scheduler whose workers do the work; default: the threads of this machine.",
+        help="Address of a Dask scheduler; default: threads on this machine.",
     ),
 ]
 Harmonize = Annotated[
     bool,
     switch(
         "--harmonize",
-        help="Make all sensors' reflectance like OLI's.",
+        help="Adjust the reflectance of all sensors to Landsat OLI.",
         rich_help_panel=DATES,
     ),
 ]
@@ -187,7 +240,7 @@ Normalize = Annotated[
     bool,
     switch(
         "--normalize",
-        help="Make the later scene like the earlier, by stable pixels.",
+        help="Normalize the later scene to the earlier by stable pixels.",
         rich_help_panel=DATES,
     ),
 ]
@@ -195,20 +248,25 @@ CorrectShift = Annotated[
     bool,
     switch(
         "--correct-shift",
-        help="Move the later scene to where the earlier lies.",
+        help="Co-register the later scene to the earlier.",
         rich_help_panel=DATES,
     ),
 ]
 Date = Annotated[
     str | None,
-    typer.Option(help="Date, if the source does not say it.", rich_help_panel=SOURCE),
+    typer.Option(help="Acquisition date, if the source does not give it.", rich_help_panel=SOURCE),
+]
+
+Dates = Annotated[
+    str | None,
+    typer.Option(help="Acquisition dates of the scenes, with commas.", rich_help_panel=SOURCE),
 ]
 
 # What the command line takes over as it is, and under another name.
-_SAME_NAME = (
-    *("center", "buffer", "bbox", "resolution", "crs", "resampling"),
-    *("standardize", "seed", "water_at", "conflicts"),
+_OF_PLACES = (
+    *("center", "buffer", "bbox", "resolution", "crs", "resampling", "water_at", "conflicts"),
 )
+_SAME_NAME = (*_OF_PLACES, "standardize", "seed")
 _OTHER_NAME = {"clusters": "n_clusters", "subclusters": "n_subclusters"}
 _IF_GIVEN = ("harmonize", "normalize", "correct_shift")
 
@@ -225,10 +283,15 @@ def timeline_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Collect what `run_timeline` takes as settings, and what a study has of them too."""
     settings = {name: given[name] for name in _SAME_NAME}
     settings |= {name: given[option] for option, name in _OTHER_NAME.items()}
+    return place_settings(given) | without_none(settings | {"bands": words(given["bands"])})
+
+
+def place_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect what has nothing to do with fitting: the place, the grid, and what is water."""
+    settings = {name: given[name] for name in _OF_PLACES}
     return without_none(
         settings
         | {
-            "bands": words(given["bands"]),
             "mask": words_or_none(given["mask"]),
             "water_labels": labels(given["water_labels"]),
         }
@@ -249,6 +312,8 @@ def dated_sources(
     dated: Iterable[tuple[str, str | None]], given: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Describe sources with their dates, and with the options of reading that all share."""
+    dated = list(dated)
+    refuse_expanded([source for source, _ in dated])
     options = scene_options(given)
     return [without_none({"source": source, "time": date, **options}) for source, date in dated]
 
@@ -290,5 +355,6 @@ def labels(text: str | None) -> list[int] | None:
         return [int(word) for word in numbers]
     except ValueError:
         raise typer.BadParameter(
-            f"expected cluster numbers with commas, got {text!r}", param_hint="--water-labels"
+            f"expected cluster numbers with commas, got {str(text)[:60]!r}",
+            param_hint="--water-labels",
         ) from None

@@ -14,23 +14,18 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from strandline.cli.console import prepare_console
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+EXIT_FAULT = 1
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
-# What the library's parameters are called here, where it is not their own name.
-_OPTIONS_OF = {
-    "reflectance": ("--digital-numbers",),
-    "storage_options": ("--anonymous",),
-    "time": ("--date", "--date-before", "--date-after"),
-    "n_clusters": ("--clusters",),
-    "n_subclusters": ("--subclusters",),
-    "at": ("--water-at",),
-    "labels": ("--water-labels",),
-}
+LONG_WORD = 300
+"""Longer words are cut in messages; no path is as long."""
 
 
 class _Terminated(KeyboardInterrupt):
@@ -41,6 +36,7 @@ def main() -> None:
     """Run the command line; errors become a message and an exit code."""
     debug = "--debug" in sys.argv
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    prepare_console()
     signal.signal(signal.SIGTERM, _terminate)
     warnings.showwarning = _show_warning
     from strandline.cli.commands import app
@@ -52,19 +48,55 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except Exception as error:
-        from strandline.errors import StrandlineError
-
         if debug:
             raise
-        if not isinstance(error, StrandlineError):
-            _complain(
-                f"Unexpected {type(error).__name__}: {error}\n"
-                "This is a fault of Strandline; run again with --debug and report what it says."
-            )
-            sys.exit(1)
-        notes = getattr(error, "__notes__", [])
-        _complain(" ".join([f"Error: {error}", *_options_named(error, arguments), *notes]))
-        sys.exit(EXIT_ERROR)
+        _complain(_message(error, arguments))
+        sys.exit(EXIT_ERROR if _is_expected(error) else EXIT_FAULT)
+
+
+def _is_expected(error: Exception) -> bool:
+    """Say whether an error is one that we raise on purpose, or that a name brings about."""
+    from strandline.errors import StrandlineError
+
+    return isinstance(error, StrandlineError) or _is_of_a_name(error)
+
+
+def _is_of_a_name(error: Exception) -> bool:
+    """Say whether a file's name is in bytes that are no text in this system's encoding."""
+    return isinstance(error, UnicodeEncodeError) and any(
+        "\ud800" <= letter <= "\udfff" for letter in error.object
+    )
+
+
+def _message(error: Exception, arguments: Sequence[str]) -> str:
+    """Say what went wrong, with the options that belong to it."""
+    from strandline.cli.wording import in_words_of_options
+
+    if isinstance(error, UnicodeEncodeError) and _is_of_a_name(error):
+        return (
+            f"Error: The name {error.object[:200]!a} is not text in this system's encoding "
+            f"({sys.getfilesystemencoding()}). Rename the file or folder, or set PYTHONUTF8=1."
+        )
+    if not _is_expected(error):
+        return (
+            f"Unexpected {type(error).__name__}: {error}\n"
+            "This is a fault of Strandline; run again with --debug and report what it says."
+        )
+    name, options = command_of(arguments)
+    notes = getattr(error, "__notes__", [])
+    text = " ".join([f"Error: {in_words_of_options(error, name, options)}", *notes])
+    # A value of thousands of letters would hide what is said about it.
+    return re.sub(rf"(\S{{{LONG_WORD // 4}}})\S{{{LONG_WORD},}}", r"\1…", text)
+
+
+def command_of(arguments: Sequence[str]) -> tuple[str, set[str]]:
+    """Give the name of the command that was called, and the options that it has."""
+    from strandline.cli.commands import app
+
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    name = next((word for word in arguments if not word.startswith("-")), "")
+    parameters = getattr(commands.get(name), "params", ())
+    return name, {option for parameter in parameters for option in parameter.opts}
 
 
 def _terminate(number: int, frame: object) -> None:
@@ -91,27 +123,18 @@ def _show_warning(
         _show_plainly(message, category, filename, lineno, file, line)
 
 
-def _options_named(error: Exception, arguments: Sequence[str]) -> list[str]:
-    """Say what the parameters that an error speaks of are called on the command line."""
-    from strandline.cli.commands import app
-    from strandline.errors import MissingCRSError
-
-    commands = getattr(typer.main.get_command(app), "commands", {})
-    command = commands.get(next((word for word in arguments if not word.startswith("-")), ""))
-    there = {option for parameter in getattr(command, "params", ()) for option in parameter.opts}
-    crs = ("--source-crs",) if isinstance(error, MissingCRSError) else ("--crs",)
-    names = re.findall(r"\b([a-z_]+)(?:\[\d+\])?=|\b(storage_options)\b", str(error))
-    found = [
-        option
-        for name in dict.fromkeys(first or second for first, second in names)
-        for option in {**_OPTIONS_OF, "crs": crs}.get(name, ["--" + name.replace("_", "-")])
-        if option in there
-    ]
-    return [f"(Here: {', '.join(found)}.)"] if found else []
+def say(message: str) -> None:
+    """Print a message on standard output."""
+    _write(message, sys.stdout)
 
 
 def _complain(message: str) -> None:
-    typer.echo(message, err=True)
+    _write(message, sys.stderr)
+
+
+def _write(message: str, stream: TextIO) -> None:
+    stream.write(f"{message}\n")
+    stream.flush()
 
 
 @contextmanager
@@ -122,7 +145,7 @@ def show_progress() -> Iterator[dict[str, Any]]:
     console = Console(stderr=True)
     try:
         if not console.is_terminal:
-            yield {"progress": lambda stage: typer.echo(f"{stage} …", err=True)}
+            yield {"progress": lambda stage: _complain(f"{stage} …")}
             return
         from strandline.progress import stage_bars
 

@@ -10,13 +10,20 @@ from strandline.export.record import build_record, read_record, write_record
 from strandline.export.stac import write_item
 from strandline.export.staging import staged_folder
 from strandline.export.style import write_style
-from strandline.export.table import write_areas, write_evidence, write_signatures, write_table
+from strandline.export.table import (
+    read_evidence,
+    write_areas,
+    write_evidence,
+    write_signatures,
+    write_table,
+)
 from strandline.export.vector import write_vectors
 
 __all__ = [
     "build_record",
     "compare_outputs",
     "fingerprint",
+    "read_evidence",
     "read_record",
     "replacing",
     "staged_folder",

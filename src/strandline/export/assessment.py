@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import xarray as xr
 
 from strandline.accuracy import Assessment, assess
 from strandline.atomic import write_json
-from strandline.errors import ConfigurationError
+from strandline.errors import ConfigurationError, OutputError
+from strandline.export.staging import check_folder
 from strandline.export.table import write_table
 from strandline.paths import local_path
 from strandline.scenes.classes import read_classes, read_reference
@@ -22,6 +25,8 @@ def assess_files(
     out: str | Path | None = None,
     *,
     random_sample: bool = False,
+    overwrite: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> str:
     """Hold the map of one file against the reference of another.
 
@@ -35,12 +40,23 @@ def assess_files(
         Folder for ``assessment.csv`` and ``assessment.json``.
     random_sample : bool
         As for `strandline.assess`.
+    overwrite : bool
+        Whether another assessment in the folder may be replaced.
+    say : callable, optional
+        Called with the assessment before it is written, so that it is not lost if it cannot be.
 
     Returns
     -------
     str
         The assessment to read, and where it was written.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written, or holds another assessment.
     """
+    if out is not None:
+        check_folder(out)
     known = read_reference(reference)
     if random_sample and isinstance(known, xr.DataArray):
         raise ConfigurationError(
@@ -49,10 +65,30 @@ def assess_files(
         )
     assessment = assess(read_classes(mapped), known, random_sample=random_sample)
     text = str(assessment)
+    if say is not None:
+        say(text)
     if out is None:
         return text
+    if not overwrite:
+        _keep_another(assessment, local_path(out))
     write_assessment(assessment, out)
-    return f"{text}\n\nWritten to {out}: assessment.csv, assessment.json"
+    written = f"Written to {out}: assessment.csv, assessment.json"
+    if say is not None:
+        say(f"\n{written}")
+    return f"{text}\n\n{written}"
+
+
+def _keep_another(assessment: Assessment, folder: Path) -> None:
+    """Refuse to replace an assessment that says something else."""
+    with TemporaryDirectory(prefix="strandline-assessment-") as scratch:
+        write_assessment(assessment, scratch)
+        for new in Path(scratch).iterdir():
+            old = folder / new.name
+            if old.exists() and (not old.is_file() or old.read_bytes() != new.read_bytes()):
+                raise OutputError(
+                    f"'{folder}' holds another assessment: {new.name}.",
+                    remedy="Choose another folder, or pass overwrite=True to replace it.",
+                )
 
 
 def write_assessment(assessment: Assessment, out: str | os.PathLike[str]) -> Path:

@@ -7,7 +7,7 @@
 ``strandline``, ``packages``, ``python``, ``platform``
     What the run was computed with.
 ``task``
-    ``"study"`` or ``"timeline"``.
+    ``"study"``, ``"timeline"`` or ``"apply"``.
 ``command``, ``config``, ``seed``
     What was asked for. Secrets (keys, tokens, signatures in URLs) are replaced by ``***``.
 ``inputs``
@@ -54,7 +54,7 @@ __all__ = ["build_record", "read_record", "write_record"]
 FORMAT = "strandline-record"
 FORMAT_VERSION = 1
 
-STUDY, TIMELINE = "study", "timeline"
+STUDY, TIMELINE, APPLY = "study", "timeline", "apply"
 
 _PACKAGES = (
     "numpy",
@@ -119,7 +119,7 @@ def build_record(
         What a reader of the results has to know.
     searches : mapping of str to str or sequence of str, optional
         The command line that fills a list of scenes, by the name of the list.
-    task : {"study", "timeline"}
+    task : {"study", "timeline", "apply"}
         What the configuration is for.
 
     Returns

@@ -14,9 +14,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from strandline.atomic import (
     flush,
@@ -26,7 +28,13 @@ from strandline.atomic import (
     reporting,
     sync_folder,
 )
-from strandline.errors import IncompleteResultsWarning, OutputError, SchedulerError
+from strandline.errors import (
+    ConfigurationError,
+    IncompleteResultsWarning,
+    OutputError,
+    RecordError,
+    SchedulerError,
+)
 from strandline.paths import local_path
 
 RECORD_NAME = "record.json"
@@ -77,6 +85,17 @@ def optional_output(name: str, notes: list[str]) -> Iterator[None]:
         warnings.warn(notes[-1], IncompleteResultsWarning, stacklevel=3)
 
 
+_RESULT = re.compile(
+    r"(labels|water|confidence|shoreline)(_\d{4}-\d\d-\d\d\w*)?\.(tif|qml|gpkg|geojson|parquet)"
+    r"|(change|occurrence|recurrence|seasonality|transitions)\.(tif|qml|png)"
+    r"|(labels|water|signatures|true_colour|false_colour|timeline)\.png"
+    r"|(areas|evidence|quality|signatures|timeline)\.csv|report\.html|model\.npz|item\.json"
+)
+"""Names that a run gives its results."""
+
+_SHOWN = 3
+
+
 def check_folder(out: str | os.PathLike[str]) -> None:
     """Refuse a folder for results early, if it is plain that it cannot be written.
 
@@ -92,6 +111,85 @@ def check_folder(out: str | os.PathLike[str]) -> None:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(existing))
         if not os.access(existing, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(existing))
+
+
+def check_replaceable(
+    out: str | os.PathLike[str], record: Mapping[str, Any], *, overwrite: bool = False
+) -> None:
+    """Refuse to replace results that are not of the run that a record describes.
+
+    Parameters
+    ----------
+    out : path-like
+        Folder for the results.
+    record : mapping
+        Of the run: ``task`` and ``config``, and ``inputs`` where they are known by now.
+    overwrite : bool
+        Whether the user wants the results of another run replaced.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds the results of another run, or files of unknown origin with the
+        names of results.
+    ConfigurationError
+        If one of the inputs would be replaced, whatever the user wants.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     check_replaceable(folder, {"task": "study", "config": {}})
+    ...     _ = (Path(folder) / "areas.csv").write_text("my own table")
+    ...     check_replaceable(folder, {"task": "study", "config": {}})
+    Traceback (most recent call last):
+    strandline.errors.OutputError: '...' holds files with the names of results: areas.csv. ...
+    """
+    target = local_path(out)
+    if not target.is_dir():
+        return
+    from strandline.export.record import read_record, written_files
+
+    _keep_inputs(target, record, written_files(target / RECORD_NAME))
+    if overwrite:
+        return
+    if (target / RECORD_NAME).exists():
+        try:
+            earlier = read_record(target)
+        except RecordError as error:
+            raise _not_ours(target, "a record.json that cannot be read") from error
+        for part in ("task", "config", "inputs"):
+            if part in record and earlier.get(part) != record[part]:
+                command = earlier.get("command")
+                raise _not_ours(
+                    target, "the results of another run" + (f": {command}" if command else "")
+                )
+        return
+    there = sorted(path.name for path in target.iterdir() if _RESULT.fullmatch(path.name))
+    if there:
+        more = ", …" if len(there) > _SHOWN else ""
+        raise _not_ours(
+            target, f"files with the names of results: {', '.join(there[:_SHOWN])}{more}"
+        )
+
+
+def _not_ours(target: Path, holds: str) -> OutputError:
+    return OutputError(
+        f"'{target}' holds {holds}.",
+        remedy="Choose another folder, or pass overwrite=True to replace them.",
+    )
+
+
+def _keep_inputs(target: Path, record: Mapping[str, Any], written: set[str]) -> None:
+    """Refuse to write results over the files that they are made from."""
+    for entry in record.get("inputs", ()):
+        path = Path(entry.get("path", "")).absolute()
+        inside = path.parent == target.absolute()
+        if inside and (path.name in written or _RESULT.fullmatch(path.name)):
+            raise ConfigurationError(
+                f"The results would replace the input '{path}'.",
+                remedy="Choose another folder for the results.",
+            )
 
 
 @contextlib.contextmanager

@@ -11,15 +11,18 @@ import csv
 import datetime
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from strandline.atomic import replacing
-from strandline.errors import ConfigurationError
+from strandline.errors import ConfigurationError, WaterError
 from strandline.paths import local_path
+
+if TYPE_CHECKING:
+    from strandline.segmentation.model import SegmentationModel
 
 AREA_DIGITS = 4
 """Decimals of areas in km²: 0.0001 km² is a ninth of a Landsat pixel."""
@@ -107,6 +110,60 @@ def write_evidence(evidence: pd.DataFrame, path: str | os.PathLike[str]) -> Path
         The file.
     """
     return write_table(evidence, path, digits=VALUE_DIGITS)
+
+
+def read_evidence(
+    path: str | os.PathLike[str], model: SegmentationModel, reflectance: bool = True
+) -> pd.DataFrame:
+    """Read a decision about the classes of a model, as `write_evidence` left it.
+
+    Parameters
+    ----------
+    path : path-like
+        ``evidence.csv`` of the run that the model comes from.
+    model : SegmentationModel
+        From `strandline.load_model`.
+    reflectance : bool
+        Whether the scenes are reflectance, whose shores can be divided into water and land.
+
+    Returns
+    -------
+    DataFrame
+        As from `strandline.find_water`, for `strandline.water_mask` and `water_confidence` of
+        what the model predicts.
+
+    Raises
+    ------
+    WaterError
+        If the file is missing, or is not of this model.
+    """
+    from strandline.water.identify import CLASSES, FRACTION, NO_WATER, WATER_FOUND
+
+    source = local_path(path)
+    remedy = "Bring the evidence.csv of the model's run, or say water_labels=…."
+    try:
+        table = pd.read_csv(source, index_col="subcluster")
+    except (OSError, ValueError) as error:
+        raise WaterError(
+            f"Which classes of the model are water is not known: '{source}' cannot be read.",
+            remedy=remedy,
+        ) from error
+    needed = {"cluster", "share", "water", "reason", *model.bands}
+    own = model.subclusters.cluster.astype(int).tolist()
+    if not needed <= set(table.columns) or table["cluster"].tolist() != own:
+        raise WaterError(f"'{source}' is not the evidence of this model.", remedy=remedy)
+    named = table["reason"].astype(str).str.startswith("cluster ").any()
+    sides = model.subclusters.sides
+    table.attrs = {
+        "decided_by": "the evidence of the model",
+        "bands": list(model.bands),
+        "reflectance": reflectance,
+        "wet_above": 0.0 if sides is None else float(sides.threshold),
+        "shores": FRACTION if reflectance and not named else CLASSES,
+        "verdict": WATER_FOUND if table["water"].any() else NO_WATER,
+        "clusters": sorted(set(table.loc[table["water"], "cluster"].tolist())),
+    }
+    return table
 
 
 def write_signatures(segmentation: xr.Dataset, path: str | os.PathLike[str]) -> Path:

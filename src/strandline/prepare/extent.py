@@ -18,6 +18,7 @@ from strandline.prepare.georeference import (
     FARTHEST_LONGITUDE,
     describe_crs,
     ellipsoid,
+    longitude_first,
     turn_of,
     within_a_turn,
 )
@@ -91,7 +92,9 @@ def utm_crs(longitude: float, latitude: float) -> CRS:
     return CRS(f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}")
 
 
-def _check_lonlat(longitude: float, latitude: float, what: str) -> None:
+def _check_lonlat(
+    longitude: float, latitude: float, what: str, swapped_box: str | None = None
+) -> None:
     if abs(longitude) <= FARTHEST_LONGITUDE and -90 <= latitude <= 90:
         return
     swapped = abs(latitude) <= 360 and -90 <= longitude <= 90
@@ -100,7 +103,7 @@ def _check_lonlat(longitude: float, latitude: float, what: str) -> None:
         expected="longitude from -180 to 180 (or 0 to 360) and then latitude from -90 to 90, "
         "in degrees",
         got=f"({longitude:g}, {latitude:g})",
-        remedy="Longitude comes first: swap the two."
+        remedy=swapped_box or longitude_first(longitude, latitude, "center")
         if swapped
         else "Coordinates in another CRS need bbox_crs=….",
     )
@@ -138,8 +141,10 @@ def around_bbox(
     west, south, east, north = read_numbers(bbox, 4, "The bounding box")
     in_degrees = source is None or source.geographic
     if in_degrees:
-        _check_lonlat(west, south, "The south-west corner of the bounding box")
-        _check_lonlat(east, north, "The north-east corner of the bounding box")
+        box = (south, west, north, east)
+        swap = f"Longitude comes first: bbox=({', '.join(f'{side:.9g}' for side in box)})."
+        _check_lonlat(west, south, "The south-west corner of the bounding box", swap)
+        _check_lonlat(east, north, "The north-east corner of the bounding box", swap)
         if west > east:
             east += 360
         if east - west > 360:
@@ -181,8 +186,9 @@ def around_geometry(
         raise GridError("The geometry is empty.", remedy="Pass a geometry with coordinates.")
     west, south, east, north = shape.bounds
     if source.geographic:
-        _check_lonlat(west, south, "The south-west corner of the geometry")
-        _check_lonlat(east, north, "The north-east corner of the geometry")
+        swap = "Longitude comes first: swap the two in all points."
+        _check_lonlat(west, south, "The south-west corner of the geometry", swap)
+        _check_lonlat(east, north, "The north-east corner of the geometry", swap)
         shape = _nearest_turn(shape)
     length = max(east - west, north - south)
     if length > 0:

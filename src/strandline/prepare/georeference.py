@@ -192,11 +192,21 @@ def describe_grid(grid: GeoBox) -> str:
 
 def no_overlap(source: GeoBox, target: GeoBox) -> GridError:
     """Make the error for a scene that lies elsewhere than the grid."""
+    remedy = "Check the centre of the grid (longitude first) and the scene's CRS."
+    west, south, east, north = _degrees(target)
+    longitude, latitude = (west + east) / 2, (south + north) / 2
+    if is_on_earth(latitude, longitude) and _is_inside(
+        source, *_position(source, latitude, longitude)
+    ):
+        remedy = (
+            "Longitude comes first: with the two swapped, the area has its centre at longitude "
+            f"{latitude:.6g}, latitude {longitude:.6g}, which the scene covers."
+        )
     return GridError(
         "Scene and grid do not overlap.",
         expected=f"a scene that covers part of the grid ({describe_grid(target)})",
         got=f"one of {describe_grid(source)}",
-        remedy="Check the centre of the grid (longitude first) and the scene's CRS.",
+        remedy=remedy,
     )
 
 
@@ -294,25 +304,24 @@ def recentred(grid: GeoBox) -> GeoBox:
     return GeoBox(grid.shape, Affine.translation(-middle, 0) * grid.affine, crs)
 
 
-def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
-    """Find the pixel that contains a place.
+def check_point(point: Any, name: str = "at") -> tuple[float, float]:
+    """Read a place in longitude and latitude.
 
     Parameters
     ----------
-    grid : GeoBox
     point : (float, float)
-        Longitude and latitude, in degrees (WGS84); longitudes from -180 to 180 or from 0 to 360,
-        whichever way the grid counts them.
+        Longitude and latitude, in degrees (WGS84).
+    name : str
+        What the parameter is called, for messages.
 
     Returns
     -------
-    (int, int)
-        Row and column.
+    (float, float)
 
     Raises
     ------
     GridError
-        If the point is not on the Earth, or lies outside the grid.
+        If it is not on Earth.
     """
     try:
         longitude, latitude = (float(number) for number in point)
@@ -322,23 +331,93 @@ def pixel_at(grid: GeoBox, point: tuple[float, float]) -> tuple[int, int]:
             expected="(longitude, latitude) in degrees",
             got=repr(point),
         ) from error
-    if not (abs(longitude) <= FARTHEST_LONGITUDE and -90 <= latitude <= 90):
+    if not is_on_earth(longitude, latitude):
         raise GridError(
-            "The point is not on the Earth.",
-            expected="longitude -180 … 180 (or 0 … 360), then latitude -90 … 90, in degrees",
+            "The point is not on Earth.",
+            expected="longitude from -180 to 180 (or 0 to 360) and then latitude from -90 to 90, "
+            "in degrees",
             got=f"({longitude:g}, {latitude:g})",
-            remedy="Longitude comes first.",
+            remedy=longitude_first(longitude, latitude, name),
         )
+    return longitude, latitude
+
+
+def is_on_earth(longitude: float, latitude: float) -> bool:
+    """Say whether degrees of longitude and latitude are a place on Earth."""
+    return abs(longitude) <= FARTHEST_LONGITUDE and -90 <= latitude <= 90
+
+
+def longitude_first(longitude: float, latitude: float, name: str) -> str:
+    """Propose the other order of two numbers where that is a place on Earth.
+
+    Examples
+    --------
+    >>> longitude_first(38.69, -118.7, "center")
+    'Longitude comes first: center=(-118.7, 38.69).'
+    >>> longitude_first(487005, 4282995, "center")
+    'Longitude comes first, and both are in degrees.'
+    """
+    if is_on_earth(latitude, longitude):
+        return f"Longitude comes first: {name}=({latitude:.9g}, {longitude:.9g})."
+    return "Longitude comes first, and both are in degrees."
+
+
+def pixel_at(grid: GeoBox, point: tuple[float, float], name: str = "at") -> tuple[int, int]:
+    """Find the pixel that contains a place.
+
+    Parameters
+    ----------
+    grid : GeoBox
+    point : (float, float)
+        Longitude and latitude, in degrees (WGS84); longitudes from -180 to 180 or from 0 to 360,
+        whichever way the grid counts them.
+    name : str
+        What the parameter is called, for messages.
+
+    Returns
+    -------
+    (int, int)
+        Row and column.
+
+    Raises
+    ------
+    GridError
+        If the point is not on Earth, or lies outside the grid.
+    """
+    longitude, latitude = check_point(point, name)
+    row, column = _position(grid, longitude, latitude)
+    if not _is_inside(grid, row, column):
+        swapped = is_on_earth(latitude, longitude) and _is_inside(
+            grid, *_position(grid, latitude, longitude)
+        )
+        west, south, east, north = _degrees(grid)
+        raise GridError(
+            f"The point ({longitude:g}, {latitude:g}) lies outside the map.",
+            expected=f"a place within longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to "
+            f"{north:.4f} ({describe_grid(grid)})",
+            remedy=longitude_first(longitude, latitude, name)
+            if swapped
+            else "Longitude comes first, then latitude.",
+        )
+    return int(row), int(column)
+
+
+def _position(grid: GeoBox, longitude: float, latitude: float) -> tuple[float, float]:
+    """Compute the row and column of a place, as fractions; infinite out of the CRS's reach."""
     to_grid = pyproj.Transformer.from_crs("EPSG:4326", crs_of(grid), always_xy=True)
     x, y = to_grid.transform(within_a_turn(longitude), latitude)
     # A grid may begin at longitude 0, or go on beyond 180: look where it is from the point.
-    rows, columns = grid.shape
     column, row = place(~turned(grid, x).affine, x, y)
-    if not (0 <= row < rows and 0 <= column < columns):
-        raise GridError(
-            f"The point ({longitude:g}, {latitude:g}) lies outside the map.",
-            expected=f"a place within {describe_grid(grid)}",
-            got=f"row {row:.0f}, column {column:.0f}",
-            remedy="Longitude comes first, then latitude.",
-        )
-    return int(row), int(column)
+    return row, column
+
+
+def _is_inside(grid: GeoBox, row: float, column: float) -> bool:
+    rows, columns = grid.shape
+    return bool(0 <= row < rows and 0 <= column < columns)
+
+
+def _degrees(grid: GeoBox) -> tuple[float, float, float, float]:
+    """Compute the bounds of a grid in degrees: west, south, east, north."""
+    to_degrees = pyproj.Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True)
+    west, south, east, north = to_degrees.transform_bounds(*grid.boundingbox.bbox)
+    return west, south, east, north

@@ -224,6 +224,12 @@ def _lattice(
             got=f"{max(size):g} degrees",
             remedy="30 m are about 0.00027 degrees; or pass a CRS in metres.",
         )
+    if not target.geographic and max(size) > HALF_WAY_ROUND:
+        raise GridError(
+            "The resolution reaches around the Earth.",
+            expected="resolution=… in units of the CRS",
+            got=f"{max(size):g}",
+        )
     x, y = (0.0, 0.0) if align is None else read_numbers(align, 2, "The point to align with")
     return size, (x, y)
 

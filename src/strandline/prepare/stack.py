@@ -179,7 +179,7 @@ def _check(scenes: list[xr.DataArray]) -> None:
                 f"Scene {number} does not say when it was acquired.",
                 expected="a scalar coordinate time",
                 got="none",
-                remedy="Pass time=… to open_scene, or scene.assign_coords(time=…).",
+                remedy="Say it when the scene is opened, with time=….",
             )
     times = [scene["time"].values.astype("datetime64[ns]") for scene in scenes]
     if len(set(times)) < len(times):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import xarray as xr
 
 from strandline.change import areas as measure_areas
 from strandline.change.interval import INTERVALS, nothing_observed
+from strandline.paths import local_path
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.results.dates import dates_of
 
@@ -101,3 +103,8 @@ def summarise(areas: pd.DataFrame) -> str:
                 text += f"   {row['shift_explainable']:.2f} of it may be a shift of the images"
             lines.append(text)
     return "\n".join(lines)
+
+
+def read_areas(folder: str | os.PathLike[str]) -> str:
+    """Say the areas in the ``areas.csv`` of a folder."""
+    return summarise(pd.read_csv(local_path(folder) / "areas.csv"))

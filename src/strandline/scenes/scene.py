@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyproj
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import assign_crs, xr_coords
@@ -15,12 +16,14 @@ from pyproj.exceptions import CRSError
 
 from strandline.errors import (
     ConfigurationError,
+    MetadataError,
     MissingCRSError,
     ScaleError,
     UnknownProductError,
 )
 from strandline.scenes.conflicts import hidden_by_spectrum, mark_conflicts
 from strandline.scenes.contract import check_spectra, check_time, thinned
+from strandline.scenes.header import short_crs
 from strandline.scenes.quality import (
     DEFAULT_REASONS,
     REASONS,
@@ -140,10 +143,12 @@ def finish(stored: Stored, asked: ReadOptions) -> xr.DataArray:
     MissingCRSError, ScaleError, ReflectanceRangeError
         As `assemble`.
     MetadataError
-        If its date cannot be; see `strandline.scenes.contract`.
+        If its CRS contradicts the one that was passed, it does not lie on Earth, or its date
+        cannot be; see `strandline.scenes.contract`.
     """
     scene = assemble(stored, asked)
     name = repr(stored.source)
+    _check_on_earth(scene, stored.source)
     if "time" in scene.coords:
         check_time(scene["time"].values, scene.attrs.get("platform"), name)
     if scene.chunks is None:
@@ -321,6 +326,7 @@ def _with_crs(stored: Stored, crs: Any) -> xr.DataArray:
                     expected="such as crs='EPSG:32611'",
                     got=repr(crs),
                 ) from error
+            _check_own_crs(values, placed, stored.source)
             return placed
     elif "spatial_ref" in values.coords:
         return values
@@ -333,6 +339,41 @@ def _with_crs(stored: Stored, crs: Any) -> xr.DataArray:
         if placeless
         else "Pass crs=… (for example crs='EPSG:32611') or georeference the file.",
     )
+
+
+def _check_own_crs(values: xr.DataArray, placed: xr.DataArray, source: str) -> None:
+    """Refuse a CRS that contradicts the one that a source has itself."""
+    own = values.odc.crs if "spatial_ref" in values.coords else None
+    if own is None or own == placed.odc.crs:
+        return
+    raise MetadataError(
+        f"{source!r} has a CRS of its own.",
+        expected=f"{short_crs(own)}, or no crs=…",
+        got=str(short_crs(placed.odc.crs)),
+        remedy="crs=… is for sources without a CRS: leave it out. To reproject, use regrid(…); "
+        "if the file is wrong, mend it: gdal_edit.py -a_srs EPSG:… FILE.",
+    )
+
+
+def _check_on_earth(scene: xr.DataArray, source: str) -> None:
+    """Refuse coordinates that are no place on Earth in their CRS."""
+    if scene.odc.crs is None:
+        return
+    x, y = (scene[name].values for name in ("x", "y"))
+    x, y = (np.array([axis[0], axis[len(axis) // 2], axis[-1]], float) for axis in (x, y))
+    if scene.odc.crs.geographic:
+        off = x.min() < -181 or x.max() > 361 or abs(y).max() > 91  # a rim of pixels may be
+    else:
+        to_degrees = pyproj.Transformer.from_crs(scene.odc.crs.proj, "EPSG:4326", always_xy=True)
+        # The corners of a disk seen from space are off the Earth; not all of the scene may be.
+        off = not np.isfinite(to_degrees.transform(*np.meshgrid(x, y))).any()
+    if off:
+        raise MetadataError(
+            f"{source!r} does not lie on Earth.",
+            expected=f"coordinates in {short_crs(scene.odc.crs)}",
+            got=f"x from {x.min():.9g} to {x.max():.9g}, y from {y.min():.9g} to {y.max():.9g}",
+            remedy="Its CRS, or the crs=… that was passed for it, is not that of its coordinates.",
+        )
 
 
 def as_time(value: Any) -> np.datetime64:

@@ -142,7 +142,7 @@ def fit_segmentation(
         As `segment`.
     """
     scene = one_array(scenes)
-    scene = scene.sel(band=_chosen_bands(scene, bands))
+    scene = scene.sel(band=chosen_bands(scene, bands))
     engine = _engine(clusterer, n_clusters, random_state)
     most = _most_clusters(engine)
     n_subclusters = _checked_count(most, n_subclusters)
@@ -223,7 +223,14 @@ def one_array(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
     return placed(scene)
 
 
-def _chosen_bands(scene: xr.DataArray, bands: Sequence[str] | None) -> list[str]:
+def chosen_bands(scene: xr.DataArray, bands: Sequence[str] | None) -> list[str]:
+    """Choose the bands to cluster by.
+
+    Raises
+    ------
+    MissingBandError
+        If the scene lacks one of them.
+    """
     present = [str(name) for name in scene["band"].values]
     if bands is None:
         return [name for name in present if name not in NOT_SURFACE_BANDS] or present

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -40,6 +42,44 @@ def classes_of(decision: pd.DataFrame, n_subclusters: int) -> NDArray[np.uint8]:
     values = np.full(256, NOT_OBSERVED, np.uint8)
     values[decision.index.to_numpy()] = np.where(decision["water"], WATER, LAND)
     return values
+
+
+def decision_of_labels(cluster: NDArray[np.uint8], labels: Sequence[int]) -> pd.DataFrame:
+    """Make whole clusters of a model water, without spectra to judge by.
+
+    Parameters
+    ----------
+    cluster : ndarray of uint8, shape (n_subclusters,)
+        The cluster of each subcluster.
+    labels : sequence of int
+        Clusters that are water.
+
+    Returns
+    -------
+    DataFrame
+        As from `find_water`, for `water_mask`: columns ``cluster`` and ``water``.
+
+    Raises
+    ------
+    WaterError
+        If there is no such cluster.
+
+    Examples
+    --------
+    >>> decision_of_labels(np.array([0, 1, 1], np.uint8), [1])["water"].tolist()
+    [False, True, True]
+    """
+    known = sorted({int(number) for number in cluster})
+    if not labels or not set(labels) <= set(known):
+        raise WaterError(
+            "No such cluster.",
+            expected=f"labels from 0 to {known[-1]}",
+            got=", ".join(map(str, labels)) or "none",
+        )
+    table = pd.DataFrame({"cluster": cluster.astype(int), "water": np.isin(cluster, labels)})
+    table.index.name = "subcluster"
+    table.attrs = {"decided_by": f"the labels {', '.join(map(str, labels))}"}
+    return table
 
 
 def spectra_of(decision: pd.DataFrame) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from strandline.errors import (
     UnreadableSourceError,
 )
 from strandline.scenes.stac import search, service
+from strandline.scenes.stac.service import _first_line
 
 LAKE = {"center": (-118.72, 38.69), "buffer": 5000}
 DAYS = {"1988-10-22", "2017-10-06", "2017-10-22"}
@@ -207,8 +208,17 @@ def test_failures_that_stay_are_errors_that_name_the_service(site, api, where, f
 
 
 def test_an_address_where_nobody_listens(free_port):
-    with pytest.raises(UnreachableSourceError, match="does not answer"):
+    with pytest.raises(
+        UnreachableSourceError, match=r"does not answer: .*Connection refused\. Check the address"
+    ) as failed:
         sl.search_scenes(f"http://127.0.0.1:{free_port}/stac", **LAKE)
+    assert "Max retries" not in str(failed.value)
+
+
+def test_a_long_reason_is_cut_between_words():
+    long = "word " * 200
+    assert _first_line(ValueError(long)).endswith("word …")
+    assert _first_line(ValueError("short.")) == "short"
 
 
 @pytest.fixture

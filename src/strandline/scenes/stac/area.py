@@ -77,20 +77,24 @@ def _numbers(values: Any, count: int, what: str) -> list[float]:
     return numbers
 
 
-def _check(longitude: float, latitude: float, what: str) -> None:
+def _check(longitude: float, latitude: float, what: str, swapped: str = "") -> None:
     if not (abs(longitude) <= _FARTHEST and -90 <= latitude <= 90):
+        # In the other order, the two may be a place.
+        proposed = f": {swapped}" if -90 <= longitude <= 90 and abs(latitude) <= 360 else ""
         raise ConfigurationError(
             f"{what} is not on Earth.",
             expected="longitude (-180 to 180, or 0 to 360) and then latitude, in degrees",
             got=f"({longitude:g}, {latitude:g})",
+            remedy=f"Longitude comes first{proposed if swapped else ''}.",
         )
 
 
 def _box(west: float, south: float, east: float, north: float) -> BaseGeometry:
     from shapely import box
 
-    _check(west, south, "The south-west corner of the bounding box")
-    _check(east, north, "The north-east corner of the bounding box")
+    other = f"bbox=({south:.9g}, {west:.9g}, {north:.9g}, {east:.9g})"
+    _check(west, south, "The south-west corner of the bounding box", other)
+    _check(east, north, "The north-east corner of the bounding box", other)
     if west > east:
         east += 360
     if not (west < east and south < north):
@@ -115,7 +119,7 @@ def _around(longitude: float, latitude: float, buffer: float) -> BaseGeometry:
     import shapely
     from shapely.geometry import Polygon
 
-    _check(longitude, latitude, "The centre")
+    _check(longitude, latitude, "The centre", f"center=({latitude:.9g}, {longitude:.9g})")
     longitude = (longitude + 180) % 360 - 180
     if not 0 < buffer <= 5e6:
         raise ConfigurationError(

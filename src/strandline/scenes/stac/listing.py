@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from strandline.errors import SearchError
+from strandline.errors import OutputError, SearchError
+from strandline.paths import local_path
 from strandline.scenes.stac.found import FoundScenes
 from strandline.scenes.stac.search import search_scenes
+from strandline.scenes.storage import check_local
 
 
-def search_listing(api: str, conditions: Mapping[str, Any], out: str | Path | None = None) -> str:
+def search_listing(
+    api: str,
+    conditions: Mapping[str, Any],
+    out: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> str:
     """Search, say what was found, and save it.
 
     Parameters
@@ -23,6 +33,10 @@ def search_listing(api: str, conditions: Mapping[str, Any], out: str | Path | No
         Its further arguments.
     out : path-like, optional
         Where to save the items.
+    overwrite : bool
+        Whether a file may be replaced that lists other items, or is no list of items.
+    say : callable, optional
+        Called with the table before it is saved, so that it is not lost if it cannot be.
 
     Returns
     -------
@@ -34,18 +48,42 @@ def search_listing(api: str, conditions: Mapping[str, Any], out: str | Path | No
     SearchError
         If nothing was found; otherwise as `strandline.search_scenes`.
     """
+    check_local(api)
     found = search_scenes(api, **conditions)
     if not found:
         given = ", ".join(f"{name} {value}" for name, value in conditions.items())
         raise SearchError(
             f"Nothing was found in {api!r}" + (f" with {given}." if given else "."),
-            remedy="Try a wider area, other dates or platforms, or more cloud.",
+            remedy="Try a wider area (longitude comes first), other dates or platforms, or more "
+            "cloud.",
         )
     lines = [listing(found)]
+    if say is not None:
+        say(lines[0])
     if out is not None:
+        if not overwrite:
+            _keep_another(found, local_path(out))
         path = found.save(out)
         lines += [f"Saved in {path}. Open one by its id or its day: {path}:{found[0].id}"]
+        if say is not None:
+            say(lines[1])
     return "\n".join(lines)
+
+
+def _keep_another(found: FoundScenes, path: Path) -> None:
+    """Refuse to replace a file of which something would be lost: all but an older such list."""
+    if not path.is_file():
+        return
+    try:
+        listed = {str(item["id"]) for item in json.loads(path.read_bytes())["features"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        listed = None
+    if listed is None or not listed <= {item.id for item in found}:
+        holds = "is no list of scenes" if listed is None else "lists scenes that were not found now"
+        raise OutputError(
+            f"'{path}' is there already, and {holds}.",
+            remedy="Choose another file, or pass overwrite=True to replace it.",
+        )
 
 
 def listing(found: FoundScenes) -> str:

@@ -54,6 +54,12 @@ def needing_packages() -> Iterator[None]:
         ) from error
 
 
+LONGEST_REASON = 300
+"""Letters of what a server or client says that are quoted."""
+
+_CAUSE = re.compile(r"Caused by \w+\([\"']?(?:<[^>]*>|\w+\([^)]*\)): (?P<why>.+?)[\"']?\)*$")
+
+
 def service_url(api: str) -> str:
     """Give the address behind a short name; any other text comes back as it is.
 
@@ -144,7 +150,12 @@ def _not_found(address: str) -> SourceNotFoundError:
 def _first_line(error: Exception) -> str:
     text = str(error).strip() or type(error).__name__
     line = re.sub(r"<[^<>]{1,80}>", "", text).strip().splitlines() or [type(error).__name__]
-    return unsigned_text(line[0][:200]).rstrip(". ")
+    # HTTP clients give a chain of reasons, of which the last one says why.
+    cause = _CAUSE.search(line[0])
+    text = unsigned_text(cause["why"] if cause else line[0]).rstrip(". ")
+    if len(text) <= LONGEST_REASON:
+        return text
+    return text[:LONGEST_REASON].rpartition(" ")[0] + " …"
 
 
 def read_document(address: str) -> dict[str, Any]:
