@@ -320,6 +320,13 @@ class Library:
                 )
 
 
+def is_list_of_files(source: str) -> bool:
+    """Whether a source is a part of a catalogue, or of a list of STAC items: it names files."""
+    return split_catalog_source(source) is not None or bool(
+        re.search(r"\.(json|geojson)(:[^/]*)?$", source, re.IGNORECASE)
+    )
+
+
 def _remember(path: Path, origin: Upload | Search) -> None:
     """Write down where a file came from."""
     path.with_name(_ORIGIN).write_text(origin.model_dump_json(), encoding="utf-8")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from strandline.app.address import read_address, write_address
@@ -10,17 +11,18 @@ from strandline.app.analysis import analyse
 from strandline.app.commands import command_line, python_code
 from strandline.app.exporting import report_page, zip_archive
 from strandline.app.job import Job
-from strandline.app.library import DEMO, Library
+from strandline.app.library import DEMO, Library, is_list_of_files
 from strandline.app.origins import Repeated, Search, repeated
 from strandline.app.outcome import Outcome
 from strandline.app.problem import Problem, in_words_of_the_page
 from strandline.app.searching import lon_lat
 from strandline.app.shared import Shared
-from strandline.configuration import StudyConfig
+from strandline.configuration import SceneSource, StudyConfig
 from strandline.demo import BUFFER, CENTER
-from strandline.errors import ConfigurationError
+from strandline.errors import AccessDeniedError, ConfigurationError, StrandlineError
 from strandline.prepare.extent import read_crs
 from strandline.prepare.georeference import grid_of
+from strandline.scenes.storage import is_url
 
 _DEGREES = 6  # decimals of a box drawn on the map: a tenth of a metre
 _OF_PLACE = {"center", "buffer", "bbox", "crs", "resolution", "water_at"}
@@ -52,6 +54,9 @@ class Session:
         What that run warned of.
     problem : Problem or None
         What went wrong last.
+    unopened : tuple of str
+        Addresses in the network that the page's own address names. Whoever made somebody's
+        browser ask for the page may have written them, so they wait for `open_scenes`.
     """
 
     def __init__(self, library: Library, shared: Shared) -> None:
@@ -61,6 +66,7 @@ class Session:
         self.outcome: Outcome | None = None
         self.notes: list[str] = []
         self.problem: Problem | None = None
+        self.unopened: tuple[str, ...] = ()
 
     # --- choosing ---------------------------------------------------------------
 
@@ -113,15 +119,17 @@ class Session:
         options = list(how) or [{}] * len(chosen)
         demo = [f"{DEMO}{date}" for date in self.library.demo]
         if chosen == demo:
-            before = self.config
-            self.config = demo_config(self.library)
+            before, self.config = self.config, demo_config(self.library)
+            self.unopened = ()
             return before != self.config
         scenes = [
-            {"source": self.library.locate(name), **_without_none(given)}
-            for name, given in zip(chosen, options, strict=True)
+            {"source": self._source(name, number), **_without_none(given)}
+            for number, (name, given) in enumerate(zip(chosen, options, strict=True))
         ]
-        if scenes == [scene.model_dump(exclude_defaults=True) for scene in self.config.scenes]:
-            return False
+        parsed = StudyConfig.parse({"scenes": scenes})
+        waited, self.unopened = bool(self.unopened), ()
+        if parsed.scenes == self.config.scenes:
+            return waited
         dropped = _OTHER_SCENES if len(scenes) == 2 else _OTHER_SCENES | _OF_TWO
         kept = self.config.model_dump(exclude_defaults=True, exclude={"scenes", *dropped})
         origin = self.library.origin(scenes[0]["source"])
@@ -130,6 +138,13 @@ class Session:
             kept |= {"center": origin.center, "buffer": origin.buffer}
         self.config = StudyConfig.parse({**kept, "scenes": scenes})
         return True
+
+    def _source(self, name: str, number: int) -> str | list[str]:
+        """Locate a scene; one of several files that is chosen already is called by the first."""
+        for scene in self.config.scenes[number : number + 1]:
+            if isinstance(scene.source, list) and self.library.name_of(scene.source[0]) == name:
+                return scene.source
+        return self.library.locate(name)
 
     def draw_box(self, left: float, bottom: float, right: float, top: float) -> bool:
         """Choose an area by a box in the coordinates of the map that is shown.
@@ -231,8 +246,17 @@ class Session:
         on_preview : callable, optional
             Called, in the thread of the work, with a first look at large scenes.
         """
+        if self.unopened:
+            return self._wait_for_open
         config = self.config
         return lambda: analyse(config, self.library, self.shared, job, on_preview)
+
+    def _wait_for_open(self) -> Outcome:
+        raise AccessDeniedError(
+            "The address of this page names scenes in the network; nothing was fetched yet.",
+            got=", ".join(self.unopened)[:200],
+            remedy="Press “Open” to open them.",
+        )
 
     def finish(self, result: Outcome | Exception, job: Job | None = None) -> None:
         """Take what came out of the work: an outcome, or what went wrong."""
@@ -269,7 +293,18 @@ class Session:
             return False
         changed = _checked(config) != self.config
         self.config = config
+        self.unopened = tuple(self._in_network(config))
         return changed
+
+    def _in_network(self, config: StudyConfig) -> Iterator[str]:
+        """List the addresses that scenes lead to, themselves or by a catalogue or a STAC item."""
+        for scene in config.scenes:
+            sources = [scene.source] if isinstance(scene.source, str) else scene.source
+            yield from filter(is_url, sources)
+            for source in filter(is_list_of_files, sources):
+                if not is_url(source) and self.library.origin(source) is None:
+                    with suppress(StrandlineError):
+                        yield from filter(is_url, self.library.check(SceneSource(source=source)))
 
     def command(self) -> str:
         """Write the command line that does the same as the page has done."""
@@ -327,6 +362,10 @@ def _checked(config: StudyConfig) -> StudyConfig:
 
 def _clusters_otherwise(one: StudyConfig, other: StudyConfig) -> bool:
     return one.model_dump(exclude=_OF_WATER) != other.model_dump(exclude=_OF_WATER)
+
+
+def _first(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else source[0]
 
 
 def _without_none(options: dict[str, Any]) -> dict[str, Any]:

@@ -334,11 +334,15 @@ def serve_app(
     no_browser: Annotated[
         bool, switch("--no-browser", help="Do not open a browser on it.")
     ] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="Also answer to this host name; may be repeated."),
+    ] = None,
 ) -> None:
     """Look at maps and try choices in a browser, on this machine alone."""
     from strandline.app.serve import serve
 
-    serve(folders or (), port, open_browser=not no_browser, say=typer.echo)
+    serve(folders or (), port, open_browser=not no_browser, allow=allow or (), say=typer.echo)
 
 
 @app.command()
