@@ -81,6 +81,8 @@ class StudyConfig(BaseModel):
         Longitude and latitude of a point in the water.
     water_labels : list of int, optional
         Clusters that are water. Default for both: water is found by itself.
+    water_also, water_without : list of int, optional
+        Clusters that are water, or are not, whatever else was found.
     vectors : list of {"gpkg", "geojson", "parquet"}, optional
         Formats of the polygons and shorelines. Default: GeoPackage, if geopandas is installed.
     min_pixels : int, optional
@@ -115,6 +117,8 @@ class StudyConfig(BaseModel):
     correct_shift: bool = False
     water_at: tuple[float, float] | None = None
     water_labels: list[int] | None = None
+    water_also: list[int] | None = None
+    water_without: list[int] | None = None
     vectors: list[Literal["gpkg", "geojson", "parquet"]] | None = None
     min_pixels: int | None = Field(default=None, ge=0)
 
@@ -130,6 +134,8 @@ class StudyConfig(BaseModel):
             raise ValueError("normalize=True and correct_shift=True need two scenes")
         if self.water_at is not None and self.water_labels is not None:
             raise ValueError("give water_at=… or water_labels=…, not both")
+        if set(self.water_also or ()) & set(self.water_without or ()):
+            raise ValueError("a cluster is in water_also=… or in water_without=…, not in both")
         return self
 
     @classmethod
@@ -180,13 +186,22 @@ class StudyConfig(BaseModel):
         )
         for name, value in given.items():
             parts = value if isinstance(value, list) else [value]
-            if name in ("bands", "mask", "water_labels", "vectors"):
+            if name in ("bands", "mask", "vectors") or name in _LABELS:
                 parts = [",".join(map(str, parts))]
             if name in ("mask", "vectors"):
                 parts = [parts[0] or "none"]
             option = _OPTION_NAMES.get(name, "--" + name.replace("_", "-"))
             words += [option] if value is True else [option, *map(_number, parts)]
         return words
+
+    def water(self) -> dict[str, Any]:
+        """Give what `find_water` takes besides a segmentation."""
+        return {
+            "at": self.water_at,
+            "labels": self.water_labels,
+            "also": self.water_also,
+            "without": self.water_without,
+        }
 
     def _verb(self) -> str:
         return "change" if len(self.scenes) == 2 else "segment"
@@ -262,7 +277,9 @@ standardize, seed, mask, conflicts, water_labels
 
 _NOT_OF_TIMELINES = {
     *("harmonize", "normalize", "correct_shift", "vectors", "min_pixels"),
+    *("water_also", "water_without"),
 }
+_LABELS = ("water_labels", "water_also", "water_without")
 _SWITCHES_OF_TIMELINES = {"leave_out"}
 _OPTION_NAMES = {"n_clusters": "--clusters", "n_subclusters": "--subclusters"}
 _SCENE_OPTIONS = {

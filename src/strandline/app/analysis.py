@@ -27,7 +27,7 @@ from strandline.plot.zoom import Raster
 if TYPE_CHECKING:
     from strandline.app.library import Library
 
-_OF_WATER = ("water_at", "water_labels", "vectors", "min_pixels")
+_OF_WATER = ("water_at", "water_labels", "water_also", "water_without", "vectors", "min_pixels")
 _OF_CLUSTERS = ("n_clusters", "n_subclusters", "standardize", "seed", "bands")
 
 
@@ -133,7 +133,7 @@ def _find(config: StudyConfig, prepared: Prepared, clustered: Clustered, job: Jo
 
     segmentation = clustered.segmentation
     job.begin("finding the water")
-    evidence = find_water(segmentation, at=config.water_at, labels=config.water_labels)
+    evidence = find_water(segmentation, **config.water())
     water = water_mask(segmentation, evidence)
     job.begin("measuring areas")
     change = compare(water[0], water[1]) if len(config.scenes) == 2 else None

@@ -135,8 +135,7 @@ def _stages(config: StudyConfig, searches: Mapping[str, Search]) -> Iterator[str
         **({"random_state": config.seed} if config.seed else {}),
     }
     yield f"segmentation = sl.segment({_arguments(samples, options)})"
-    decided = {"at": config.water_at, "labels": config.water_labels}
-    decided = {name: value for name, value in decided.items() if value is not None}
+    decided = {name: value for name, value in config.water().items() if value is not None}
     yield f"evidence = sl.find_water({_arguments('segmentation', decided)})"
     yield "water = sl.water_mask(segmentation, evidence)"
     if two:

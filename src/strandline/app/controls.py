@@ -12,7 +12,7 @@ from strandline.app.further import MOST_CLUSTERS, Further, box_to_tick, folded
 from strandline.app.job import Job
 from strandline.app.looks import CONTROL
 from strandline.app.opening import Opening
-from strandline.app.problem import LABELS
+from strandline.app.problem import LABELS, Problem
 from strandline.configuration import StudyConfig
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
@@ -20,6 +20,12 @@ from strandline.segmentation.segment import NOT_SURFACE_BANDS
 
 if TYPE_CHECKING:
     from strandline.app.page import Page
+
+_STEPS = {
+    **dict.fromkeys(("harmonize", "normalize", "correct_shift"), 1),
+    **dict.fromkeys(("vectors", "min_pixels"), 5),
+}
+"""Steps of the page that fields of a study belong to; all others belong to the third."""
 
 _SCALINGS = {"each band by itself": "band", "all bands alike": "global", "robust": "robust"}
 
@@ -33,6 +39,7 @@ class Controls:
         self._quiet = False
         self._box: tuple[float, float, float, float] | None = None
         self._boxed_on: StudyConfig | None = None
+        self._problems: dict[int, Any] = {}
         self.opening = Opening(page)
         self.further = Further(self._chosen, self._on_lake)
         self._make_area()
@@ -40,7 +47,7 @@ class Controls:
         self._make_water()
         self._make_export()
         self.layout = pn.Column(
-            *self._section(1, "Scenes", self.opening.layout, self.further.comparable),
+            *self._section(1, "Scenes", *self.opening.layout, self.further.comparable),
             *self._section(2, "Area", self.area_text, self.use_box, self.whole),
             *self._section(
                 3, "Clusters", self.clusters, self.bands, self.standardize, self.further.more
@@ -65,6 +72,13 @@ class Controls:
         finally:
             self._quiet = False
 
+    def tell(self, step: int | str | None, problem: Problem | None) -> None:
+        """Show what went wrong below the buttons of a step, and nowhere else."""
+        for number, pane in self._problems.items():
+            here = problem if number == step else None
+            pane.object = "" if here is None else parts.problem_message(here)
+            pane.visible = here is not None
+
     def offer_box(self, box: tuple[float, float, float, float]) -> None:
         """Offer a box that was drawn as the area."""
         left, bottom, right, top = box
@@ -85,7 +99,13 @@ class Controls:
         title = pn.pane.HTML(
             parts.heading(number, name), stylesheets=[parts.STYLE], margin=(18, 0, 6, 0)
         )
-        return [title, *content]
+        self._problems[number] = pn.pane.HTML(
+            "", stylesheets=[parts.STYLE], margin=(4, 10, 8, 10), width=258, visible=False
+        )
+        # Beside the buttons, not below what is folded away.
+        cards = [one for one in content if isinstance(one, pn.Card)]
+        buttons = [one for one in content if not isinstance(one, pn.Card)]
+        return [title, *buttons, self._problems[number], *cards]
 
     def _make_area(self) -> None:
         self.area_text = self._text()
@@ -97,7 +117,7 @@ class Controls:
             stylesheets=[CONTROL],
             name="Whole scene",
             width=258,
-            on_click=lambda _: self._choose("whole_scene"),
+            on_click=lambda _: self._choose("whole_scene", 2),
         )
 
     def _make_clusters(self) -> None:
@@ -116,11 +136,10 @@ class Controls:
 
     def _make_water(self) -> None:
         self.water_text = self._text()
-        marks = "A click on the map marks its cluster"
-        self.marking = box_to_tick(marks, value=[marks], width=258)
+        self.marking = box_to_tick("A click on the map marks water", width=258)
         self.itself = pn.widgets.Button(
-            stylesheets=[CONTROL], name="Find water by itself", width=258,
-            on_click=lambda _: self._choose("find_water_itself"),
+            stylesheets=[CONTROL], name="Find water automatically", width=258,
+            on_click=lambda _: self._choose("find_water_itself", 4),
         )  # fmt: skip
 
     def _make_export(self) -> None:
@@ -174,7 +193,7 @@ class Controls:
             self._box = None
             self.use_box.name, self.use_box.disabled = "Draw a box on the map", True
             self.use_box.button_type = "default"
-        self.itself.disabled = config.water_labels is None and config.water_at is None
+        self.itself.disabled = not session.marks and config.water_at is None
         self.water_text.object = self._water_words()
         command, code = session.command(), session.code()
         self.command.text, self.code.text = command, code
@@ -184,21 +203,21 @@ class Controls:
         ]
 
     def _water_words(self) -> str:
+        if self._session.marks:
+            return parts.marks(self._session.marks)
         if self._session.config.water_at is not None:
-            return "<p class='small'>What lies at your point in the lake.</p>"
-        if self._session.config.water_labels is None:
-            return "<p class='small'>Found by itself, from the spectra.</p>"
-        marked = ", ".join(map(str, self._session.config.water_labels))
-        return f"<p class='small'>Marked by you: <b>cluster {marked}</b>.</p>"
+            return "<p class='small'>Found from the spectra, checked at your point.</p>"
+        return "<p class='small'>Found automatically, from the spectra.</p>"
 
     # --- using --------------------------------------------------------------------
 
-    def _choose(self, name: str) -> None:
-        self._page.choose(getattr(self._session, name))
+    def _choose(self, name: str, step: int) -> None:
+        self._page.choose(getattr(self._session, name), step)
 
     def _chosen(self, **values: Any) -> None:
         if not self._quiet:
-            self._page.choose(lambda: self._session.choose(**values))
+            step = next((_STEPS[name] for name in values if name in _STEPS), 3)
+            self._page.choose(lambda: self._session.choose(**values), step)
 
     def _on_bands(self, event: Any) -> None:
         there = [band for band in self.bands.options if band not in NOT_SURFACE_BANDS]
@@ -207,12 +226,12 @@ class Controls:
 
     def _on_lake(self, text: str) -> None:
         if not self._quiet:
-            self._page.choose(lambda: self._session.place_lake(text))
+            self._page.choose(lambda: self._session.place_lake(text), 4)
 
     def _on_box(self, _: Any) -> None:
         if self._box is not None:
             box, self._box = self._box, None
-            self._page.choose(lambda: self._session.draw_box(*box))
+            self._page.choose(lambda: self._session.draw_box(*box), 2)
 
     def _on_archive(self, _: Any) -> None:
         self._take_away("zip", lambda job: self._session.archive(job))
@@ -244,4 +263,4 @@ class Controls:
                 token = str(result).partition(":")[2]
                 self.download.param.update(filename=path.name, url=f"/take/{token}")
 
-        self._page.start(work, then)
+        self._page.start_aside(work, then, 5)

@@ -64,7 +64,12 @@ def thin_study(
         Lazy; their pixels lie where they lay.
     """
     grid = study_grid(config, opened[0])
-    changes: dict[str, Any] = {"correct_shift": False, "water_labels": None}
+    changes: dict[str, Any] = {
+        "correct_shift": False,
+        "water_labels": None,
+        "water_also": None,
+        "water_without": None,
+    }
     if config.resolution is not None:
         changes["resolution"] = config.resolution * step
     return (

@@ -23,12 +23,14 @@ from strandline.errors import AccessDeniedError, ConfigurationError, StrandlineE
 from strandline.prepare.extent import read_crs
 from strandline.prepare.georeference import grid_of
 from strandline.scenes.storage import is_url
+from strandline.show.captions import water_clusters
 
 _DEGREES = 6  # decimals of a box drawn on the map: a tenth of a metre
+_MARKS = ("water_labels", "water_also", "water_without")
 _OF_PLACE = {"center", "buffer", "bbox", "crs", "resolution", "water_at"}
-_OTHER_SCENES = {*_OF_PLACE, "water_labels", "bands"}
+_OTHER_SCENES = {*_OF_PLACE, *_MARKS, "bands"}
 _OF_TWO = {"harmonize", "normalize", "correct_shift"}
-_OF_WATER = {"water_at", "water_labels", "vectors", "min_pixels"}
+_OF_WATER = {"water_at", *_MARKS, "vectors", "min_pixels"}
 
 
 class Session:
@@ -67,6 +69,7 @@ class Session:
         self.notes: list[str] = []
         self.problem: Problem | None = None
         self.unopened: tuple[str, ...] = ()
+        self._before_marks: list[dict[str, Any]] = []
 
     # --- choosing ---------------------------------------------------------------
 
@@ -90,9 +93,10 @@ class Session:
         """
         now = self.config.model_dump(exclude_defaults=True) | values
         chosen = _checked(StudyConfig.parse({name: v for name, v in now.items() if v is not None}))
-        if "water_labels" not in values and _clusters_otherwise(chosen, self.config):
+        if not {*_MARKS} & {*values} and _clusters_otherwise(chosen, self.config):
             # Marks are on clusters, and there will be others.
-            chosen = chosen.model_copy(update={"water_labels": None})
+            chosen = chosen.model_copy(update=dict.fromkeys(_MARKS))
+            self._before_marks.clear()
         changed = chosen != self.config
         self.config = chosen
         return changed
@@ -177,44 +181,92 @@ class Session:
         if self.outcome is None or self.outcome.config == self.config:
             return False
         self.config = self.outcome.config
+        self._before_marks.clear()
         return True
 
     # --- water ------------------------------------------------------------------
 
     def water_clusters(self) -> list[int]:
-        """List the clusters that count as water now: those marked, or those found."""
+        """List the clusters that count as water now: those marked, and those found."""
         if self.config.water_labels is not None:
             return list(self.config.water_labels)
+        found = self._found_clusters() | set(self.config.water_also or ())
+        return sorted(found - set(self.config.water_without or ()))
+
+    def _found_clusters(self) -> set[int]:
+        """List the clusters that were water before marks added to them, or took away."""
         if self.outcome is None:
-            return []
-        from strandline.show.captions import water_clusters
+            return set()
+        evidence, shown = self.outcome.evidence, self.outcome.config
+        marked = evidence["cluster"].isin([*(shown.water_also or ()), *(shown.water_without or ())])
+        found = evidence["water"].where(~marked, evidence["looks_like_water"])
+        return set(water_clusters(evidence.assign(water=found))[0])
 
-        whole, _ = water_clusters(self.outcome.evidence)
-        return whole
+    def mark_water(self, cluster: int, *, water: bool = True) -> bool:
+        """Count a cluster as water, or no longer; all else that counts as water stays.
 
-    def toggle_water(self, cluster: int) -> bool:
-        """Mark a cluster as water, or no longer.
+        Of clusters that are water in part, those parts stay, too.
 
-        The clusters that were found to be water count as marked from then on. Without any
-        mark left, water is found by itself again.
+        Parameters
+        ----------
+        cluster : int
+        water : bool
+
+        Returns
+        -------
+        bool
+            False if that is so already.
 
         Raises
         ------
         ConfigurationError
             If there is no such cluster, or the map is a preview.
         """
-        self._complete("Clusters of a preview may still get other numbers.")
-        count = 0 if self.outcome is None else self.outcome.segmentation.sizes["cluster"]
+        outcome = self._complete("Clusters of a preview may still get other numbers.")
+        count = outcome.segmentation.sizes["cluster"]
         if not 0 <= cluster < count:
             raise ConfigurationError(
                 "There is no such cluster.", expected=f"0 to {count - 1}", got=str(cluster)
             )
-        marked = set(self.water_clusters()) ^ {cluster}
-        return self.choose(water_labels=sorted(marked) or None, water_at=None)
+        if (cluster in self.water_clusters()) == water:
+            return False
+        before = {name: getattr(self.config, name) for name in _MARKS}
+        if self.config.water_labels is not None:
+            marks = {"water_labels": sorted(set(self.config.water_labels) ^ {cluster}) or None}
+        else:
+            also, without = (set(before[f"water_{name}"] or ()) for name in ("also", "without"))
+            took_back = cluster in (without if water else also)
+            (without if water else also).discard(cluster)
+            if not took_back:
+                (also if water else without).add(cluster)
+            marks = {"water_also": sorted(also) or None, "water_without": sorted(without) or None}
+        changed = self.choose(**marks)
+        self._before_marks.append(before)
+        return changed
+
+    @property
+    def marks(self) -> list[str]:
+        """Say which clusters were marked."""
+        named = [(self.config.water_labels, "only {} is water", "only {} are water")]
+        named += [(self.config.water_also, "{} is water", "{} are water")]
+        named += [(self.config.water_without, "{} is not water", "{} are not water")]
+        told = []
+        for clusters, one, more in named:
+            if clusters:
+                word = "cluster" if len(clusters) == 1 else "clusters"
+                text = f"{word} {', '.join(map(str, clusters))}"
+                told.append((one if len(clusters) == 1 else more).format(text))
+        return told
+
+    def undo_mark(self) -> bool:
+        """Take the last mark back; marks that came with the address are all taken back."""
+        marks = self._before_marks.pop() if self._before_marks else dict.fromkeys(_MARKS)
+        return self.choose(**marks)
 
     def find_water_itself(self) -> bool:
         """Drop all marks."""
-        return self.choose(water_labels=None, water_at=None)
+        self._before_marks.clear()
+        return self.choose(**dict.fromkeys(_MARKS), water_at=None)
 
     def place_lake(self, text: str) -> bool:
         """Choose a point in the water, whose lake is measured by itself, too.
@@ -231,7 +283,7 @@ class Session:
         """
         if not text.strip():
             return self.choose(water_at=None)
-        return self.choose(water_at=lon_lat(text), water_labels=None)
+        return self.choose(water_at=lon_lat(text), **dict.fromkeys(_MARKS))
 
     # --- working ----------------------------------------------------------------
 

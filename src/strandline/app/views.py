@@ -22,6 +22,7 @@ from strandline.app.picture import (
     cluster_names,
     date_names,
 )
+from strandline.app.problem import Problem
 from strandline.app.spectra import SpectralSpace
 from strandline.show.captions import percent_text, signature_hints, water_clusters
 from strandline.show.palettes import label_colour
@@ -75,6 +76,11 @@ class Views:
         )
         self._lack.object = f"<div class='muted'>{why}</div>"
 
+    def tell(self, problem: Problem | None) -> None:
+        """Show what went wrong when something was done with the map."""
+        self.problem.object = "" if problem is None else parts.problem_message(problem)
+        self.problem.visible = problem is not None
+
     def show(self, outcome: Outcome) -> None:
         """Show what was found."""
         if self._map is not None and self._map.fits(outcome):
@@ -84,7 +90,11 @@ class Views:
             self._new_map(outcome)
         self.cards.object = parts.area_cards(outcome)
         self.clusters.rows = self._rows(outcome)
+        marks = self._session.marks
+        self.marked.object = parts.marks(marks)
+        self.marked.visible = self.undo.visible = bool(marks)
         self._names = cluster_names(outcome)
+        self._inspect()
         self._stale = set(self._others)
         self._draw_tab()
 
@@ -112,19 +122,32 @@ class Views:
         )
         self.cards: Any = pn.pane.HTML("", stylesheets=[parts.STYLE], sizing_mode="stretch_width")
         self.clusters: Any = ClusterList(
-            on_click=self._mark, sizing_mode="stretch_width", min_height=60, margin=(8, 5)
+            on_click=self._toggle, sizing_mode="stretch_width", min_height=60, margin=(8, 5)
         )
+        self.marked = self._html("", visible=False)
+        self.undo = pn.widgets.Button(
+            stylesheets=[CONTROL], name="Undo", width=70, height=30, visible=False,
+            margin=(2, 5), on_click=lambda _: self._page.choose(self._session.undo_mark, "map"),
+        )  # fmt: skip
+        self.problem = self._html("", visible=False)
+        self.inspected = self._html("", visible=False)
+        self.mark = pn.widgets.Button(
+            stylesheets=[CONTROL], name="Count as water", visible=False, on_click=self._on_mark
+        )
+        self._picked: tuple[float, float] | None = None
         hint = pn.pane.HTML(
-            "<p class='small muted'>Click a cluster, here or on the map, to count it as water or "
-            "no longer. A white line on the map runs around the water.</p>",
+            "<p class='small muted'>The button of a cluster counts all of it as water, or no "
+            "longer. A white line on the map runs around the water.</p>",
             stylesheets=[parts.STYLE], sizing_mode="stretch_width",
         )  # fmt: skip
         side = pn.Column(
-            self.cards, self.clusters, hint, min_width=300, max_width=380,
+            self.cards, pn.Row(self.marked, self.undo, margin=0), self.problem, self.clusters, hint,
+            min_width=300, max_width=380,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         picture = pn.Column(
             pn.FlexBox(self.layer, self.date), self.caption, self.frame, self.readout,
+            self.inspected, self.mark,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         self._of_map: Any = pn.FlexBox(
@@ -147,6 +170,7 @@ class Views:
         if self._map is not None:
             self._map.show(**what)
             self._caption_map()
+            self._inspect()
 
     def _caption_map(self) -> None:
         if self._map is not None:
@@ -172,13 +196,49 @@ class Views:
         ]
 
     def _tapped(self, x: float, y: float) -> None:
+        """Show what is at a place; count its cluster as water only where clicks do so."""
         found = self._pixel(x, y)
+        if found is None:
+            return
+        self._picked = x, y
+        self._inspect()
         marking = self._page.controls.marking.value
-        if marking and found is not None and found["cluster"] is not None:
-            self._mark(found["cluster"])
+        if marking and found["cluster"] is not None and found["water"] != 1:
+            self._mark(found["cluster"], water=True)
 
-    def _mark(self, cluster: int) -> None:
-        self._page.choose(lambda: self._session.toggle_water(cluster))
+    def _inspect(self) -> None:
+        """Show the spectra at the place that was clicked on, and what can be done about it."""
+        outcome, found = self._session.outcome, None
+        if outcome is not None and self._picked is not None:
+            found = self._pixel(*self._picked)
+        self.inspected.visible = found is not None
+        self.mark.visible = found is not None and found["cluster"] is not None
+        if outcome is None or found is None or self._picked is None:
+            self._picked = None
+            return
+        names = date_names(outcome)
+        pixels = {
+            name: pixel
+            for number, name in enumerate(names)
+            if (pixel := outcome.pixel(*self._picked, number)) is not None
+        }
+        self.inspected.object = parts.inspection(pixels, found, self._names)
+        is_water = found["cluster"] in self._session.water_clusters()
+        if is_water:
+            self.mark.name = f"Do not count cluster {found['cluster']} as water"
+        else:
+            self.mark.name = f"Count cluster {found['cluster']} as water"
+
+    def _on_mark(self, _: Any) -> None:
+        found = None if self._picked is None else self._pixel(*self._picked)
+        if found is not None and found["cluster"] is not None:
+            self._toggle(found["cluster"])
+
+    def _toggle(self, cluster: int) -> None:
+        self._mark(cluster, water=cluster not in self._session.water_clusters())
+
+    def _mark(self, cluster: int, *, water: bool) -> None:
+        self._page.choose(lambda: self._session.mark_water(cluster, water=water), "map")
 
     def _pointed(self, x: float, y: float) -> None:
         self.readout.object = parts.readout(self._pixel(x, y), self._names)

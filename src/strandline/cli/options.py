@@ -92,6 +92,18 @@ WaterLabels = Annotated[
         help="Clusters that are water, with commas; default: found.", rich_help_panel=WATER
     ),
 ]
+WaterAlso = Annotated[
+    str | None,
+    typer.Option(
+        help="Clusters that are water besides what is found, with commas.", rich_help_panel=WATER
+    ),
+]
+WaterWithout = Annotated[
+    str | None,
+    typer.Option(
+        help="Clusters that are not water, whatever is found, with commas.", rich_help_panel=WATER
+    ),
+]
 Vectors = Annotated[
     str | None,
     typer.Option(
@@ -210,6 +222,9 @@ def study_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Collect what `StudyConfig` takes, besides the scenes."""
     settings = timeline_settings(given)
     settings |= {name: True for name in _IF_GIVEN if given.get(name)}
+    settings |= without_none(
+        {name: labels(given[name]) for name in ("water_also", "water_without")}
+    )
     of_polygons = {"vectors": words_or_none(given["vectors"]), "min_pixels": given["min_pixels"]}
     return without_none(settings | of_polygons)
 
