@@ -155,6 +155,43 @@ def test_where_clicks_mark_what_is_water_already_is_said_to_be(browser, server, 
         there.has_area(best_with(outcome, also=[5])[0])
 
 
+def test_a_number_of_clusters_out_of_range_is_said_and_taken_back(browser, server, expected):
+    with visit(browser, server.url) as there:
+        there.ready()
+        field = there.page.get_by_label("How many", exact=True)
+        message = there.page.locator(".message[role=alert]")
+        for number in ("999", "1", "-3"):
+            there.set("How many", number)
+            message.get_by_text(f"“How many” {number}").wait_for(timeout=10_000)
+            there.page.wait_for_function("(f) => f.value == '8'", arg=field.element_handle())
+            assert there.areas() == areas_of(expected.outcome)
+        there.set("How many", "7")
+        there.has_clusters(7)
+        assert message.count() == 0
+
+
+def test_a_box_is_drawn_by_its_button_stays_visible_and_is_used(browser, server):
+    with visit(browser, server.url) as there:
+        there.ready()
+        there.button("Draw a box on the map").click()
+        there.button("Now drag on the map").wait_for(timeout=10_000)
+        f = there.frame()
+        before = there.colour(f["x"] + f["width"] * 0.5, f["y"] + f["height"] * 0.5)
+        there.drag(
+            (f["x"] + f["width"] * 0.3, f["y"] + f["height"] * 0.3),
+            (f["x"] + f["width"] * 0.7, f["y"] + f["height"] * 0.7),
+        )
+        use = there.page.get_by_role("button", name="Use the box (13.3 × 13.3 km)")
+        use.wait_for(timeout=10_000)
+        there.page.wait_for_timeout(500)
+        after = there.colour(f["x"] + f["width"] * 0.5, f["y"] + f["height"] * 0.5)
+        assert after != before, "the box is shaded"
+        use.click()
+        there.has_address("bbox=")
+        there.ready()
+        there.button("Draw a box on the map").wait_for(timeout=10_000)
+
+
 def test_swiping_shows_the_other_date(browser, server, expected):
     outcome = expected.outcome
     lost = np.argwhere(outcome.change.values == 2)

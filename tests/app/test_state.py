@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import shlex
+import threading
 import zipfile
 
 import numpy as np
@@ -949,3 +950,71 @@ def test_a_lake_across_two_scenes_of_a_pass_opens_as_one(session, site, demo_pro
     session.open_scenes([found[two]])
     assert session.run().water.sizes["time"] == 1
     assert 'sl.open_scene(found["1988-10-22"])' in session.code()
+
+
+# --- trying choices on scenes that were read ------------------------------------------
+
+
+def test_another_choice_on_scenes_that_were_read_is_previewed_with_a_fraction_of_the_work(
+    library, monkeypatch
+):
+    monkeypatch.setattr("strandline.app.preview.LARGE_AGAIN", 10_000)
+    monkeypatch.setattr("strandline.app.preview.PIXELS_AGAIN", 3_000)
+    session, order = Session(library, Shared()), []
+    session.work(Job(), order.append)()
+    assert order == [], "the first map comes whole"
+    session.choose(n_clusters=5)
+    outcome = session.work(Job(), order.append)()
+    (preview,) = order
+    assert preview.is_preview
+    assert preview.segmentation.sizes["cluster"] == 5
+    assert preview.water.size <= 3_000 < outcome.water.size
+    assert not outcome.is_preview
+    assert preview.by_date["best"].tolist() == pytest.approx(
+        outcome.by_date["best"].tolist(), rel=0.15
+    )
+    # Marking needs no clustering, and so no preview.
+    session.finish(outcome)
+    session.mark_water(4, water=4 not in session.water_clusters())
+    session.work(Job(), order.append)()
+    assert len(order) == 1
+
+
+@pytest.mark.filterwarnings("ignore")  # of the packages that draw
+def test_a_search_does_not_cancel_the_clustering_nor_a_clustering_the_search(library, shared):
+    from strandline.app.page import Page
+
+    with Workshop() as workshop:
+        page = Page(library, shared, workshop)
+        wait = threading.Event()
+        page.start(lambda job: wait.wait, lambda *_: None)
+        clustering = page.job
+        page.start_aside(lambda job: wait.wait, lambda *_: None, 1)
+        search = page.aside
+        assert not clustering.cancelled
+        page.start(lambda job: wait.wait, lambda *_: None)
+        assert clustering.cancelled
+        assert not search.cancelled
+        page.start_aside(lambda job: wait.wait, lambda *_: None, 1)
+        assert search.cancelled
+        wait.set()
+
+
+@pytest.mark.parametrize("scenes", [["demo:1988-10-22"], ["demo:1988-10-22", "demo:2017-10-22"]])
+def test_the_python_code_prints_the_lake_s_own_areas(library, shared, scenes, capsys):
+    session = Session(library, shared)
+    session.open_scenes(scenes)
+    session.choose(n_clusters=5, water_at=(-118.72, 38.69))
+    outcome = session.run()
+    exec(session.code(), {})
+    printed = capsys.readouterr().out
+    lake = outcome.areas[outcome.areas["area"].str.startswith("body of water")]
+    first = lake.set_index("quantity")["best"].filter(like="water 1988").iloc[0]
+    assert f"{first:.2f}" in printed
+    assert "at=(-118.72, 38.69)" in session.code()
+
+
+def test_a_distance_that_cannot_be_searched_is_told(library):
+    for buffer in (0.0, -5.0, 1e9):
+        with pytest.raises(ConfigurationError, match="distance around the place"):
+            search_archive(library, "earth-search", "-118.7, 38.7", "2017", 20, None, buffer)

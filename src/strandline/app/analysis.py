@@ -69,7 +69,8 @@ def analyse(
     of_scenes = _without(config, (*_OF_WATER, *_clustering_fields(config))), files
     of_clusters = _without(config, _OF_WATER), files
     opened = shared.get("opened", of_scenes, lambda: _open(config), job)
-    step = preview_step(config, opened)
+    again = shared.has("prepared", of_scenes)
+    step = preview_step(config, opened, again=again)
     if step > 1 and on_preview is not None and not shared.has("clustered", of_clusters):
         # What there is to say, and what goes wrong, comes with all pixels.
         with job.unheard(), suppress(StrandlineError):

@@ -142,6 +142,9 @@ def _stages(config: StudyConfig, searches: Mapping[str, Search]) -> Iterator[str
         yield "change = sl.compare(water[0], water[1])"
         yield "print(sl.areas(change))"
     yield "print(sl.areas(water, intervals=True))"
+    if config.water_at is not None:
+        measured = "change" if two else "water"
+        yield f"print(sl.areas({measured}, at={config.water_at!r}, intervals=True))"
 
 
 def _opening(config: StudyConfig, scene: SceneSource, searches: Mapping[str, Search]) -> str:

@@ -27,6 +27,8 @@ _STEPS = {
 }
 """Steps of the page that fields of a study belong to; all others belong to the third."""
 
+_DRAW = "Draw a box on the map"
+
 _SCALINGS = {"each band by itself": "band", "all bands alike": "global", "robust": "robust"}
 
 
@@ -38,7 +40,7 @@ class Controls:
         self._session = page.session
         self._quiet = False
         self._box: tuple[float, float, float, float] | None = None
-        self._boxed_on: StudyConfig | None = None
+        self._boxed_on: dict[str, Any] | None = None
         self._problems: dict[int, Any] = {}
         self.opening = Opening(page)
         self.further = Further(self._chosen, self._on_lake)
@@ -83,10 +85,9 @@ class Controls:
         """Offer a box that was drawn as the area."""
         left, bottom, right, top = box
         self._box = box
-        self.use_box.disabled = False
         size = ""
         if self._session.outcome is not None:
-            self._boxed_on = self._session.outcome.config
+            self._boxed_on = _place(self._session.outcome.config)
             crs = grid_of(self._session.outcome.water).crs
             if crs is not None and crs.projected:
                 size = f" ({(right - left) / 1000:.1f} × {(top - bottom) / 1000:.1f} km)"
@@ -109,9 +110,9 @@ class Controls:
 
     def _make_area(self) -> None:
         self.area_text = self._text()
-        self.use_box = pn.widgets.Button(stylesheets=[CONTROL],
-            name="Draw a box on the map", disabled=True, width=258, on_click=self._on_box,
-            description="Choose the box tool above the map, and draw from corner to corner.",
+        self.use_box = pn.widgets.Button(
+            stylesheets=[CONTROL], name=_DRAW, width=258, on_click=self._on_box,
+            description="Then drag on the map, from corner to corner.",
         )  # fmt: skip
         self.whole = pn.widgets.Button(
             stylesheets=[CONTROL],
@@ -122,7 +123,10 @@ class Controls:
 
     def _make_clusters(self) -> None:
         self.clusters = pn.widgets.IntInput(
-            stylesheets=[CONTROL], name=LABELS["n_clusters"], start=2, end=MOST_CLUSTERS, width=110
+            stylesheets=[CONTROL],
+            name=LABELS["n_clusters"],
+            width=110,
+            description=f"From 2 to {MOST_CLUSTERS}.",
         )
         self.clusters.param.watch(lambda event: self._chosen(n_clusters=event.new), "value")
         self.bands = pn.widgets.MultiChoice(
@@ -176,7 +180,7 @@ class Controls:
         self.standardize.value = config.standardize
         self.further.refresh(config)
         ready = outcome is not None
-        for widget in (self.itself, self.whole):
+        for widget in (self.itself, self.whole, self.use_box):
             widget.disabled = not ready
         for widget in (self.archive, self.report):
             widget.disabled = outcome is None or outcome.is_preview
@@ -188,11 +192,10 @@ class Controls:
         self.bands.value = list(config.bands or usual)
         self.area_text.object = parts.area_text(outcome)
         self.whole.disabled = config.bbox is None and config.center is None
-        if self._box is None or outcome.config != self._boxed_on:
-            # The map of all pixels comes into the frame of its preview, where a box may stand.
+        if self._box is None or _place(outcome.config) != self._boxed_on:
+            # A box stays on the map while that shows the same place.
             self._box = None
-            self.use_box.name, self.use_box.disabled = "Draw a box on the map", True
-            self.use_box.button_type = "default"
+            self.use_box.name, self.use_box.button_type = _DRAW, "default"
         self.itself.disabled = not session.marks and config.water_at is None
         self.water_text.object = self._water_words()
         command, code = session.command(), session.code()
@@ -232,6 +235,8 @@ class Controls:
         if self._box is not None:
             box, self._box = self._box, None
             self._page.choose(lambda: self._session.draw_box(*box), 2)
+        elif self._page.views.begin_box():
+            self.use_box.name = "Now drag on the map"
 
     def _on_archive(self, _: Any) -> None:
         self._take_away("zip", lambda job: self._session.archive(job))
@@ -264,3 +269,8 @@ class Controls:
                 self.download.param.update(filename=path.name, url=f"/take/{token}")
 
         self._page.start_aside(work, then, 5)
+
+
+def _place(config: StudyConfig) -> dict[str, Any]:
+    """Give what says which place the map shows."""
+    return config.model_dump(include={"scenes", "center", "buffer", "bbox", "crs"})

@@ -147,8 +147,7 @@ class Further:
             width=230, options=_CONFLICTS,
         )  # fmt: skip
         self.seed = pn.widgets.IntInput(
-            stylesheets=[CONTROL], name=LABELS["seed"], width=110, start=0,
-            end=2**31 - 1,
+            stylesheets=[CONTROL], name=LABELS["seed"], width=110,
         )  # fmt: skip
         self._tell(self.subclusters, "n_subclusters", _typed)
         self._tell(self.crs, "crs", _typed)

@@ -169,8 +169,7 @@ class Opening:
             width=240,
         )
         self.around = pn.widgets.FloatInput(
-            stylesheets=[CONTROL], name="Distance around it, km", value=BUFFER / 1000, start=0.1,
-            end=500, width=240,
+            stylesheets=[CONTROL], name="Distance around it, km", value=BUFFER / 1000, width=240,
         )  # fmt: skip
         self.period = pn.widgets.TextInput(
             stylesheets=[CONTROL],

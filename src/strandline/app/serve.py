@@ -52,7 +52,7 @@ def serve(
         Names besides `address` and this machine's own by which the server is reached, ``host`` or
         ``host:port``; requests for any other host are refused.
     say : callable, optional
-        Told the address of the page, in a sentence.
+        Called with sentences: that it starts, and the address of the page once it is served.
 
     Raises
     ------
@@ -61,6 +61,8 @@ def serve(
     ConfigurationError
         If a folder is none, or the port is taken.
     """
+    if say is not None:
+        say("Starting Strandline: the first time, this takes up to half a minute …")
     with serving(
         folders, port, address=address, remote=remote, max_upload=max_upload,
         demo_resolution=demo_resolution, allow=allow,

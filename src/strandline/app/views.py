@@ -21,6 +21,7 @@ from strandline.app.picture import (
     MapPicture,
     cluster_names,
     date_names,
+    layers_of,
 )
 from strandline.app.problem import Problem
 from strandline.app.spectra import SpectralSpace
@@ -104,7 +105,7 @@ class Views:
         self.layer = pn.widgets.RadioButtonGroup(
             stylesheets=[CONTROL],
             options=list(LAYERS),
-            value=CLUSTERS,
+            value=TRUE,
             button_type="default",
             margin=(5, 12, 5, 5),
         )
@@ -137,7 +138,7 @@ class Views:
         self._picked: tuple[float, float] | None = None
         hint = pn.pane.HTML(
             "<p class='small muted'>The button of a cluster counts all of it as water, or no "
-            "longer. A white line on the map runs around the water.</p>",
+            "longer. A white line on the map of clusters runs around the water.</p>",
             stylesheets=[parts.STYLE], sizing_mode="stretch_width",
         )  # fmt: skip
         side = pn.Column(
@@ -158,6 +159,9 @@ class Views:
 
     def _new_map(self, outcome: Outcome) -> None:
         self._map = MapPicture(outcome, self._tapped, self._pointed, self._boxed)
+        self.layer.options = layers_of(outcome)
+        if self.layer.value not in self.layer.options:
+            self.layer.value = TRUE
         names = date_names(outcome)
         self.date.options = {name: number for number, name in enumerate(names)}
         self.date.value = 0
@@ -247,6 +251,10 @@ class Views:
         outcome = self._session.outcome
         return None if outcome is None else outcome.pixel(x, y, self.date.value or 0)
 
+    def begin_box(self) -> bool:
+        """Have the next drag on the map draw a box; False if there is no map."""
+        return self._map is not None and self._map.begin_box()
+
     def _boxed(self, box: tuple[float, float, float, float]) -> None:
         self._page.controls.offer_box(box)
 
@@ -289,7 +297,7 @@ class Views:
             return [tables]
         picture = MapPicture(outcome, *_UNHEARD, layer=CHANGE)
         caption = self._html(parts.caption(picture.headline, picture.legend))
-        some, more = ({"flex": f"1 1 {width}px", "min-width": "0"} for width in (360, 490))
+        some, more = ({"flex": f"1 1 {width}px", "min-width": "0"} for width in (360, 620))
         return [
             pn.FlexBox(
                 pn.Column(caption, self._framed(picture), styles=some, margin=0),
@@ -300,6 +308,7 @@ class Views:
 
     def _signatures(self, outcome: Outcome) -> list[Any]:
         from strandline.plot import signatures
+        from strandline.show.charts import band_positions
 
         water, _ = water_clusters(outcome.evidence)
         chart = signatures(outcome.segmentation, water=water).opts(
@@ -309,6 +318,11 @@ class Views:
             height=460,
             legend_position="right",
         )
+        names = [str(band) for band in outcome.segmentation["band"].values]
+        positions, axis = band_positions(names)
+        ticks = [(float(place), name) for place, name in zip(positions, names, strict=True)]
+        along = "band, at its wavelength" if axis != "band" else "band"
+        chart = chart.opts(xticks=ticks, xrotation=60, xlabel=along)
         return [pn.pane.HoloViews(chart, backend="bokeh", sizing_mode="stretch_width")]
 
     def _scatter(self, outcome: Outcome) -> list[Any]:
