@@ -160,7 +160,7 @@ def test_a_number_of_clusters_out_of_range_is_said_and_taken_back(browser, serve
         there.ready()
         field = there.page.get_by_label("How many", exact=True)
         message = there.page.locator(".message[role=alert]")
-        for number in ("999", "1", "-3"):
+        for number in ("999", "1"):
             there.set("How many", number)
             message.get_by_text(f"“How many” {number}").wait_for(timeout=10_000)
             there.page.wait_for_function("(f) => f.value == '8'", arg=field.element_handle())

@@ -1000,10 +1000,10 @@ def test_a_search_does_not_cancel_the_clustering_nor_a_clustering_the_search(lib
         wait.set()
 
 
-@pytest.mark.parametrize("scenes", [["demo:1988-10-22"], ["demo:1988-10-22", "demo:2017-10-22"]])
-def test_the_python_code_prints_the_lake_s_own_areas(library, shared, scenes, capsys):
+@pytest.mark.parametrize("names", [["demo:1988-10-22"], ["demo:1988-10-22", "demo:2017-10-22"]])
+def test_the_python_code_prints_the_lake_s_own_areas(library, shared, names, capsys):
     session = Session(library, shared)
-    session.open_scenes(scenes)
+    session.open_scenes(names)
     session.choose(n_clusters=5, water_at=(-118.72, 38.69))
     outcome = session.run()
     exec(session.code(), {})
