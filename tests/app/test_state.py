@@ -1010,7 +1010,7 @@ def test_the_python_code_prints_the_lake_s_own_areas(library, shared, names, cap
     printed = capsys.readouterr().out
     lake = outcome.areas[outcome.areas["area"].str.startswith("body of water")]
     first = lake.set_index("quantity")["best"].filter(like="water 1988").iloc[0]
-    assert f"{first:.2f}" in printed
+    assert f"{first:.3f}" in printed
     assert "at=(-118.72, 38.69)" in session.code()
 
 

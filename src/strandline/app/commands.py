@@ -144,7 +144,7 @@ def _stages(config: StudyConfig, searches: Mapping[str, Search]) -> Iterator[str
     yield "print(sl.areas(water, intervals=True))"
     if config.water_at is not None:
         measured = "change" if two else "water"
-        yield f"print(sl.areas({measured}, at={config.water_at!r}, intervals=True))"
+        yield f"print(sl.areas({measured}, at={config.water_at!r}, intervals=True).to_string())"
 
 
 def _opening(config: StudyConfig, scene: SceneSource, searches: Mapping[str, Search]) -> str:
