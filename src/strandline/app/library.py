@@ -17,13 +17,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from strandline.app.listing import scenes_below
 from strandline.app.origins import Search, Upload
 from strandline.configuration import SceneSource
 from strandline.demo import DATES
 from strandline.errors import AccessDeniedError, ConfigurationError, StrandlineError
 from strandline.paths import local_path
 from strandline.scenes.kinds import split_catalog_source
+from strandline.scenes.listing import scenes_below
 from strandline.scenes.storage import is_url
 
 DEMO = "demo:"

@@ -1,4 +1,4 @@
-"""What of a folder is offered by name: what can be opened as a scene, each once.
+"""What of a folder can be opened as a scene, each listed once, for those who choose from a list.
 
 The band files of one product are one entry, and so is a product with its metadata. Left out is what
 is no scene: masks and other rasters of one band, our own results, companions of other systems.
@@ -123,7 +123,7 @@ def _is_other_scene(path: Path) -> bool:
 
 
 def _is_export(path: Path) -> bool:
-    """Whether an archive cannot be read, or is one that this app has written."""
+    """Whether an archive cannot be read, or is one that the app has written."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/record.json") for name in archive.namelist())
