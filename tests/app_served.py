@@ -86,9 +86,14 @@ def served(folders: list[Path], cache: Path, **options: Any) -> Iterator[Served]
     )
     try:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        found = re.search(r"http://\S+/", line)
-        assert found, f"the server said {line!r}"
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if found := re.search(r"http://\S+/", line):
+                break
+        else:
+            raise AssertionError(f"the server said {lines!r}")
+        assert lines[0].startswith("Starting"), "what happens is said at once"
         yield Served(found[0], process)
     finally:
         process.terminate()

@@ -103,6 +103,8 @@ class StudyConfig(BaseModel):
         Longitude and latitude of a point in the water.
     water_labels : list of int, optional
         Clusters that are water. Default for both: water is found by itself.
+    water_also, water_without : list of int, optional
+        Clusters that are water, or are not, whatever else was found.
     vectors : list of {"gpkg", "geojson", "parquet"}, optional
         Formats of the polygons and shorelines. Default: GeoPackage, if geopandas is installed.
     min_pixels : int, optional
@@ -137,6 +139,8 @@ class StudyConfig(BaseModel):
     correct_shift: bool = False
     water_at: tuple[Degrees, Degrees] | None = None
     water_labels: list[Annotated[int, Field(ge=0)]] | None = None
+    water_also: list[Annotated[int, Field(ge=0)]] | None = None
+    water_without: list[Annotated[int, Field(ge=0)]] | None = None
     vectors: list[Literal["gpkg", "geojson", "parquet"]] | None = None
     min_pixels: int | None = Field(default=None, ge=0, lt=2**31)
 
@@ -152,10 +156,13 @@ class StudyConfig(BaseModel):
             raise ValueError("normalize=True and correct_shift=True need two scenes")
         if self.water_at is not None and self.water_labels is not None and self._verb() != "apply":
             raise ValueError("give water_at=… or water_labels=…, not both")
-        if any(label >= self._clusters() for label in self.water_labels or ()):
-            raise ValueError(
-                f"water_labels=… are numbers of clusters, here from 0 to {self._clusters() - 1}"
-            )
+        if set(self.water_also or ()) & set(self.water_without or ()):
+            raise ValueError("a cluster is in water_also=… or in water_without=…, not in both")
+        for name in _LABELS:
+            if any(label >= self._clusters() for label in getattr(self, name) or ()):
+                raise ValueError(
+                    f"{name}=… are numbers of clusters, here from 0 to {self._clusters() - 1}"
+                )
         return self
 
     @classmethod
@@ -206,7 +213,7 @@ class StudyConfig(BaseModel):
         )
         for name, value in given.items():
             parts = value if isinstance(value, list) else [value]
-            if name in ("bands", "mask", "water_labels", "vectors"):
+            if name in ("bands", "mask", "vectors") or name in _LABELS:
                 parts = [",".join(map(str, parts))]
             if name in ("mask", "vectors"):
                 parts = [parts[0] or "none"]
@@ -216,6 +223,15 @@ class StudyConfig(BaseModel):
 
     def _clusters(self) -> int:
         return self.n_clusters
+
+    def water(self) -> dict[str, Any]:
+        """Return what `find_water` takes besides a segmentation."""
+        return {
+            "at": self.water_at,
+            "labels": self.water_labels,
+            "also": self.water_also,
+            "without": self.water_without,
+        }
 
     def _verb(self) -> str:
         return "change" if len(self.scenes) == 2 else "segment"
@@ -339,10 +355,12 @@ class ApplyConfig(StudyConfig):
 
 _NOT_OF_TIMELINES = {
     *("harmonize", "normalize", "correct_shift", "vectors", "min_pixels"),
+    *("water_also", "water_without"),
 }
 _NOT_OF_MODELS = _NOT_OF_TIMELINES | {
     *("bands", "n_clusters", "n_subclusters", "standardize", "seed"),
 }
+_LABELS = ("water_labels", "water_also", "water_without")
 _NOT_AN_OPTION = {"leave_out", "model"}
 _OPTION_NAMES = {"n_clusters": "--clusters", "n_subclusters": "--subclusters"}
 _SCENE_OPTIONS = {

@@ -164,9 +164,7 @@ def _run(
                 views = views_of(scenes)
             with only_here(client), staged_folder(out) as folder:
                 with clock("finding the water"):
-                    evidence = find_water(
-                        segmentation, at=config.water_at, labels=config.water_labels
-                    )
+                    evidence = find_water(segmentation, **config.water())
                     water = hold(water_mask(segmentation, evidence))
                 two = len(config.scenes) == 2
                 with clock("comparing the dates" if two else "measuring the areas"):

@@ -105,36 +105,91 @@ def test_the_first_map_answers_to_pointing_and_clicking(browser, server, expecte
             there.says("readout", f"green {green:.3f}")
             there.says("readout", f"Cluster {cluster},")
             assert f"cluster:{cluster}" in there.text("bk-Tooltip").replace(" ", "")
-        # Marking by the map, and by the list.
-        there.click(*place_of(outcome, *pixel_of_cluster(outcome, 5)))
-        marked = sorted({*expected.water_clusters(), 5})
-        best = sl.areas(sl.water_mask(outcome.segmentation, marked))["best"].tolist()
+        # A click shows what is there, and changes nothing.
+        desert = place_of(outcome, *pixel_of_cluster(outcome, 5))
+        there.click(*desert)
+        there.says("inspection", "Cluster 5,")
+        there.says("inspection", "not water")
+        assert there.page.locator(".inspection polyline").count() == 2, "a line for each date"
+        assert there.areas() == areas_of(outcome)
+        assert "water_" not in there.page.url
+        # The button below marks the cluster, and what was marked is undone beside the areas.
+        there.button("Count cluster 5 as water").click()
+        best = best_with(outcome, also=[5])
         there.has_area(best[0])
         assert there.areas() == rounded([*best, best[1] - best[0]])
+        there.says("marks", "cluster 5 is water")
+        there.button("Undo").click()
+        there.has_area(outcome.by_date["best"].iloc[0])
+        assert there.areas() == areas_of(outcome)
+        there.page.locator("[data-cluster='5'] .mark").click()
+        there.has_area(best[0])
         size = there.frame()["width"], there.frame()["height"]
         there.page.locator("button:visible").get_by_text("False colour", exact=True).click()
         there.page.wait_for_timeout(500)
         assert (there.frame()["width"], there.frame()["height"]) == size
         assert min(size) > 300, "a new picture takes the place of the old one"
         assert size[0] / size[1] == pytest.approx(1.0, abs=0.02), "pixels are square"
-        there.page.locator("[data-cluster='5']").click()
-        best = sl.areas(sl.water_mask(outcome.segmentation, expected.water_clusters()))["best"]
-        there.has_area(best.iloc[0])
-        there.button("Find water by itself").click()
+        there.button("Find water automatically").click()
         there.has_area(outcome.by_date["best"].iloc[0])
         assert there.areas() == areas_of(outcome)
 
 
-def test_a_click_on_the_lake_makes_it_water(browser, server, expected):
+def best_with(outcome: Outcome, **marks: list[int]) -> list[float]:
+    """Areas of both dates with clusters marked."""
+    evidence = sl.find_water(outcome.segmentation, **marks)
+    return sl.areas(sl.water_mask(outcome.segmentation, evidence))["best"].tolist()
+
+
+def test_where_clicks_mark_what_is_water_already_is_said_to_be(browser, server, expected):
     outcome = expected.outcome
-    with visit(browser, server.url + expected.address() + "&water_labels=5") as there:
+    with visit(browser, server.url) as there:
         there.ready()
-        only = sl.areas(sl.water_mask(outcome.segmentation, [5]))["best"]
-        assert there.areas()[0] == pytest.approx(only.iloc[0], abs=0.06)
+        there.page.get_by_text("A click on the map marks water").click()
         there.click(*place_of(outcome, *pixel_of_cluster(outcome, 0)))
-        both = sl.areas(sl.water_mask(outcome.segmentation, [0, 5]))["best"]
-        there.has_area(both.iloc[0])
-        there.has_address("water_labels=0,5")
+        there.says("inspection", "this is already water")
+        assert there.areas() == areas_of(outcome)
+        assert "water_" not in there.page.url
+        there.click(*place_of(outcome, *pixel_of_cluster(outcome, 5)))
+        there.has_address("water_also=5")
+        there.has_area(best_with(outcome, also=[5])[0])
+
+
+def test_a_number_of_clusters_out_of_range_is_said_and_taken_back(browser, server, expected):
+    with visit(browser, server.url) as there:
+        there.ready()
+        field = there.page.get_by_label("How many", exact=True)
+        message = there.page.locator(".message[role=alert]")
+        for number in ("999", "1"):
+            there.set("How many", number)
+            message.get_by_text(f"“How many” {number}").wait_for(timeout=10_000)
+            there.page.wait_for_function("(f) => f.value == '8'", arg=field.element_handle())
+            assert there.areas() == areas_of(expected.outcome)
+        there.set("How many", "7")
+        there.has_clusters(7)
+        assert message.count() == 0
+
+
+def test_a_box_is_drawn_by_its_button_stays_visible_and_is_used(browser, server):
+    with visit(browser, server.url) as there:
+        there.ready()
+        there.button("Draw a box on the map").click()
+        there.button("Now drag on the map").wait_for(timeout=10_000)
+        f = there.frame()
+        before = there.colour(f["x"] + f["width"] * 0.5, f["y"] + f["height"] * 0.5)
+        there.drag(
+            (f["x"] + f["width"] * 0.3, f["y"] + f["height"] * 0.3),
+            (f["x"] + f["width"] * 0.7, f["y"] + f["height"] * 0.7),
+        )
+        use = there.page.get_by_role("button", name="Use the box (13.3 × 13.3 km)")
+        use.wait_for(timeout=10_000)
+        there.page.wait_for_timeout(500)
+        after = there.colour(f["x"] + f["width"] * 0.5, f["y"] + f["height"] * 0.5)
+        assert after != before, "the box is shaded"
+        use.click()
+        there.has_address("bbox=")
+        there.ready()
+        there.button("Draw a box on the map").wait_for(timeout=10_000)
 
 
 def test_swiping_shows_the_other_date(browser, server, expected):
@@ -241,7 +296,7 @@ def test_a_pass_that_a_search_found_is_mapped(browser, server, library):
         there.ready()
         there.page.get_by_text("Search an archive").click()
         there.set("Archive", f"{site.url}/stac")
-        there.set("So far around it, km", "9")
+        there.set("Distance around it, km", "9")
         there.set("When", "2017")
         there.button("Search").click()
         there.choose("Found", "2017-10-22  landsat-8  cloud 3 %")
@@ -297,9 +352,8 @@ def test_a_broken_upload_shows_its_message_and_the_server_lives_on(
         # The map of before is still there; a name that leads outside is refused.
         assert there.areas() == areas_of(expected.outcome)
         there.page.get_by_text("Open by path or address").click()
-        there.set("First scene", "scenes/../../secret.tif")
-        there.button("Open").click()
-        there.page.get_by_text("not among the files").wait_for(timeout=10_000)
+        there.set("First scene", "scenes/../../secret.tif")  # Enter opens it
+        message.get_by_text("not among the files").wait_for(timeout=10_000)
         # And a good file opens.
         there.page.locator("input[type=file]").first.set_input_files(str(folder / "lake.tif"))
         there.says("study", "120 × 120")
@@ -376,10 +430,49 @@ def test_a_page_whose_first_map_fails_does_not_wait_for_it(browser, server):
         assert there.page.get_by_text("There is no map yet").count() == 0
 
 
+def test_an_error_is_shown_beside_its_button_and_in_the_head_until_the_next_attempt(
+    browser, server, expected
+):
+    with visit(browser, server.url, width=1400, height=700) as there:
+        there.ready()
+        message = there.page.locator(".message[role=alert]")
+        there.choose("Scene, or the earlier of two", "scenes/lake.tif")
+        there.page.get_by_text("What a file does not say").click()
+        there.set("CRS", "EPSG:nowhere")
+        there.button("Open").click()
+        message.wait_for(timeout=20_000)
+        beside, button = message.bounding_box(), there.button("Open").bounding_box()
+        assert 0 <= beside["y"] - button["y"] - button["height"] < 40
+        assert abs(beside["x"] - button["x"]) < 40
+        assert there.text("failed").strip()
+        assert there.page.locator(".ready").count() == 0
+        # At the last step the map and the head are still in view, and so is the next error.
+        field = there.page.get_by_label("Subclusters, in all", exact=True)
+        there.page.get_by_text("More", exact=True).click()
+        field.fill("2")
+        field.press("Enter")
+        message.get_by_text("“Subclusters, in all”").first.wait_for(timeout=10_000)
+        assert message.count() == 1
+        there.button("Report").scroll_into_view_if_needed()
+        assert there.frame()["y"] > 0
+        assert there.page.locator("header").bounding_box()["y"] == 0
+        field.fill("60")
+        field.press("Enter")
+        there.has_address("n_subclusters=60")
+        there.ready()
+        assert message.count() == 0
+
+
 def test_an_address_that_cannot_work_is_told_and_the_demo_opens(browser, server):
     with visit(browser, server.url + "?before=/etc/passwd") as there:
-        there.page.get_by_text("not among the files").wait_for(timeout=20_000)
+        message = there.page.locator(".message[role=alert]")
+        message.get_by_text("not among the files").wait_for(timeout=20_000)
+        there.has_map()
+        there.says("failed", "not among the files")
+        there.set("How many", "7")
+        there.has_clusters(7)
         there.ready()
+        assert message.count() == 0
 
 
 def test_it_fits_a_phone(browser, server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -195,3 +196,98 @@ def test_an_upload_is_limited_in_size(scenes, tmp_path, demo_products):
 def test_lists_of_other_files_cannot_be_uploaded(library, filename):
     with pytest.raises(ConfigurationError, match="cannot be uploaded"):
         library.keep(filename, b"x")
+
+
+# --- what is offered --------------------------------------------------------------
+
+
+def one_band(path, **more):
+    from strandline.export.raster import write_cog
+    from strandline.testing.lakes import round_lake
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_cog(round_lake(shape=(20, 20), radius=200)[:1], path, **more)
+
+
+def offered(library) -> list[str]:
+    return [name.removeprefix("scenes/") for name in library.names() if name.startswith("scenes/")]
+
+
+def test_band_files_of_one_product_are_one_entry_that_opens(library, scenes):
+    for number in (2, 3, 4, 5):
+        one_band(scenes / "deep" / f"LC08_L2SP_042033_20171022_SR_B{number}.TIF")
+        one_band(scenes / f"LT05_L1TP_042033_19881022_sr_band{number}.tif")
+    for name in ("green", "nir08"):
+        one_band(scenes / f"lake_{name}.tif")
+    assert offered(library) == [
+        "LT05_L1TP_042033_19881022_sr_band{band}.tif",
+        "lake.tif",
+        "lake_{band}.tif",
+        "deep/LC08_L2SP_042033_20171022_SR_B{band}.TIF",
+    ]
+    for name in offered(library):
+        library.check(SceneSource(source=library.locate(f"scenes/{name}")))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mask.tif", "truth.tif", "scene_QA_PIXEL.TIF", "labels_2017-10-22.tif", "water_2017-10-22.tif",
+     "water.tif", "change.tif", "confidence_1988-10-22.tif", "elevation.tif", "lake_B4.TIF",
+     "._lake.tif", "__MACOSX/lake.tif", ".hidden/lake.tif"],
+)  # fmt: skip
+def test_what_is_no_scene_is_not_offered(library, scenes, name):
+    one_band(scenes / name)
+    assert offered(library) == ["lake.tif"]
+
+
+def test_results_of_a_run_and_broken_files_are_not_offered(library, scenes):
+    import shutil
+    import zipfile
+
+    (scenes / "results").mkdir()
+    (scenes / "results/record.json").write_text("{}")
+    shutil.copy(scenes / "lake.tif", scenes / "results/composite.tif")
+    (scenes / "broken.tif").write_bytes(b"II*\0 and no more")
+    with zipfile.ZipFile(scenes / "strandline-2017.zip", "w") as archive:
+        archive.writestr("strandline-results/record.json", "{}")
+    assert offered(library) == ["lake.tif"]
+
+
+def test_archives_beside_metadata_are_offered_and_a_folder_that_does_not_open_is_not(
+    library, scenes, demo_products
+):
+    import shutil
+
+    product = next(iter(demo_products.values()))
+    (metadata,) = product.glob("*_MTL.txt")
+    # Metadata alone, as archives are often kept with it.
+    (scenes / "kept").mkdir()
+    shutil.copy(metadata, scenes / "kept")
+    (scenes / "kept" / f"{product.name}.tar.gz").write_bytes(b"an archive")
+    shutil.copytree(product, scenes / "whole")
+    assert offered(library) == ["lake.tif", f"kept/{product.name}.tar.gz", "whole"]
+    # A folder that was named at start has no name of its own.
+    top = Library([scenes / "whole"], library.kept)
+    assert top.names() == [f"whole/{metadata.name}"]
+    for lib, name in ((library, "scenes/whole"), (top, top.names()[0])):
+        assert open_scene(lib.locate(name)).sizes["x"] > 100
+
+
+def test_of_a_folder_of_real_scenes_each_is_offered_once(tmp_path):
+    data = Path(__file__).parents[2].parent / "shared" / "data"
+    if not data.is_dir():
+        pytest.skip("needs the real scenes")
+    names = Library([data], tmp_path).names()
+    assert len(names) == len(set(names))
+    for part in ("reference", "truth", "PQ_", "mask", "stub", ".properties"):
+        assert not [name for name in names if part in name.rpartition("/")[2]], part
+    for name in ("brumadinho_oli_pair", "momotombo_oli_2015", "liverpool_oli_2020"):
+        inside = [one.rpartition("/")[2] for one in names if one.startswith(f"data/{name}/")]
+        assert [one for one in inside if one.endswith(".tar.gz")]
+        assert f"data/{name}" not in names
+    assert "data/tucurui_tm1988" in names
+    assert [one for one in names if one.startswith("data/walker_lake_3km/")] == [
+        f"data/walker_lake_3km/{one}_sr_band{{band}}.tif"
+        for one in ("LC08_L1TP_042033_20171022_20171107_01_T1",
+                    "LT05_L1TP_042033_19881022_20161001_01_T1")
+    ]  # fmt: skip

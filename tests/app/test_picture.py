@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import holoviews as hv
 import numpy as np
 import pytest
 
 from strandline.app.job import Job
-from strandline.app.picture import CHANGE, CLUSTERS, LAYERS, WATER, MapPicture
+from strandline.app.picture import (
+    CHANGE,
+    CLUSTERS,
+    INDICES,
+    LAYERS,
+    TRUE,
+    WATER,
+    MapPicture,
+    layers_of,
+)
 from strandline.app.shared import Shared
 from strandline.app.state import Session
 from strandline.plot import zoom
@@ -35,6 +46,29 @@ def colours(shown) -> np.ndarray:
     """The colours of a map, first row on top."""
     image = shown[()].get(0)
     return np.dstack([image.dimension_values(i, flat=False)[::-1] for i in range(2, 6)])
+
+
+def test_true_colour_is_the_first_layer_and_indices_are_there_where_the_bands_are(outcome):
+    assert layers_of(outcome)[0] == TRUE
+    assert layers_of(outcome) == [*LAYERS, "NDWI", "MNDWI", "NDVI"]
+    scenes = outcome.prepared.scenes.sel(band=["green", "red", "nir08"])
+    fewer = replace(outcome, prepared=replace(outcome.prepared, scenes=scenes))
+    assert layers_of(fewer) == [*LAYERS, "NDWI", "NDVI"]
+
+
+@pytest.mark.parametrize("layer", INDICES)
+def test_an_index_is_coloured_by_its_value(outcome, layer):
+    shown = MapPicture(outcome, ignore, ignore, ignore, layer=layer)
+    seen = colours(shown.picture).astype(int)
+    scene = outcome.prepared.scenes[0]
+    one, other = (scene.sel(band=band).values for band in INDICES[layer])
+    index = (one - other) / (one + other)
+    cool = seen[..., 1 if layer == "NDVI" else 2] - seen[..., 0]  # green or blue, less red
+    assert (cool[index > 0.1] > 0).all()
+    assert (cool[index < -0.1] < 0).all()
+    assert (seen[..., 3][np.isfinite(index)] == 255).all()
+    assert shown.headline.startswith(f"{layer} = ({INDICES[layer][0]} − ")
+    assert len(shown.legend) == 3
 
 
 @pytest.mark.parametrize("layer", [*LAYERS, CHANGE])

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import shlex
+import threading
 import zipfile
 
 import numpy as np
@@ -55,11 +56,11 @@ def test_marking_a_cluster_changes_the_area_to_what_the_library_says(session):
     outcome = session.run()
     before = session.water_clusters()
     land = next(c for c in range(8) if c not in before)
-    assert session.toggle_water(land)
-    marked = sorted({*before, land})
-    assert session.water_clusters() == marked
+    assert session.mark_water(land)
+    assert session.water_clusters() == sorted({*before, land})
     again = session.run()
     assert again.segmentation is outcome.segmentation, "no new clustering"
+    marked = sl.find_water(outcome.segmentation, also=[land])
     expected = sl.areas(sl.water_mask(outcome.segmentation, marked))["best"]
     assert again.by_date["best"].tolist() == expected.tolist()
     assert (again.by_date["best"] > outcome.by_date["best"]).all()
@@ -68,23 +69,84 @@ def test_marking_a_cluster_changes_the_area_to_what_the_library_says(session):
 def test_unmarking_again_leaves_the_marks_of_before(session):
     session.run()
     before = session.water_clusters()
-    session.toggle_water(6)
-    session.toggle_water(6)
+    config = session.config
+    assert session.mark_water(6)
+    assert session.mark_water(6, water=False)
     assert session.water_clusters() == before
+    assert session.config == config
+
+
+def test_what_is_water_already_is_not_marked_again(session):
+    session.run()
+    config = session.config
+    (found, *_) = session.water_clusters()
+    assert not session.mark_water(found)
+    assert session.config == config
+    assert session.mark_water(found, water=False)
+    session.run()
+    assert found not in session.water_clusters()
+    assert not session.mark_water(found, water=False)
+
+
+def test_a_mark_is_taken_back_and_all_of_them_one_by_one(session):
+    outcome = session.run()
+    first, second = [c for c in range(8) if c not in session.water_clusters()][:2]
+    session.mark_water(first)
+    marked = session.run()
+    session.mark_water(second)
+    session.run()
+    assert session.marks == [f"clusters {first}, {second} are water"]
+    assert session.undo_mark()
+    assert session.run().by_date["best"].tolist() == marked.by_date["best"].tolist()
+    assert session.undo_mark()
+    assert session.run().by_date["best"].tolist() == outcome.by_date["best"].tolist()
+    assert not session.marks
+
+
+def test_marks_that_came_with_the_address_are_taken_back_too(session, library, shared):
+    session.run()
+    session.mark_water(6)
+    other = Session(library, shared)
+    other.follow(session.address())
+    assert other.marks == ["cluster 6 is water"]
+    assert other.undo_mark()
+    assert not other.marks
+
+
+def test_a_mark_keeps_clusters_that_are_water_in_part(session):
+    """What is shown as “partly” stays what it was, and what was found elsewhere, too."""
+    segmentation = session.run().segmentation
+    evidence = session.outcome.evidence
+    partly = _partly_water(segmentation, evidence)
+    assert partly, "the demo has such clusters"
+    land = next(c for c in range(8) if c not in set(evidence.loc[evidence["water"], "cluster"]))
+    session.mark_water(land)
+    after = session.run().evidence
+    others = after["cluster"] != land
+    assert after.loc[others, "water"].tolist() == evidence.loc[others, "water"].tolist()
+    assert after.loc[~others, "water"].all()
+    labels, water = segmentation["labels"].values, session.outcome.water.values
+    assert (water[labels == land] == 1).all()
+    assert (water[np.isin(labels, partly)] == 1).any()
+
+
+def _partly_water(segmentation, evidence) -> list[int]:
+    share = evidence.groupby("cluster")["water"].mean()
+    return [int(c) for c in share.index[(share > 0) & (share < 1)]]
 
 
 def test_without_a_mark_water_is_found_by_itself_again(session):
     session.run()
     session.choose(water_labels=[0])
-    session.toggle_water(0)
+    session.mark_water(0, water=False)
     assert session.config.water_labels is None
 
 
 def test_another_number_of_clusters_drops_the_marks_and_reads_nothing_again(session):
     first = session.run()
-    session.toggle_water(6)
+    session.mark_water(6)
     session.choose(n_clusters=5)
-    assert session.config.water_labels is None
+    assert not session.marks
     again = session.run()
     assert again.segmentation.sizes["cluster"] == 5
     assert again.prepared is first.prepared
@@ -165,7 +227,7 @@ def chosen(session):
     session.draw_box(*_part_of(session.outcome.water))
     session.choose(n_clusters=6, bands=["green", "nir08", "swir16"], standardize="robust")
     session.run()
-    session.toggle_water(3)
+    session.mark_water(3)
     session.run()
     return session
 
@@ -585,12 +647,12 @@ def test_marks_on_clusters_wait_for_all_pixels(library, previews):
     assert list(whole.config.water_labels) == [0, *marks[1:]]
     assert previews[0].config == whole.config
     session.finish(previews[0])
-    for refused in (lambda: session.toggle_water(0), session.archive, session.page):
+    for refused in (lambda: session.mark_water(0), session.archive, session.page):
         with pytest.raises(ConfigurationError, match=r"preview|no results") as error:
             refused()
         assert error.value.remedy == "Wait for the map of all pixels."
     session.finish(whole)
-    assert session.toggle_water(1)
+    assert session.mark_water(1)
 
 
 def test_where_a_preview_finds_no_water_at_the_point_the_map_comes_all_the_same(
@@ -888,3 +950,71 @@ def test_a_lake_across_two_scenes_of_a_pass_opens_as_one(session, site, demo_pro
     session.open_scenes([found[two]])
     assert session.run().water.sizes["time"] == 1
     assert 'sl.open_scene(found["1988-10-22"])' in session.code()
+
+
+# --- trying choices on scenes that were read ------------------------------------------
+
+
+def test_another_choice_on_scenes_that_were_read_is_previewed_with_a_fraction_of_the_work(
+    library, monkeypatch
+):
+    monkeypatch.setattr("strandline.app.preview.LARGE_AGAIN", 10_000)
+    monkeypatch.setattr("strandline.app.preview.PIXELS_AGAIN", 3_000)
+    session, order = Session(library, Shared()), []
+    session.work(Job(), order.append)()
+    assert order == [], "the first map comes whole"
+    session.choose(n_clusters=5)
+    outcome = session.work(Job(), order.append)()
+    (preview,) = order
+    assert preview.is_preview
+    assert preview.segmentation.sizes["cluster"] == 5
+    assert preview.water.size <= 3_000 < outcome.water.size
+    assert not outcome.is_preview
+    assert preview.by_date["best"].tolist() == pytest.approx(
+        outcome.by_date["best"].tolist(), rel=0.15
+    )
+    # Marking needs no clustering, and so no preview.
+    session.finish(outcome)
+    session.mark_water(4, water=4 not in session.water_clusters())
+    session.work(Job(), order.append)()
+    assert len(order) == 1
+
+
+@pytest.mark.filterwarnings("ignore")  # of the packages that draw
+def test_a_search_does_not_cancel_the_clustering_nor_a_clustering_the_search(library, shared):
+    from strandline.app.page import Page
+
+    with Workshop() as workshop:
+        page = Page(library, shared, workshop)
+        wait = threading.Event()
+        page.start(lambda job: wait.wait, lambda *_: None)
+        clustering = page.job
+        page.start_aside(lambda job: wait.wait, lambda *_: None, 1)
+        search = page.aside
+        assert not clustering.cancelled
+        page.start(lambda job: wait.wait, lambda *_: None)
+        assert clustering.cancelled
+        assert not search.cancelled
+        page.start_aside(lambda job: wait.wait, lambda *_: None, 1)
+        assert search.cancelled
+        wait.set()
+
+
+@pytest.mark.parametrize("names", [["demo:1988-10-22"], ["demo:1988-10-22", "demo:2017-10-22"]])
+def test_the_python_code_prints_the_lake_s_own_areas(library, shared, names, capsys):
+    session = Session(library, shared)
+    session.open_scenes(names)
+    session.choose(n_clusters=5, water_at=(-118.72, 38.69))
+    outcome = session.run()
+    exec(session.code(), {})
+    printed = capsys.readouterr().out
+    lake = outcome.areas[outcome.areas["area"].str.startswith("body of water")]
+    first = lake.set_index("quantity")["best"].filter(like="water 1988").iloc[0]
+    assert f"{first:.3f}" in printed
+    assert "at=(-118.72, 38.69)" in session.code()
+
+
+def test_a_distance_that_cannot_be_searched_is_told(library):
+    for buffer in (0.0, -5.0, 1e9):
+        with pytest.raises(ConfigurationError, match="distance around the place"):
+            search_archive(library, "earth-search", "-118.7, 38.7", "2017", 20, None, buffer)

@@ -14,7 +14,7 @@ from strandline.errors import ConfigurationError
 _SCENES = ("before", "after")
 _TUPLES = ("center", "bbox", "water_at")
 _WORDS = ("bands", "mask", "vectors")
-_LABELS = "water_labels"
+_LABELS = ("water_labels", "water_also", "water_without")
 _TEXTS = ("crs", "time", "platform", "resampling")
 """What stays text even if it looks like a number."""
 _NONE = "none"
@@ -123,7 +123,7 @@ def _read(name: str, text: str) -> Any:
         if text == _NONE:
             return []
         return [word for word in text.split(",") if word]
-    if name in _TUPLES or name == _LABELS:
+    if name in _TUPLES or name in _LABELS:
         return [_value(word) for word in text.split(",") if word]
     return text if name in _TEXTS else _value(text)
 

@@ -27,7 +27,7 @@ from strandline.plot.zoom import Raster
 if TYPE_CHECKING:
     from strandline.app.library import Library
 
-_OF_WATER = ("water_at", "water_labels", "vectors", "min_pixels")
+_OF_WATER = ("water_at", "water_labels", "water_also", "water_without", "vectors", "min_pixels")
 _OF_CLUSTERS = ("n_clusters", "n_subclusters", "standardize", "seed", "bands")
 
 
@@ -69,7 +69,8 @@ def analyse(
     of_scenes = _without(config, (*_OF_WATER, *_clustering_fields(config))), files
     of_clusters = _without(config, _OF_WATER), files
     opened = shared.get("opened", of_scenes, lambda: _open(config), job)
-    step = preview_step(config, opened)
+    again = shared.has("prepared", of_scenes)
+    step = preview_step(config, opened, again=again)
     if step > 1 and on_preview is not None and not shared.has("clustered", of_clusters):
         # What there is to say, and what goes wrong, comes with all pixels.
         with job.unheard(), suppress(StrandlineError):
@@ -133,7 +134,7 @@ def _find(config: StudyConfig, prepared: Prepared, clustered: Clustered, job: Jo
 
     segmentation = clustered.segmentation
     job.begin("finding the water")
-    evidence = find_water(segmentation, at=config.water_at, labels=config.water_labels)
+    evidence = find_water(segmentation, **config.water())
     water = water_mask(segmentation, evidence)
     job.begin("measuring areas")
     change = compare(water[0], water[1]) if len(config.scenes) == 2 else None

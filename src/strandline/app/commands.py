@@ -135,14 +135,16 @@ def _stages(config: StudyConfig, searches: Mapping[str, Search]) -> Iterator[str
         **({"random_state": config.seed} if config.seed else {}),
     }
     yield f"segmentation = sl.segment({_arguments(samples, options)})"
-    decided = {"at": config.water_at, "labels": config.water_labels}
-    decided = {name: value for name, value in decided.items() if value is not None}
+    decided = {name: value for name, value in config.water().items() if value is not None}
     yield f"evidence = sl.find_water({_arguments('segmentation', decided)})"
     yield "water = sl.water_mask(segmentation, evidence)"
     if two:
         yield "change = sl.compare(water[0], water[1])"
         yield "print(sl.areas(change))"
     yield "print(sl.areas(water, intervals=True))"
+    if config.water_at is not None:
+        measured = "change" if two else "water"
+        yield f"print(sl.areas({measured}, at={config.water_at!r}, intervals=True).to_string())"
 
 
 def _opening(config: StudyConfig, scene: SceneSource, searches: Mapping[str, Search]) -> str:

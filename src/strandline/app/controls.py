@@ -12,7 +12,7 @@ from strandline.app.further import MOST_CLUSTERS, Further, box_to_tick, folded
 from strandline.app.job import Job
 from strandline.app.looks import CONTROL
 from strandline.app.opening import Opening
-from strandline.app.problem import LABELS
+from strandline.app.problem import LABELS, Problem
 from strandline.configuration import StudyConfig
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
@@ -20,6 +20,14 @@ from strandline.segmentation.segment import NOT_SURFACE_BANDS
 
 if TYPE_CHECKING:
     from strandline.app.page import Page
+
+_STEPS = {
+    **dict.fromkeys(("harmonize", "normalize", "correct_shift"), 1),
+    **dict.fromkeys(("vectors", "min_pixels"), 5),
+}
+"""Steps of the page that fields of a study belong to; all others belong to the third."""
+
+_DRAW = "Draw a box on the map"
 
 _SCALINGS = {"each band by itself": "band", "all bands alike": "global", "robust": "robust"}
 
@@ -32,7 +40,8 @@ class Controls:
         self._session = page.session
         self._quiet = False
         self._box: tuple[float, float, float, float] | None = None
-        self._boxed_on: StudyConfig | None = None
+        self._boxed_on: dict[str, Any] | None = None
+        self._problems: dict[int, Any] = {}
         self.opening = Opening(page)
         self.further = Further(self._chosen, self._on_lake)
         self._make_area()
@@ -40,7 +49,7 @@ class Controls:
         self._make_water()
         self._make_export()
         self.layout = pn.Column(
-            *self._section(1, "Scenes", self.opening.layout, self.further.comparable),
+            *self._section(1, "Scenes", *self.opening.layout, self.further.comparable),
             *self._section(2, "Area", self.area_text, self.use_box, self.whole),
             *self._section(
                 3, "Clusters", self.clusters, self.bands, self.standardize, self.further.more
@@ -65,14 +74,20 @@ class Controls:
         finally:
             self._quiet = False
 
+    def tell(self, step: int | str | None, problem: Problem | None) -> None:
+        """Show what went wrong below the buttons of a step, and nowhere else."""
+        for number, pane in self._problems.items():
+            here = problem if number == step else None
+            pane.object = "" if here is None else parts.problem_message(here)
+            pane.visible = here is not None
+
     def offer_box(self, box: tuple[float, float, float, float]) -> None:
         """Offer a box that was drawn as the area."""
         left, bottom, right, top = box
         self._box = box
-        self.use_box.disabled = False
         size = ""
         if self._session.outcome is not None:
-            self._boxed_on = self._session.outcome.config
+            self._boxed_on = _place(self._session.outcome.config)
             crs = grid_of(self._session.outcome.water).crs
             if crs is not None and crs.projected:
                 size = f" ({(right - left) / 1000:.1f} × {(top - bottom) / 1000:.1f} km)"
@@ -85,24 +100,33 @@ class Controls:
         title = pn.pane.HTML(
             parts.heading(number, name), stylesheets=[parts.STYLE], margin=(18, 0, 6, 0)
         )
-        return [title, *content]
+        self._problems[number] = pn.pane.HTML(
+            "", stylesheets=[parts.STYLE], margin=(4, 10, 8, 10), width=258, visible=False
+        )
+        # Beside the buttons, not below what is folded away.
+        cards = [one for one in content if isinstance(one, pn.Card)]
+        buttons = [one for one in content if not isinstance(one, pn.Card)]
+        return [title, *buttons, self._problems[number], *cards]
 
     def _make_area(self) -> None:
         self.area_text = self._text()
-        self.use_box = pn.widgets.Button(stylesheets=[CONTROL],
-            name="Draw a box on the map", disabled=True, width=258, on_click=self._on_box,
-            description="Choose the box tool above the map, and draw from corner to corner.",
+        self.use_box = pn.widgets.Button(
+            stylesheets=[CONTROL], name=_DRAW, width=258, on_click=self._on_box,
+            description="Then drag on the map, from corner to corner.",
         )  # fmt: skip
         self.whole = pn.widgets.Button(
             stylesheets=[CONTROL],
             name="Whole scene",
             width=258,
-            on_click=lambda _: self._choose("whole_scene"),
+            on_click=lambda _: self._choose("whole_scene", 2),
         )
 
     def _make_clusters(self) -> None:
         self.clusters = pn.widgets.IntInput(
-            stylesheets=[CONTROL], name=LABELS["n_clusters"], start=2, end=MOST_CLUSTERS, width=110
+            stylesheets=[CONTROL],
+            name=LABELS["n_clusters"],
+            width=110,
+            description=f"From 2 to {MOST_CLUSTERS}.",
         )
         self.clusters.param.watch(lambda event: self._chosen(n_clusters=event.new), "value")
         self.bands = pn.widgets.MultiChoice(
@@ -116,11 +140,10 @@ class Controls:
 
     def _make_water(self) -> None:
         self.water_text = self._text()
-        marks = "A click on the map marks its cluster"
-        self.marking = box_to_tick(marks, value=[marks], width=258)
+        self.marking = box_to_tick("A click on the map marks water", width=258)
         self.itself = pn.widgets.Button(
-            stylesheets=[CONTROL], name="Find water by itself", width=258,
-            on_click=lambda _: self._choose("find_water_itself"),
+            stylesheets=[CONTROL], name="Find water automatically", width=258,
+            on_click=lambda _: self._choose("find_water_itself", 4),
         )  # fmt: skip
 
     def _make_export(self) -> None:
@@ -157,7 +180,7 @@ class Controls:
         self.standardize.value = config.standardize
         self.further.refresh(config)
         ready = outcome is not None
-        for widget in (self.itself, self.whole):
+        for widget in (self.itself, self.whole, self.use_box):
             widget.disabled = not ready
         for widget in (self.archive, self.report):
             widget.disabled = outcome is None or outcome.is_preview
@@ -169,12 +192,11 @@ class Controls:
         self.bands.value = list(config.bands or usual)
         self.area_text.object = parts.area_text(outcome)
         self.whole.disabled = config.bbox is None and config.center is None
-        if self._box is None or outcome.config != self._boxed_on:
-            # The map of all pixels comes into the frame of its preview, where a box may stand.
+        if self._box is None or _place(outcome.config) != self._boxed_on:
+            # A box stays on the map while that shows the same place.
             self._box = None
-            self.use_box.name, self.use_box.disabled = "Draw a box on the map", True
-            self.use_box.button_type = "default"
-        self.itself.disabled = config.water_labels is None and config.water_at is None
+            self.use_box.name, self.use_box.button_type = _DRAW, "default"
+        self.itself.disabled = not session.marks and config.water_at is None
         self.water_text.object = self._water_words()
         command, code = session.command(), session.code()
         self.command.text, self.code.text = command, code
@@ -184,21 +206,21 @@ class Controls:
         ]
 
     def _water_words(self) -> str:
+        if self._session.marks:
+            return parts.marks(self._session.marks)
         if self._session.config.water_at is not None:
-            return "<p class='small'>What lies at your point in the lake.</p>"
-        if self._session.config.water_labels is None:
-            return "<p class='small'>Found by itself, from the spectra.</p>"
-        marked = ", ".join(map(str, self._session.config.water_labels))
-        return f"<p class='small'>Marked by you: <b>cluster {marked}</b>.</p>"
+            return "<p class='small'>Found from the spectra, checked at your point.</p>"
+        return "<p class='small'>Found automatically, from the spectra.</p>"
 
     # --- using --------------------------------------------------------------------
 
-    def _choose(self, name: str) -> None:
-        self._page.choose(getattr(self._session, name))
+    def _choose(self, name: str, step: int) -> None:
+        self._page.choose(getattr(self._session, name), step)
 
     def _chosen(self, **values: Any) -> None:
         if not self._quiet:
-            self._page.choose(lambda: self._session.choose(**values))
+            step = next((_STEPS[name] for name in values if name in _STEPS), 3)
+            self._page.choose(lambda: self._session.choose(**values), step)
 
     def _on_bands(self, event: Any) -> None:
         there = [band for band in self.bands.options if band not in NOT_SURFACE_BANDS]
@@ -207,12 +229,14 @@ class Controls:
 
     def _on_lake(self, text: str) -> None:
         if not self._quiet:
-            self._page.choose(lambda: self._session.place_lake(text))
+            self._page.choose(lambda: self._session.place_lake(text), 4)
 
     def _on_box(self, _: Any) -> None:
         if self._box is not None:
             box, self._box = self._box, None
-            self._page.choose(lambda: self._session.draw_box(*box))
+            self._page.choose(lambda: self._session.draw_box(*box), 2)
+        elif self._page.views.begin_box():
+            self.use_box.name = "Now drag on the map"
 
     def _on_archive(self, _: Any) -> None:
         self._take_away("zip", lambda job: self._session.archive(job))
@@ -244,4 +268,9 @@ class Controls:
                 token = str(result).partition(":")[2]
                 self.download.param.update(filename=path.name, url=f"/take/{token}")
 
-        self._page.start(work, then)
+        self._page.start_aside(work, then, 5)
+
+
+def _place(config: StudyConfig) -> dict[str, Any]:
+    """Give what says which place the map shows."""
+    return config.model_dump(include={"scenes", "center", "buffer", "bbox", "crs"})

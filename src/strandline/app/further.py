@@ -82,7 +82,7 @@ class Further:
         }
         self.comparable = folded("Make the dates comparable", *self._explained())
         self.more = folded("More", *self._make_more())
-        self.lake = folded("One lake apart", *self._make_lake())
+        self.lake = folded("Measure one lake by itself", *self._make_lake())
         self.polygons = folded("Polygons", *self._make_polygons())
         self.polygons.visible = not missing_packages()
         for name, check in self.checks.items():
@@ -147,8 +147,7 @@ class Further:
             width=230, options=_CONFLICTS,
         )  # fmt: skip
         self.seed = pn.widgets.IntInput(
-            stylesheets=[CONTROL], name=LABELS["seed"], width=110, start=0,
-            end=2**31 - 1,
+            stylesheets=[CONTROL], name=LABELS["seed"], width=110,
         )  # fmt: skip
         self._tell(self.subclusters, "n_subclusters", _typed)
         self._tell(self.crs, "crs", _typed)
@@ -169,7 +168,7 @@ class Further:
         )  # fmt: skip
         self.point.param.watch(lambda event: self._place_lake(event.new), "value")
         return [self.point, _help("What lies there is water, and the lake around it is measured "
-                                  "by itself, too.")]  # fmt: skip
+                                  "separately, too.")]  # fmt: skip
 
     def _make_polygons(self) -> list[Any]:
         self.formats = pn.widgets.CheckBoxGroup(

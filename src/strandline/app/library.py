@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from strandline.demo import DATES
 from strandline.errors import AccessDeniedError, ConfigurationError, StrandlineError
 from strandline.paths import local_path
 from strandline.scenes.kinds import split_catalog_source
+from strandline.scenes.listing import scenes_below
 from strandline.scenes.storage import is_url
 
 DEMO = "demo:"
@@ -37,8 +38,6 @@ DEPTH = 3
 UPLOAD_TYPES = (".tif", ".tiff", ".nc", ".h5", ".tar", ".gz", ".tgz", ".zip")
 """Files that hold their pixels themselves; no lists of other files."""
 
-_PRODUCT = re.compile(r".*(_MTL\.(txt|json|xml)|MTD_MSIL\w+\.xml)$", re.IGNORECASE)
-_RASTERS = (".tif", ".tiff", ".nc", ".h5", ".tar", ".gz", ".tgz", ".zip", ".jp2", ".img")
 _CATALOGS = (".yml", ".yaml")
 _ORIGIN = "origin.json"  # beside what is kept
 _ORIGINS: TypeAdapter[Any] = TypeAdapter(Upload | Search)
@@ -250,10 +249,10 @@ class Library:
             )
 
     def names(self) -> list[str]:
-        """List what there is to choose from: the demo, then what lies in the folders."""
+        """List what there is to choose from: the demo, then what in the folders can be opened."""
         found = [f"{DEMO}{date}" for date in self.demo]
         for folder, root in self.folders.items():
-            for path in _sources_below(root, DEPTH):
+            for path in scenes_below(root, DEPTH):
                 found += self._offered(f"{folder}/{path.relative_to(root).as_posix()}")
                 if len(found) >= MOST_LISTED:
                     return found[:MOST_LISTED]
@@ -320,6 +319,13 @@ class Library:
                 )
 
 
+def is_list_of_files(source: str) -> bool:
+    """Whether a source is a part of a catalogue, or of a list of STAC items: it names files."""
+    return split_catalog_source(source) is not None or bool(
+        re.search(r"\.(json|geojson)(:[^/]*)?$", source, re.IGNORECASE)
+    )
+
+
 def _remember(path: Path, origin: Upload | Search) -> None:
     """Write down where a file came from."""
     path.with_name(_ORIGIN).write_text(origin.model_dump_json(), encoding="utf-8")
@@ -355,28 +361,3 @@ def _outside(name: str, expected: str | None = None) -> AccessDeniedError:
         expected=expected,
         remedy="Start `strandline app` with the folder that it lies in, or upload it.",
     )
-
-
-def _sources_below(root: Path, depth: int) -> Iterator[Path]:
-    """Walk through folders for what looks like a scene or a catalogue, in the order of names."""
-    try:
-        entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
-    except OSError:
-        return
-    for path in entries:
-        if path.is_symlink():
-            continue  # may be typed in, and is then looked at
-        if path.is_dir():
-            if path.suffix.lower() in (".safe", ".zarr") or _holds_product(path):
-                yield path
-            elif depth > 0:
-                yield from _sources_below(path, depth - 1)
-        elif path.name.lower().endswith(_RASTERS + _CATALOGS):
-            yield path
-
-
-def _holds_product(folder: Path) -> bool:
-    try:
-        return any(_PRODUCT.match(path.name) for path in folder.iterdir())
-    except OSError:
-        return False

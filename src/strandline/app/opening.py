@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,22 @@ _WORDS = {
 }
 
 
+_MANY = 8
+"""Scenes in a list above which it can be filtered."""
+
+
 class Opening:
     """Choose one scene or two, upload files, search archives."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
         self._session = page.session
+        self._offered: list[str] = []
+        self.filter = pn.widgets.TextInput(
+            stylesheets=[CONTROL], name="Filter the lists", width=258, visible=False,
+            placeholder="part of a name, such as 2017",
+        )  # fmt: skip
+        self.filter.param.watch(lambda _: self._fill_lists(), "value_input")
         self.before = self._chooser("Scene, or the earlier of two")
         self.after = self._chooser("Later scene")
         self.typed = [
@@ -47,6 +58,10 @@ class Opening:
         for widget, chooser in zip(self.typed, (self.before, self.after), strict=True):
             widget.param.watch(
                 lambda event, chooser=chooser: self._add(chooser, event.new), "value"
+            )
+            widget.param.watch(
+                lambda _, widget=widget, chooser=chooser: self._on_enter(widget, chooser),
+                "enter_pressed",
             )
         self.dates = [
             pn.widgets.TextInput(
@@ -69,16 +84,18 @@ class Opening:
         )
         self.upload = self._uploader()
         self._make_search()
-        self.layout = pn.Column(
+        self.layout = [
+            self.filter,
             self.before,
             self.after,
             self.open,
             folded("Upload a file", self.upload),
-            folded("Open by path or address", *self.typed),
+            folded("Open by path or address", *self.typed, pn.pane.HTML(
+                "<p class='small muted'>Enter opens it.</p>", stylesheets=[parts.STYLE],
+            )),
             folded("Search an archive", *self._search_widgets),
             folded(UNSAID, *self.dates, *self.how.values()),
-            margin=0,
-        )
+        ]  # fmt: skip
 
     def refresh(self) -> None:
         """Show what is chosen."""
@@ -86,11 +103,9 @@ class Opening:
         names = [
             library.name_of(s.source if isinstance(s.source, str) else s.source[0]) for s in scenes
         ]
-        offered = list(dict.fromkeys([*library.names(), *self._found_names, *names]))
-        for widget, name in zip((self.before, self.after), [*names, ""], strict=False):
-            none = {"none": ""} if widget is self.after else {}
-            widget.options = {**none, **{_label(name): name for name in offered}}
-            widget.value = name
+        self._offered = list(dict.fromkeys([*library.names(), *self._found_names, *names]))
+        self.filter.visible = len(self._offered) > _MANY
+        self._fill_lists([*names, ""])
         for widget, scene in zip(self.dates, scenes, strict=False):
             widget.value = scene.time or ""
         first = scenes[0]
@@ -98,6 +113,17 @@ class Opening:
             value = getattr(first, name)
             text = ", ".join(value) if isinstance(value, list) else value
             widget.value = "" if text is None else f"{text}"
+
+    def _fill_lists(self, chosen: Sequence[str] | None = None) -> None:
+        """Offer the names that hold all words of the filter, and those that are chosen."""
+        words = (self.filter.value_input or "").lower().split()
+        fitting = [n for n in self._offered if all(w in _label(n).lower() for w in words)]
+        choosers = self.before, self.after
+        for widget, name in zip(choosers, chosen or [w.value for w in choosers], strict=False):
+            none = {"none": ""} if widget is self.after else {}
+            kept = [name] if name and name not in fitting else []
+            widget.options = {**none, **{_label(one): one for one in [*kept, *fitting]}}
+            widget.value = name
 
     # --- making -------------------------------------------------------------------
 
@@ -143,8 +169,7 @@ class Opening:
             width=240,
         )
         self.around = pn.widgets.FloatInput(
-            stylesheets=[CONTROL], name="So far around it, km", value=BUFFER / 1000, start=0.1,
-            end=500, width=240,
+            stylesheets=[CONTROL], name="Distance around it, km", value=BUFFER / 1000, width=240,
         )  # fmt: skip
         self.period = pn.widgets.TextInput(
             stylesheets=[CONTROL],
@@ -194,6 +219,13 @@ class Opening:
             chooser.options = {**chooser.options, _label(name.strip()): name.strip()}
             chooser.value = name.strip()
 
+    def _on_enter(self, widget: Any, chooser: Any) -> None:
+        """Open what was typed."""
+        text = widget.value_input or widget.value or ""
+        if text.strip():
+            self._add(chooser, text)
+            self._on_open(None)
+
     def _on_open(self, _: Any) -> None:
         chosen = [
             (chooser.value, (date.value or "").strip())
@@ -204,7 +236,8 @@ class Opening:
         self._page.choose(
             lambda: self._session.open_scenes(
                 [name for name, _ in chosen], [{"time": date or None, **how} for _, date in chosen]
-            )
+            ),
+            1,
         )
 
     def _how(self) -> dict[str, Any]:
@@ -220,7 +253,7 @@ class Opening:
     def _on_upload(self, event: Any) -> None:
         for filename, content in dict(event.new).items():
             data = content.encode() if isinstance(content, str) else content
-            self._page.choose(partial(self._keep, filename, data))
+            self._page.choose(partial(self._keep, filename, data), 1)
 
     def _keep(self, filename: str, data: bytes) -> bool:
         name = self._session.library.keep(filename, data)
@@ -239,7 +272,7 @@ class Opening:
                 self._session.library, archive, place, period, cloud, job, buffer
             )
 
-        self._page.start(work, self._on_found)
+        self._page.start_aside(work, self._on_found, 1)
 
     def _on_found(self, result: Any, job: Any) -> None:
         if not self._page.done(result, job):

@@ -42,13 +42,15 @@ class Page:
     def __init__(self, library: Library, shared: Shared, workshop: Workshop) -> None:
         pn.extension("tabulator", "filedropper", notifications=False)
         self.session = Session(library, shared)
-        self.job: Job | None = None
+        self.job: Job | None = None  # makes the map
+        self.aside: Job | None = None  # searches, or writes a file, whatever the map does
         self._workshop = workshop
         self._document: Any = pn.state.curdoc
         self._location = pn.state.location
         self._telling = False
         self._of_address: Problem | None = None
         self._there = False
+        self._at: int | str | None = None
         self._waiting: tuple[Any, Job] | None = None
         self.study = pn.pane.HTML("", stylesheets=[parts.STYLE], sizing_mode="stretch_width")
         self.working = pn.pane.HTML("", stylesheets=[parts.STYLE])
@@ -79,17 +81,20 @@ class Page:
 
     # --- working ----------------------------------------------------------------
 
-    def run(self) -> None:
+    def run(self, at: int | str | None = None) -> None:
         """Do what the choices ask for; what was being done for earlier ones is given up."""
         self.controls.refresh()
         self._keep_address()
-        self.start(self._study, self._came)
+        self.start(self._study, self._came, at)
 
     def _study(self, job: Job) -> Callable[[], Any]:
         return self.session.work(job, lambda preview: self._later(self._came, preview, job))
 
     def start(
-        self, work: Callable[[Job], Callable[[], Any]], then: Callable[[Any, Job], None]
+        self,
+        work: Callable[[Job], Callable[[], Any]],
+        then: Callable[[Any, Job], None],
+        at: int | str | None = None,
     ) -> None:
         """Do some work in another thread, and show how far it is.
 
@@ -99,17 +104,40 @@ class Page:
             Takes the job; returns what is to be done.
         then : callable
             Called, in the thread of the server, with what came out, or the exception.
+        at : int or str, optional
+            Where on the page it was asked for, as for `choose`.
         """
         self.give_up()
-        job = Job(on_change=self._tell)
-        job.stage = "waiting for its turn"
-        self.job = job
+        self.job = self._begin_job(work, then, at)
         self._show_work()
         self._show_lack()
+
+    def start_aside(
+        self, work: Callable[[Job], Callable[[], Any]], then: Callable[[Any, Job], None], at: int
+    ) -> None:
+        """Do some work that has nothing to do with the map: what is done for that goes on.
+
+        Parameters are those of `start`.
+        """
+        if self.aside is not None:
+            self.aside.cancel()
+        self.aside = self._begin_job(work, then, at)
+        self._show_work()
+
+    def _begin_job(
+        self,
+        work: Callable[[Job], Callable[[], Any]],
+        then: Callable[[Any, Job], None],
+        at: int | str | None,
+    ) -> Job:
+        self._forget_problem(at)
+        job = Job(on_change=self._tell)
+        job.stage = "waiting for its turn"
         self._workshop.do(job, work(job), lambda result: self._later(then, result, job))
+        return job
 
     def give_up(self) -> None:
-        """Stop what is being done; what is shown stays."""
+        """Stop making a map; what is shown stays."""
         if self.job is not None:
             self.job.cancel()
             self.job = None
@@ -117,6 +145,11 @@ class Page:
 
     def _on_cancel(self) -> None:
         """Stop what is being done, and choose again what the map shows."""
+        if self.job is None and self.aside is not None:
+            self.aside.cancel()
+            self.aside = None
+            self._show_work()
+            return
         self.give_up()
         self._show_lack()
         if self.session.go_back():
@@ -138,10 +171,26 @@ class Page:
             self.controls.refresh()
             return False
 
-    def choose(self, change: Callable[[], Any]) -> None:
-        """Make a change to the choices, and do what follows from it."""
+    def choose(self, change: Callable[[], Any], at: int | str | None = None) -> None:
+        """Make a change to the choices, and do what follows from it.
+
+        Parameters
+        ----------
+        change : callable
+        at : int or str, optional
+            Number of the step, or ``"map"``, whose button or field was used: errors are shown
+            beside it.
+        """
+        self._forget_problem(at)
         if self.attempt(change):
-            self.run()
+            self.run(at)
+        self._show_work()
+
+    def _forget_problem(self, at: int | str | None) -> None:
+        """Take an earlier error from the page: something else is tried now."""
+        self._at = at
+        self.session.problem = self._of_address
+        self._show_messages()
 
     def complain(self, error: BaseException) -> None:
         """Tell what went wrong."""
@@ -149,12 +198,16 @@ class Page:
             _log.error("The app failed", exc_info=error)
         self.session.problem = Problem.of(error, self.session.library)
         self._show_messages()
+        self._show_work()
 
     def done(self, result: Any, job: Job) -> bool:
         """Say that some work came to its end; False if it failed, which is told."""
-        if job is not self.job:
+        if job is self.job:
+            self.job = None
+        elif job is self.aside:
+            self.aside = None
+        else:
             return False
-        self.job = None
         self._show_work()
         if isinstance(result, BaseException):
             self.complain(result)
@@ -178,7 +231,9 @@ class Page:
         if not (job is self.job if goes_on else self.done(result, job)):
             return
         self.session.finish(result, job)
-        self.session.problem, self._of_address = self._of_address, None
+        self.session.problem = self._of_address
+        if not goes_on:
+            self._of_address = None
         # Everything that the page shows changes at once.
         with hold(self._document):
             try:
@@ -205,8 +260,11 @@ class Page:
 
     def _show_work(self) -> None:
         self._telling = False
-        self.working.object = parts.working(self.job, self.session.outcome)
-        self.cancel.visible = self.job is not None
+        outcome = self.session.outcome
+        old = outcome is not None and outcome.config != self.session.config
+        job = self.job or self.aside
+        self.working.object = parts.working(job, outcome, self.session.problem, old=old)
+        self.cancel.visible = job is not None
 
     def _show_lack(self) -> None:
         """Say, where there is no map yet, whether one will come."""
@@ -217,8 +275,12 @@ class Page:
 
     def _show_messages(self) -> None:
         told = []
-        if self.session.problem is not None:
-            told.append(parts.problem_message(self.session.problem))
+        beside = self._at if self.session.problem is not self._of_address else None
+        problem = self.session.problem
+        self.controls.tell(beside, problem)
+        self.views.tell(problem if beside == "map" else None)
+        if problem is not None and beside is None:
+            told.append(parts.problem_message(problem))
         if self.session.notes:
             told.append(parts.notes_message(self.session.notes))
         self.messages[:] = [
@@ -239,7 +301,13 @@ class Page:
         self.start(self._study, self._came)
         pn.state.onload(self._arrived)
         if self._document is not None:
-            self._document.on_session_destroyed(lambda _: self.give_up())
+            self._document.on_session_destroyed(lambda _: self._left())
+
+    def _left(self) -> None:
+        """Stop all that is being done: nobody looks at the page any more."""
+        for job in (self.job, self.aside):
+            if job is not None:
+                job.cancel()
 
     def _keep_address(self) -> None:
         if self._location is not None:

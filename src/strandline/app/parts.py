@@ -39,11 +39,31 @@ def study_title(outcome: Outcome | None, *, waiting: bool = True) -> str:
     return f"<div class='study'><b>{title}</b>{mark}<span>{escape(grid)}</span></div>"
 
 
-def working(job: Job | None, outcome: Outcome | None) -> str:
-    """Say what is being done, and how far it is."""
+def working(
+    job: Job | None, outcome: Outcome | None, problem: Problem | None = None, *, old: bool = False
+) -> str:
+    """Say what is being done and how far it is, what went wrong, or that all is done.
+
+    Parameters
+    ----------
+    job : Job or None
+        The work that goes on.
+    outcome : Outcome or None
+        What is shown.
+    problem : Problem or None
+        What went wrong last.
+    old : bool
+        Whether other choices were made since for which there is no map.
+    """
+    if job is None and problem is not None:
+        text = escape(problem.text if len(problem.text) < 90 else problem.text[:88] + "…")
+        return f"<div class='working failed' role='status'><span>{text}</span></div>"
+    if job is None and old:
+        return "<div class='working old' role='status'>The map shows earlier choices</div>"
     if job is None:
         return (
-            f"<div class='working {'ready' if outcome else ''}'>{'Ready' if outcome else ''}</div>"
+            f"<div class='working {'ready' if outcome else ''}' role='status'>"
+            f"{'Ready' if outcome else ''}</div>"
         )
     bar = "<div class='bar unknown'><i></i></div>"
     if job.fraction is not None:
@@ -212,12 +232,12 @@ def area_text(outcome: Outcome) -> str:
 def readout(pixel: Mapping[str, Any] | None, names: Mapping[int, str]) -> str:
     """Say what is under the pointer."""
     if pixel is None:
-        return "<div class='readout'>Point at the map to read a pixel.</div>"
+        hint = "Point at the map to read a pixel; click to keep its spectrum."
+        return f"<div class='readout'>{hint}</div>"
     cluster = pixel["cluster"]
     what = "not observed" if cluster is None else names.get(cluster, f"cluster {cluster}")
     water = {None: "", 0: " · not water", 1: " · water"}[pixel["water"]]
-    lat = f"{abs(pixel['lat']):.5f}° {'N' if pixel['lat'] >= 0 else 'S'}"
-    lon = f"{abs(pixel['lon']):.5f}° {'E' if pixel['lon'] >= 0 else 'W'}"
+    lat, lon = _degrees(pixel["lat"], "NS"), _degrees(pixel["lon"], "EW")
     spectrum = " · ".join(
         f"{escape(band)} {value:.3f}" for band, value in pixel["spectrum"].items()
         if np.isfinite(value)
@@ -226,6 +246,85 @@ def readout(pixel: Mapping[str, Any] | None, names: Mapping[int, str]) -> str:
         f"<div class='readout'><b>{escape(what)}</b>{water} · {lat}, {lon}<br>"
         f"{spectrum and 'Reflectance: ' + spectrum}</div>"
     )
+
+
+def marks(told: Sequence[str]) -> str:
+    """Say which clusters were marked."""
+    return f"<p class='small marks'>Marked by you: <b>{escape('; '.join(told))}</b>.</p>"
+
+
+def inspection(
+    pixels: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Any], names: Mapping[int, str]
+) -> str:
+    """Write what is at a place: class, position, and the spectrum of each date as a chart.
+
+    Parameters
+    ----------
+    pixels : mapping of str to mapping
+        From `Outcome.pixel`, by date.
+    shown : mapping
+        That of the date which the map shows.
+    names : mapping of int to str
+        Of the clusters.
+    """
+    cluster = shown["cluster"]
+    what = "Not observed" if cluster is None else names.get(cluster, f"Cluster {cluster}")
+    state = {None: "", 0: "not water", 1: "this is already water"}[shown["water"]]
+    place = f"{_degrees(shown['lat'], 'NS')}, {_degrees(shown['lon'], 'EW')}"
+    head = " · ".join(filter(None, (f"<b>{escape(what)}</b>", state, place)))
+    spectra = {date: pixel["spectrum"] for date, pixel in pixels.items()}
+    return f"<div class='inspection'><p>{head}</p>{_spectrum_chart(spectra)}</div>"
+
+
+_DATES = ("#1f5fa8", "#d9541e")
+"""Colours of the earlier and the later date."""
+
+
+def _spectrum_chart(spectra: Mapping[str, Mapping[str, float]]) -> str:
+    """Draw reflectance over the bands, a line for each date."""
+    bands = list(next(iter(spectra.values()), {}))
+    values = [v for spectrum in spectra.values() for v in spectrum.values() if np.isfinite(v)]
+    if not bands or not values:
+        return "<p class='small muted'>Nothing was observed here.</p>"
+    low, high = min(0.0, *values), max(0.05, *values)
+    across = {band: 44 + 60 * (number + 0.5) for number, band in enumerate(bands)}
+    width = 52 + 60 * len(bands)
+
+    def up(value: float) -> float:
+        return 112 - 96 * (value - low) / (high - low)
+
+    lines = [
+        f"<line x1='44' x2='{width - 8}' y1='{up(tick):.1f}' y2='{up(tick):.1f}' class='grid'/>"
+        f"<text x='38' y='{up(tick) + 4:.1f}' text-anchor='end'>{tick:.2f}</text>"
+        for tick in (low, (low + high) / 2, high)
+    ]
+    lines += [
+        f"<text x='{x:.0f}' y='130' text-anchor='middle'>{escape(band)}</text>"
+        for band, x in across.items()
+    ]
+    for (date, spectrum), colour in zip(spectra.items(), _DATES, strict=False):
+        points = [
+            (across[band], up(value), band, value)
+            for band, value in spectrum.items()
+            if np.isfinite(value)
+        ]
+        way = " ".join(f"{x:.0f},{y:.1f}" for x, y, _, _ in points)
+        lines.append(f"<polyline points='{way}' fill='none' stroke='{colour}' stroke-width='2'/>")
+        lines += [
+            f"<circle cx='{x:.0f}' cy='{y:.1f}' r='3' fill='{colour}'>"
+            f"<title>{escape(f'{date} {band} {value:.3f}')}</title></circle>"
+            for x, y, band, value in points
+        ]
+    entries = zip(spectra, _DATES, strict=False)
+    return (
+        f"<svg viewBox='0 0 {width} 136' style='max-width:{width}px' role='img' "
+        f"aria-label='Reflectance in each band'>{''.join(lines)}</svg>"
+        f"{legend(entries)}"
+    )
+
+
+def _degrees(value: float, signs: str) -> str:
+    return f"{abs(value):.5f}° {signs[0] if value >= 0 else signs[1]}"
 
 
 def folded_title(text: str) -> str:

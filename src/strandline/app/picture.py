@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import holoviews as hv
 import numpy as np
-from bokeh.models import CustomJS
+from bokeh.models import BoxSelectTool, CustomJS
 from holoviews.streams import BoundsXY, Counter, PointerXY, RangeXY, Tap
 from numpy.typing import NDArray
 
 from strandline.app.outcome import Outcome
+from strandline.app.preview import LARGE_AGAIN
 from strandline.plot.composite import composite
 from strandline.plot.dress import Pointer, frame_hook, pointed
 from strandline.plot.ground import Ground
@@ -32,7 +33,19 @@ from strandline.show.palettes import CHANNELS, change_palette, label_palette, wa
 
 CLUSTERS, WATER, TRUE, FALSE = "Clusters", "Water", "True colour", "False colour"
 CHANGE = "Change"
-LAYERS = (CLUSTERS, WATER, TRUE, FALSE)
+LAYERS = (TRUE, FALSE, CLUSTERS, WATER)
+
+INDICES = {
+    "NDWI": ("green", "nir08"),
+    "MNDWI": ("green", "swir16"),
+    "NDVI": ("nir08", "red"),
+}
+"""Normalised differences of two bands that are layers, too, of scenes that have these."""
+
+_INDEX_END = 0.6  # beyond it, and below its negative, an index has the colour of its end
+_BARE, _NEITHER, _WET, _GREEN = (
+    (166, 97, 26), (245, 245, 245), (31, 95, 168), (27, 120, 55),
+)  # fmt: skip
 
 TALLEST = 640
 """Height of the map on the screen, in pixels."""
@@ -98,7 +111,10 @@ class MapPicture:
         self._ground = Ground.of(outcome.water)
         self._changed = Counter()
         # A preview is followed by a large map in the same frame.
-        self._follows_view = outcome.classes[0].is_large or outcome.is_preview
+        self._follows_view = (
+            outcome.classes[0].is_large or outcome.is_preview or outcome.water.size > LARGE_AGAIN
+        )
+        self._figure: Any = None
         streams = [self._changed, *([RangeXY()] if self._follows_view else [])]
         below = hv.DynamicMap(self._draw, streams=streams)
         if swipe:
@@ -127,6 +143,16 @@ class MapPicture:
         pixel = max(abs(one.resolution.x) for one in (grid, self.grid))
         return grid.crs == self.grid.crs and all(abs(a - b) <= pixel for a, b in edges)
 
+    def begin_box(self) -> bool:
+        """Have the next drag on the map draw a box; False if there is no figure yet."""
+        if self._figure is None:
+            return False
+        tools = self._figure.toolbar.tools
+        boxes = [tool for tool in tools if isinstance(tool, BoxSelectTool)]
+        if boxes:
+            self._figure.toolbar.active_drag = boxes[0]
+        return bool(boxes)
+
     def show(
         self,
         outcome: Outcome | None = None,
@@ -138,7 +164,7 @@ class MapPicture:
         """Show something else in the same frame; what is not named stays."""
         if outcome is not None and outcome is not self._outcome:
             same = outcome.prepared is self._outcome.prepared
-            kept = (TRUE, FALSE) if same else ()
+            kept = (TRUE, FALSE, *INDICES) if same else ()
             self._rasters = {k: v for k, v in self._rasters.items() if k[0] in kept}
             self._stretches = self._stretches if same else {}
             self._outcome = outcome
@@ -159,8 +185,12 @@ class MapPicture:
         shown = [0, self._dates - 1] if self._swipe else [self.date]
         scenes = self._outcome.prepared.views
         told = " | ".join(filter(None, (seen_text([scenes[number]]) for number in shown)))
-        is_light = self.layer in (TRUE, FALSE)
-        what = f"{self.layer}, reflectance from dark to bright" if is_light else self.layer
+        what = self.layer
+        if self.layer in (TRUE, FALSE):
+            what = f"{self.layer}, reflectance from dark to bright"
+        elif self.layer in INDICES:
+            one, other = INDICES[self.layer]
+            what = f"{self.layer} = ({one} − {other}) / ({one} + {other})"
         return " · ".join(filter(None, (what, told)))
 
     @property
@@ -170,6 +200,13 @@ class MapPicture:
             return [
                 (f"{band} {span}", CHANNELS[channel])
                 for channel, band, span in channel_ranges(*self._stretch(self.layer))
+            ]
+        if self.layer in INDICES:
+            texts = (f"−{_INDEX_END} and less", "0", f"{_INDEX_END} and more")
+            colours = _index_colours(np.array([-_INDEX_END, 0.0, _INDEX_END]), self.layer)
+            return [
+                (text, "#{:02x}{:02x}{:02x}".format(*colour[:3]))
+                for text, colour in zip(texts, colours.tolist(), strict=True)
             ]
         if self.layer == CLUSTERS:
             names = cluster_names(self._outcome)
@@ -204,6 +241,12 @@ class MapPicture:
         if self.layer in (TRUE, FALSE):
             values, extent = self._seen(self.layer, date, view)
             return composite(list(values.values()), self._stretch(self.layer)[1], extent)
+        if self.layer in INDICES:
+            values, extent = self._seen(self.layer, date, view)
+            one, other = (values[band].astype(float) for band in INDICES[self.layer])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                index = (one - other) / (one + other)
+            return _coloured(_index_colours(index, self.layer), extent)
         classes, extent = self._seen(CLUSTERS, date, view)
         return _coloured(self._colours(classes), extent)
 
@@ -254,7 +297,7 @@ class MapPicture:
         return Raster({**classes.layers, "lit": lit})
 
     def _of_bands(self, layer: str, date: int) -> Raster:
-        bands, _ = self._stretch(layer)
+        bands = INDICES[layer] if layer in INDICES else self._stretch(layer)[0]
         scene = self._outcome.prepared.scenes.isel(time=date)
         raster = Raster({band: scene.sel(band=band, drop=True) for band in bands})
         view = self._outcome.prepared.views.isel(time=date)
@@ -298,10 +341,14 @@ class MapPicture:
         if self._outcome.change is not None:
             names["change"] = {c.value: c.name for c in change_palette().categories}
         pointer = Pointer(self._ground, names, {})
-        return {**pointed(pointer, "cluster"), "alpha": 0.0, "tools": ["hover", "box_select"]}
+        return {
+            **pointed(pointer, "cluster"),
+            "alpha": 0.0,
+            "tools": ["hover", BoxSelectTool(persistent=True)],
+        }
 
     def _plain(self, plot: Any, _element: Any) -> None:
-        figure = plot.state
+        figure = self._figure = plot.state
         if not figure.js_property_callbacks:
             args = {"aspect": self.aspect, "figure": figure}
             figure.js_on_change("inner_width", CustomJS(args=args, code=_TALL))
@@ -318,6 +365,12 @@ def cluster_names(outcome: Outcome) -> dict[int, str]:
     """Name each cluster by its number and what its mean spectrum looks like."""
     hints = signature_hints(outcome.segmentation["signature_mean"])
     return {cluster: f"Cluster {cluster}, {hint}" for cluster, hint in hints.items()}
+
+
+def layers_of(outcome: Outcome) -> list[str]:
+    """List the layers that a map can show: of indices those that the bands allow."""
+    bands = {str(band) for band in outcome.prepared.scenes["band"].values}
+    return [*LAYERS, *(name for name, pair in INDICES.items() if bands.issuperset(pair))]
 
 
 def date_names(outcome: Outcome) -> list[str]:
@@ -349,6 +402,16 @@ def _coloured(colours: NDArray[np.uint8], extent: Extent) -> Any:
         bounds=(extent.left, extent.bottom, extent.right, extent.top),
         vdims=[*hv.RGB.vdims, hv.RGB.alpha_dimension],
     )
+
+
+def _index_colours(index: NDArray[np.float64], layer: str) -> NDArray[np.uint8]:
+    """Colour an index from bare ground over neither to water, or vegetation; clear if unknown."""
+    stops = np.array([_BARE, _NEITHER, _GREEN if layer == "NDVI" else _WET], float)
+    places = (-_INDEX_END, 0.0, _INDEX_END)
+    known = np.isfinite(index)
+    shown = np.where(known, index, 0.0)
+    channels = [np.interp(shown, places, stops[:, channel]) for channel in range(3)]
+    return np.stack([*channels, np.where(known, 255, 0)], axis=-1).round().astype(np.uint8)
 
 
 def _edges(water: NDArray[np.uint8]) -> NDArray[np.bool_]:

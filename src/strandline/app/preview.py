@@ -24,7 +24,16 @@ PIXELS = 800_000
 """Pixels of all dates together that a preview has at most: about what the map shows."""
 
 
-def preview_step(config: StudyConfig, opened: Sequence[xr.DataArray]) -> int:
+LARGE_AGAIN = 1_000_000
+"""The same where the scenes were read before: somebody tries choices, and looks at each."""
+
+PIXELS_AGAIN = 150_000
+"""Pixels of all dates together that a preview of scenes up to `LARGE` has at most."""
+
+
+def preview_step(
+    config: StudyConfig, opened: Sequence[xr.DataArray], *, again: bool = False
+) -> int:
     """Choose n, of every n-th row and column of the study's grid that a preview takes.
 
     Parameters
@@ -32,6 +41,8 @@ def preview_step(config: StudyConfig, opened: Sequence[xr.DataArray]) -> int:
     config : StudyConfig
     opened : sequence of DataArray of shape (band, y, x)
         Its scenes.
+    again : bool
+        Whether they were read before.
 
     Returns
     -------
@@ -40,7 +51,9 @@ def preview_step(config: StudyConfig, opened: Sequence[xr.DataArray]) -> int:
     """
     rows, columns = study_grid(config, opened[0]).shape
     pixels = rows * columns * len(opened)
-    return 1 if pixels <= LARGE else ceil(sqrt(pixels / PIXELS))
+    if pixels <= (min(LARGE, LARGE_AGAIN) if again else LARGE):
+        return 1
+    return ceil(sqrt(pixels / (PIXELS if pixels > LARGE else PIXELS_AGAIN)))
 
 
 def thin_study(
@@ -64,7 +77,12 @@ def thin_study(
         Lazy; their pixels lie where they lay.
     """
     grid = study_grid(config, opened[0])
-    changes: dict[str, Any] = {"correct_shift": False, "water_labels": None}
+    changes: dict[str, Any] = {
+        "correct_shift": False,
+        "water_labels": None,
+        "water_also": None,
+        "water_without": None,
+    }
     if config.resolution is not None:
         changes["resolution"] = config.resolution * step
     return (

@@ -62,6 +62,12 @@ def search_archive(
     from strandline.scenes.stac.service import service_url
 
     (job or Job()).begin("searching")
+    if not 100 <= buffer <= 500_000:
+        raise ConfigurationError(
+            "The distance around the place cannot be searched.",
+            expected="0.1 to 500 km",
+            got=f"{buffer / 1000:g} km",
+        )
     address = archive.strip()
     if not is_url(service_url(address)):
         address = library.locate(address)

@@ -28,6 +28,7 @@ def serve(
     remote: bool = True,
     max_upload: int = UPLOAD_BYTES,
     demo_resolution: float = 30.0,
+    allow: Iterable[str] = (),
     say: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the app until it is interrupted.
@@ -48,8 +49,11 @@ def serve(
         Bytes that an uploaded file may have.
     demo_resolution : float
         Pixel size of the demo, metres.
+    allow : iterable of str
+        Names besides `address` and this machine's own by which the server is reached, ``host`` or
+        ``host:port``; requests for any other host are refused.
     say : callable, optional
-        Told the address of the page, in a sentence.
+        Called with sentences: that it starts, and the address of the page once it is served.
 
     Raises
     ------
@@ -58,9 +62,11 @@ def serve(
     ConfigurationError
         If a folder is none, or the port is taken.
     """
+    if say is not None:
+        say("Starting Strandline: the first time, this takes up to half a minute …")
     with serving(
         folders, port, address=address, remote=remote, max_upload=max_upload,
-        demo_resolution=demo_resolution,
+        demo_resolution=demo_resolution, allow=allow,
     ) as server:  # fmt: skip
         url = f"http://{address}:{server.port}/"
         if say is not None:
@@ -81,13 +87,14 @@ def serving(
     remote: bool = True,
     max_upload: int = UPLOAD_BYTES,
     demo_resolution: float = 30.0,
+    allow: Iterable[str] = (),
     warm: bool = True,
 ) -> Iterator[Any]:
     """Give a server that is bound but not started, and clear up after it.
 
     Parameters
     ----------
-    folders, port, address, remote, max_upload, demo_resolution
+    folders, port, address, remote, max_upload, demo_resolution, allow
         As for `serve`.
     warm : bool
         Whether to make the demo, and compile what draws, before anybody asks.
@@ -104,6 +111,7 @@ def serving(
     _check_packages()
     from panel.io.server import get_server
 
+    from strandline.app.guard import guard
     from strandline.app.job import Workshop
     from strandline.app.library import Library
     from strandline.app.page import Page, make_demo
@@ -129,7 +137,7 @@ def serving(
                 got=str(error),
                 remedy="Choose another --port, or 0 for any that is free.",
             ) from error
-        _allow_pages_of(server, address)
+        guard(server, address, allow)
         library.demo = demo_products(demo_resolution)
         if warm:
             # HoloViews draws in one thread alone: this is done before there are pages.
@@ -191,10 +199,3 @@ def _check_packages() -> None:
             f"The app needs '{error.name}', which is not installed.",
             remedy="Install it: pip install 'strandline[viz]'.",
         ) from error
-
-
-def _allow_pages_of(server: Any, address: str) -> None:
-    """Let pages of this server alone speak to it, not those of other sites in the same browser."""
-    hosts = {address, "localhost"} if address == LOOPBACK else {address}
-    # Bokeh takes them before the port is known, if it is to be a free one.
-    server._tornado._websocket_origins = {f"{host}:{server.port}" for host in hosts}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from strandline.app.address import read_address, write_address
@@ -10,23 +11,26 @@ from strandline.app.analysis import analyse
 from strandline.app.commands import command_line, python_code
 from strandline.app.exporting import report_page, zip_archive
 from strandline.app.job import Job
-from strandline.app.library import DEMO, Library
+from strandline.app.library import DEMO, Library, is_list_of_files
 from strandline.app.origins import Repeated, Search, repeated
 from strandline.app.outcome import Outcome
 from strandline.app.problem import Problem, in_words_of_the_page
 from strandline.app.searching import lon_lat
 from strandline.app.shared import Shared
-from strandline.configuration import StudyConfig
+from strandline.configuration import SceneSource, StudyConfig
 from strandline.demo import BUFFER, CENTER
-from strandline.errors import ConfigurationError
+from strandline.errors import AccessDeniedError, ConfigurationError, StrandlineError
 from strandline.prepare.extent import read_crs
 from strandline.prepare.georeference import grid_of
+from strandline.scenes.storage import is_url
+from strandline.show.captions import water_clusters
 
 _DEGREES = 6  # decimals of a box drawn on the map: a tenth of a metre
+_MARKS = ("water_labels", "water_also", "water_without")
 _OF_PLACE = {"center", "buffer", "bbox", "crs", "resolution", "water_at"}
-_OTHER_SCENES = {*_OF_PLACE, "water_labels", "bands"}
+_OTHER_SCENES = {*_OF_PLACE, *_MARKS, "bands"}
 _OF_TWO = {"harmonize", "normalize", "correct_shift"}
-_OF_WATER = {"water_at", "water_labels", "vectors", "min_pixels"}
+_OF_WATER = {"water_at", *_MARKS, "vectors", "min_pixels"}
 
 
 class Session:
@@ -52,6 +56,9 @@ class Session:
         What that run warned of.
     problem : Problem or None
         What went wrong last.
+    unopened : tuple of str
+        Addresses in the network that the page's own address names. Whoever made somebody's
+        browser ask for the page may have written them, so they wait for `open_scenes`.
     """
 
     def __init__(self, library: Library, shared: Shared) -> None:
@@ -61,6 +68,8 @@ class Session:
         self.outcome: Outcome | None = None
         self.notes: list[str] = []
         self.problem: Problem | None = None
+        self.unopened: tuple[str, ...] = ()
+        self._before_marks: list[dict[str, Any]] = []
 
     # --- choosing ---------------------------------------------------------------
 
@@ -84,9 +93,10 @@ class Session:
         """
         now = self.config.model_dump(exclude_defaults=True) | values
         chosen = _checked(StudyConfig.parse({name: v for name, v in now.items() if v is not None}))
-        if "water_labels" not in values and _clusters_otherwise(chosen, self.config):
+        if not {*_MARKS} & {*values} and _clusters_otherwise(chosen, self.config):
             # Marks are on clusters, and there will be others.
-            chosen = chosen.model_copy(update={"water_labels": None})
+            chosen = chosen.model_copy(update=dict.fromkeys(_MARKS))
+            self._before_marks.clear()
         changed = chosen != self.config
         self.config = chosen
         return changed
@@ -113,15 +123,17 @@ class Session:
         options = list(how) or [{}] * len(chosen)
         demo = [f"{DEMO}{date}" for date in self.library.demo]
         if chosen == demo:
-            before = self.config
-            self.config = demo_config(self.library)
+            before, self.config = self.config, demo_config(self.library)
+            self.unopened = ()
             return before != self.config
         scenes = [
-            {"source": self.library.locate(name), **_without_none(given)}
-            for name, given in zip(chosen, options, strict=True)
+            {"source": self._source(name, number), **_without_none(given)}
+            for number, (name, given) in enumerate(zip(chosen, options, strict=True))
         ]
-        if scenes == [scene.model_dump(exclude_defaults=True) for scene in self.config.scenes]:
-            return False
+        parsed = StudyConfig.parse({"scenes": scenes})
+        waited, self.unopened = bool(self.unopened), ()
+        if parsed.scenes == self.config.scenes:
+            return waited
         dropped = _OTHER_SCENES if len(scenes) == 2 else _OTHER_SCENES | _OF_TWO
         kept = self.config.model_dump(exclude_defaults=True, exclude={"scenes", *dropped})
         origin = self.library.origin(scenes[0]["source"])
@@ -130,6 +142,13 @@ class Session:
             kept |= {"center": origin.center, "buffer": origin.buffer}
         self.config = StudyConfig.parse({**kept, "scenes": scenes})
         return True
+
+    def _source(self, name: str, number: int) -> str | list[str]:
+        """Locate a scene; one of several files that is chosen already is called by the first."""
+        for scene in self.config.scenes[number : number + 1]:
+            if isinstance(scene.source, list) and self.library.name_of(scene.source[0]) == name:
+                return scene.source
+        return self.library.locate(name)
 
     def draw_box(self, left: float, bottom: float, right: float, top: float) -> bool:
         """Choose an area by a box in the coordinates of the map that is shown.
@@ -162,44 +181,92 @@ class Session:
         if self.outcome is None or self.outcome.config == self.config:
             return False
         self.config = self.outcome.config
+        self._before_marks.clear()
         return True
 
     # --- water ------------------------------------------------------------------
 
     def water_clusters(self) -> list[int]:
-        """List the clusters that count as water now: those marked, or those found."""
+        """List the clusters that count as water now: those marked, and those found."""
         if self.config.water_labels is not None:
             return list(self.config.water_labels)
+        found = self._found_clusters() | set(self.config.water_also or ())
+        return sorted(found - set(self.config.water_without or ()))
+
+    def _found_clusters(self) -> set[int]:
+        """List the clusters that were water before marks added to them, or took away."""
         if self.outcome is None:
-            return []
-        from strandline.show.captions import water_clusters
+            return set()
+        evidence, shown = self.outcome.evidence, self.outcome.config
+        marked = evidence["cluster"].isin([*(shown.water_also or ()), *(shown.water_without or ())])
+        found = evidence["water"].where(~marked, evidence["looks_like_water"])
+        return set(water_clusters(evidence.assign(water=found))[0])
 
-        whole, _ = water_clusters(self.outcome.evidence)
-        return whole
+    def mark_water(self, cluster: int, *, water: bool = True) -> bool:
+        """Count a cluster as water, or no longer; all else that counts as water stays.
 
-    def toggle_water(self, cluster: int) -> bool:
-        """Mark a cluster as water, or no longer.
+        Of clusters that are water in part, those parts stay, too.
 
-        The clusters that were found to be water count as marked from then on. Without any
-        mark left, water is found by itself again.
+        Parameters
+        ----------
+        cluster : int
+        water : bool
+
+        Returns
+        -------
+        bool
+            False if that is so already.
 
         Raises
         ------
         ConfigurationError
             If there is no such cluster, or the map is a preview.
         """
-        self._complete("Clusters of a preview may still get other numbers.")
-        count = 0 if self.outcome is None else self.outcome.segmentation.sizes["cluster"]
+        outcome = self._complete("Clusters of a preview may still get other numbers.")
+        count = outcome.segmentation.sizes["cluster"]
         if not 0 <= cluster < count:
             raise ConfigurationError(
                 "There is no such cluster.", expected=f"0 to {count - 1}", got=str(cluster)
             )
-        marked = set(self.water_clusters()) ^ {cluster}
-        return self.choose(water_labels=sorted(marked) or None, water_at=None)
+        if (cluster in self.water_clusters()) == water:
+            return False
+        before = {name: getattr(self.config, name) for name in _MARKS}
+        if self.config.water_labels is not None:
+            marks = {"water_labels": sorted(set(self.config.water_labels) ^ {cluster}) or None}
+        else:
+            also, without = (set(before[f"water_{name}"] or ()) for name in ("also", "without"))
+            took_back = cluster in (without if water else also)
+            (without if water else also).discard(cluster)
+            if not took_back:
+                (also if water else without).add(cluster)
+            marks = {"water_also": sorted(also) or None, "water_without": sorted(without) or None}
+        changed = self.choose(**marks)
+        self._before_marks.append(before)
+        return changed
+
+    @property
+    def marks(self) -> list[str]:
+        """Say which clusters were marked."""
+        named = [(self.config.water_labels, "only {} is water", "only {} are water")]
+        named += [(self.config.water_also, "{} is water", "{} are water")]
+        named += [(self.config.water_without, "{} is not water", "{} are not water")]
+        told = []
+        for clusters, one, more in named:
+            if clusters:
+                word = "cluster" if len(clusters) == 1 else "clusters"
+                text = f"{word} {', '.join(map(str, clusters))}"
+                told.append((one if len(clusters) == 1 else more).format(text))
+        return told
+
+    def undo_mark(self) -> bool:
+        """Take the last mark back; marks that came with the address are all taken back."""
+        marks = self._before_marks.pop() if self._before_marks else dict.fromkeys(_MARKS)
+        return self.choose(**marks)
 
     def find_water_itself(self) -> bool:
         """Drop all marks."""
-        return self.choose(water_labels=None, water_at=None)
+        self._before_marks.clear()
+        return self.choose(**dict.fromkeys(_MARKS), water_at=None)
 
     def place_lake(self, text: str) -> bool:
         """Choose a point in the water, whose lake is measured by itself, too.
@@ -216,7 +283,7 @@ class Session:
         """
         if not text.strip():
             return self.choose(water_at=None)
-        return self.choose(water_at=lon_lat(text), water_labels=None)
+        return self.choose(water_at=lon_lat(text), **dict.fromkeys(_MARKS))
 
     # --- working ----------------------------------------------------------------
 
@@ -231,8 +298,17 @@ class Session:
         on_preview : callable, optional
             Called, in the thread of the work, with a first look at large scenes.
         """
+        if self.unopened:
+            return self._wait_for_open
         config = self.config
         return lambda: analyse(config, self.library, self.shared, job, on_preview)
+
+    def _wait_for_open(self) -> Outcome:
+        raise AccessDeniedError(
+            "The address of this page names scenes in the network; nothing was fetched yet.",
+            got=", ".join(self.unopened)[:200],
+            remedy="Press “Open” to open them.",
+        )
 
     def finish(self, result: Outcome | Exception, job: Job | None = None) -> None:
         """Take what came out of the work: an outcome, or what went wrong."""
@@ -269,7 +345,18 @@ class Session:
             return False
         changed = _checked(config) != self.config
         self.config = config
+        self.unopened = tuple(self._in_network(config))
         return changed
+
+    def _in_network(self, config: StudyConfig) -> Iterator[str]:
+        """List the addresses that scenes lead to, themselves or by a catalogue or a STAC item."""
+        for scene in config.scenes:
+            sources = [scene.source] if isinstance(scene.source, str) else scene.source
+            yield from filter(is_url, sources)
+            for source in filter(is_list_of_files, sources):
+                if not is_url(source) and self.library.origin(source) is None:
+                    with suppress(StrandlineError):
+                        yield from filter(is_url, self.library.check(SceneSource(source=source)))
 
     def command(self) -> str:
         """Write the command line that does the same as the page has done."""
@@ -327,6 +414,10 @@ def _checked(config: StudyConfig) -> StudyConfig:
 
 def _clusters_otherwise(one: StudyConfig, other: StudyConfig) -> bool:
     return one.model_dump(exclude=_OF_WATER) != other.model_dump(exclude=_OF_WATER)
+
+
+def _first(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else source[0]
 
 
 def _without_none(options: dict[str, Any]) -> dict[str, Any]:

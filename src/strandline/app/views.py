@@ -21,7 +21,9 @@ from strandline.app.picture import (
     MapPicture,
     cluster_names,
     date_names,
+    layers_of,
 )
+from strandline.app.problem import Problem
 from strandline.app.spectra import SpectralSpace
 from strandline.show.captions import percent_text, signature_hints, water_clusters
 from strandline.show.palettes import label_colour
@@ -75,6 +77,11 @@ class Views:
         )
         self._lack.object = f"<div class='muted'>{why}</div>"
 
+    def tell(self, problem: Problem | None) -> None:
+        """Show what went wrong when something was done with the map."""
+        self.problem.object = "" if problem is None else parts.problem_message(problem)
+        self.problem.visible = problem is not None
+
     def show(self, outcome: Outcome) -> None:
         """Show what was found."""
         if self._map is not None and self._map.fits(outcome):
@@ -84,7 +91,11 @@ class Views:
             self._new_map(outcome)
         self.cards.object = parts.area_cards(outcome)
         self.clusters.rows = self._rows(outcome)
+        marks = self._session.marks
+        self.marked.object = parts.marks(marks)
+        self.marked.visible = self.undo.visible = bool(marks)
         self._names = cluster_names(outcome)
+        self._inspect()
         self._stale = set(self._others)
         self._draw_tab()
 
@@ -94,7 +105,7 @@ class Views:
         self.layer = pn.widgets.RadioButtonGroup(
             stylesheets=[CONTROL],
             options=list(LAYERS),
-            value=CLUSTERS,
+            value=TRUE,
             button_type="default",
             margin=(5, 12, 5, 5),
         )
@@ -112,19 +123,32 @@ class Views:
         )
         self.cards: Any = pn.pane.HTML("", stylesheets=[parts.STYLE], sizing_mode="stretch_width")
         self.clusters: Any = ClusterList(
-            on_click=self._mark, sizing_mode="stretch_width", min_height=60, margin=(8, 5)
+            on_click=self._toggle, sizing_mode="stretch_width", min_height=60, margin=(8, 5)
         )
+        self.marked = self._html("", visible=False)
+        self.undo = pn.widgets.Button(
+            stylesheets=[CONTROL], name="Undo", width=70, height=30, visible=False,
+            margin=(2, 5), on_click=lambda _: self._page.choose(self._session.undo_mark, "map"),
+        )  # fmt: skip
+        self.problem = self._html("", visible=False)
+        self.inspected = self._html("", visible=False)
+        self.mark = pn.widgets.Button(
+            stylesheets=[CONTROL], name="Count as water", visible=False, on_click=self._on_mark
+        )
+        self._picked: tuple[float, float] | None = None
         hint = pn.pane.HTML(
-            "<p class='small muted'>Click a cluster, here or on the map, to count it as water or "
-            "no longer. A white line on the map runs around the water.</p>",
+            "<p class='small muted'>The button of a cluster counts all of it as water, or no "
+            "longer. A white line on the map of clusters runs around the water.</p>",
             stylesheets=[parts.STYLE], sizing_mode="stretch_width",
         )  # fmt: skip
         side = pn.Column(
-            self.cards, self.clusters, hint, min_width=300, max_width=380,
+            self.cards, pn.Row(self.marked, self.undo, margin=0), self.problem, self.clusters, hint,
+            min_width=300, max_width=380,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         picture = pn.Column(
             pn.FlexBox(self.layer, self.date), self.caption, self.frame, self.readout,
+            self.inspected, self.mark,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         self._of_map: Any = pn.FlexBox(
@@ -135,6 +159,9 @@ class Views:
 
     def _new_map(self, outcome: Outcome) -> None:
         self._map = MapPicture(outcome, self._tapped, self._pointed, self._boxed)
+        self.layer.options = layers_of(outcome)
+        if self.layer.value not in self.layer.options:
+            self.layer.value = TRUE
         names = date_names(outcome)
         self.date.options = {name: number for number, name in enumerate(names)}
         self.date.value = 0
@@ -147,6 +174,7 @@ class Views:
         if self._map is not None:
             self._map.show(**what)
             self._caption_map()
+            self._inspect()
 
     def _caption_map(self) -> None:
         if self._map is not None:
@@ -172,13 +200,49 @@ class Views:
         ]
 
     def _tapped(self, x: float, y: float) -> None:
+        """Show what is at a place; count its cluster as water only where clicks do so."""
         found = self._pixel(x, y)
+        if found is None:
+            return
+        self._picked = x, y
+        self._inspect()
         marking = self._page.controls.marking.value
-        if marking and found is not None and found["cluster"] is not None:
-            self._mark(found["cluster"])
+        if marking and found["cluster"] is not None and found["water"] != 1:
+            self._mark(found["cluster"], water=True)
 
-    def _mark(self, cluster: int) -> None:
-        self._page.choose(lambda: self._session.toggle_water(cluster))
+    def _inspect(self) -> None:
+        """Show the spectra at the place that was clicked on, and what can be done about it."""
+        outcome, found = self._session.outcome, None
+        if outcome is not None and self._picked is not None:
+            found = self._pixel(*self._picked)
+        self.inspected.visible = found is not None
+        self.mark.visible = found is not None and found["cluster"] is not None
+        if outcome is None or found is None or self._picked is None:
+            self._picked = None
+            return
+        names = date_names(outcome)
+        pixels = {
+            name: pixel
+            for number, name in enumerate(names)
+            if (pixel := outcome.pixel(*self._picked, number)) is not None
+        }
+        self.inspected.object = parts.inspection(pixels, found, self._names)
+        is_water = found["cluster"] in self._session.water_clusters()
+        if is_water:
+            self.mark.name = f"Do not count cluster {found['cluster']} as water"
+        else:
+            self.mark.name = f"Count cluster {found['cluster']} as water"
+
+    def _on_mark(self, _: Any) -> None:
+        found = None if self._picked is None else self._pixel(*self._picked)
+        if found is not None and found["cluster"] is not None:
+            self._toggle(found["cluster"])
+
+    def _toggle(self, cluster: int) -> None:
+        self._mark(cluster, water=cluster not in self._session.water_clusters())
+
+    def _mark(self, cluster: int, *, water: bool) -> None:
+        self._page.choose(lambda: self._session.mark_water(cluster, water=water), "map")
 
     def _pointed(self, x: float, y: float) -> None:
         self.readout.object = parts.readout(self._pixel(x, y), self._names)
@@ -186,6 +250,10 @@ class Views:
     def _pixel(self, x: float, y: float) -> dict[str, Any] | None:
         outcome = self._session.outcome
         return None if outcome is None else outcome.pixel(x, y, self.date.value or 0)
+
+    def begin_box(self) -> bool:
+        """Have the next drag on the map draw a box; False if there is no map."""
+        return self._map is not None and self._map.begin_box()
 
     def _boxed(self, box: tuple[float, float, float, float]) -> None:
         self._page.controls.offer_box(box)
@@ -229,7 +297,7 @@ class Views:
             return [tables]
         picture = MapPicture(outcome, *_UNHEARD, layer=CHANGE)
         caption = self._html(parts.caption(picture.headline, picture.legend))
-        some, more = ({"flex": f"1 1 {width}px", "min-width": "0"} for width in (360, 490))
+        some, more = ({"flex": f"1 1 {width}px", "min-width": "0"} for width in (360, 620))
         return [
             pn.FlexBox(
                 pn.Column(caption, self._framed(picture), styles=some, margin=0),
@@ -240,6 +308,7 @@ class Views:
 
     def _signatures(self, outcome: Outcome) -> list[Any]:
         from strandline.plot import signatures
+        from strandline.show.charts import band_positions
 
         water, _ = water_clusters(outcome.evidence)
         chart = signatures(outcome.segmentation, water=water).opts(
@@ -249,6 +318,11 @@ class Views:
             height=460,
             legend_position="right",
         )
+        names = [str(band) for band in outcome.segmentation["band"].values]
+        positions, axis = band_positions(names)
+        ticks = [(float(place), name) for place, name in zip(positions, names, strict=True)]
+        along = "band, at its wavelength" if axis != "band" else "band"
+        chart = chart.opts(xticks=ticks, xrotation=60, xlabel=along)
         return [pn.pane.HoloViews(chart, backend="bokeh", sizing_mode="stretch_width")]
 
     def _scatter(self, outcome: Outcome) -> list[Any]:

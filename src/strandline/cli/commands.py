@@ -41,8 +41,10 @@ from strandline.cli.options import (
     Standardize,
     Subclusters,
     Vectors,
+    WaterAlso,
     WaterAt,
     WaterLabels,
+    WaterWithout,
     dated_sources,
     days_of,
     place_settings,
@@ -171,6 +173,8 @@ def segment(
     seed: Seed = 0,
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
+    water_also: WaterAlso = None,
+    water_without: WaterWithout = None,
     vectors: Vectors = None,
     min_pixels: MinPixels = None,
     harmonize: Harmonize = False,
@@ -217,6 +221,8 @@ def change(
     seed: Seed = 0,
     water_at: WaterAt = None,
     water_labels: WaterLabels = None,
+    water_also: WaterAlso = None,
+    water_without: WaterWithout = None,
     vectors: Vectors = None,
     min_pixels: MinPixels = None,
     harmonize: Harmonize = False,
@@ -456,11 +462,15 @@ def serve_app(
     ] = None,
     port: Annotated[int, typer.Option(help="Port of the server; 0 for any that is free.")] = 5006,
     no_browser: Annotated[bool, switch("--no-browser", help="Do not open a browser.")] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="Also answer to this host name; may be repeated."),
+    ] = None,
 ) -> None:
     """Start the app in a browser; it is served on this machine only."""
     from strandline.app.serve import serve
 
-    serve(folders or (), port, open_browser=not no_browser, say=say)
+    serve(folders or (), port, open_browser=not no_browser, allow=allow or (), say=say)
 
 
 @_command(

@@ -145,6 +145,18 @@ WaterLabels = Annotated[
         rich_help_panel=WATER,
     ),
 ]
+WaterAlso = Annotated[
+    str | None,
+    typer.Option(
+        help="Clusters that are water besides what is found, with commas.", rich_help_panel=WATER
+    ),
+]
+WaterWithout = Annotated[
+    str | None,
+    typer.Option(
+        help="Clusters that are not water, whatever is found, with commas.", rich_help_panel=WATER
+    ),
+]
 Vectors = Annotated[
     str | None,
     typer.Option(
@@ -275,6 +287,9 @@ def study_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Collect what `StudyConfig` takes, besides the scenes."""
     settings = timeline_settings(given)
     settings |= {name: True for name in _IF_GIVEN if given.get(name)}
+    settings |= without_none(
+        {name: labels(given[name]) for name in ("water_also", "water_without")}
+    )
     of_polygons = {"vectors": words_or_none(given["vectors"]), "min_pixels": given["min_pixels"]}
     return without_none(settings | of_polygons)
 

@@ -26,7 +26,7 @@ _PARAMETER = re.compile(
     rf"\b(?P<of>scenes\[\d+\]\.)?(?P<name>[a-z_]+)(?:\[\d+\])*=(?P<value>{_VALUE})"
 )
 _BARE = re.compile(
-    r"\b(storage_options|band_names|n_clusters|n_subclusters|water_at|water_labels|min_pixels)\b"
+    r"\b(storage_options|band_names|n_clusters|n_subclusters|water_at|water_labels|water_also|water_without|min_pixels)\b"
 )
 _HELP = re.compile(r"help\(strandline\.\w+\)")
 _BAND = re.compile(r"(?<![a-z0-9])(?:B|band_?)(?:\d{1,2}A?)(?![0-9])", re.IGNORECASE)

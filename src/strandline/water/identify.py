@@ -36,6 +36,8 @@ def find_water(
     segmentation: xr.Dataset,
     at: tuple[float, float] | None = None,
     labels: int | Iterable[int] | None = None,
+    also: int | Iterable[int] | None = None,
+    without: int | Iterable[int] | None = None,
 ) -> pd.DataFrame:
     """Find the water classes of a segmentation, with the evidence.
 
@@ -52,7 +54,10 @@ def find_water(
         trusted, and decide about all other classes too. If it does not, the signatures are
         overruled: the whole cluster at the point is water, and nothing else is.
     labels : int or iterable of int, optional
-        Clusters that are water.
+        Clusters that are water; no others are.
+    also, without : int or iterable of int, optional
+        Clusters that are water, or are not, whatever was decided in one of the three ways. The
+        rest of that decision stays, parts of other clusters included.
 
     Returns
     -------
@@ -130,6 +135,13 @@ def find_water(
             )
         evidence["water"] = looks
         decided_by = "the signatures"
+    count = segmentation.sizes["cluster"]
+    for given, is_water, word in ((also, True, "with"), (without, False, "without")):
+        if given is not None:
+            chosen = _checked_labels(given, count)
+            _correct(evidence, chosen, is_water=is_water)
+            can_unmix = False
+            decided_by += f", {word} the labels {', '.join(map(str, chosen))}"
     evidence["at_shore"] = _at_shore(segmentation, evidence)
     water = evidence.loc[evidence["water"], "cluster"]
     evidence.attrs = {
@@ -242,6 +254,14 @@ def _declare(evidence: pd.DataFrame, clusters: list[int], why: str) -> None:
     """Make whole clusters water because the user says so."""
     chosen = evidence["cluster"].isin(clusters)
     evidence["water"] = chosen
+    evidence.loc[chosen, "reason"] = why + "; " + evidence.loc[chosen, "reason"]
+
+
+def _correct(evidence: pd.DataFrame, clusters: list[int], *, is_water: bool) -> None:
+    """Make whole clusters water, or land, and leave all others as they are."""
+    chosen = evidence["cluster"].isin(clusters)
+    evidence["water"] = evidence["water"].where(~chosen, is_water).astype(bool)
+    why = f"cluster named by the user{'' if is_water else ' as not water'}"
     evidence.loc[chosen, "reason"] = why + "; " + evidence.loc[chosen, "reason"]
 
 
