@@ -385,7 +385,7 @@ def test_a_choice_that_cannot_be_read_is_told_by_its_name_on_the_page(session):
     with pytest.raises(ConfigurationError) as caught:
         session.choose(n_subclusters="many")
     problem = Problem.of(caught.value, session.library)
-    assert problem.text.startswith("That cannot work: “Subclusters, in all” 'many': ")
+    assert problem.text.startswith("This choice is not valid: “Subclusters, in all” 'many': ")
     assert not problem.remedy
 
 

@@ -41,7 +41,7 @@ _OWN_WORDS = [
     (r"resolution=… in units of the CRS, or like=.*", "“{resolution}”"),
     (r"^neither, for", "none, for"),
     (r"^help\(.*", ""),
-    (r"^The configuration cannot work", "That cannot work"),
+    (r"^The configuration is not valid", "This choice is not valid"),
     (r"\bscenes\[\d\]\.", ""),
     (r" to open_scene\b", ""),
     (r"^Pass ", "Give "),

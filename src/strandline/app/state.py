@@ -92,10 +92,14 @@ class Session:
             If they cannot work.
         """
         now = self.config.model_dump(exclude_defaults=True) | values
-        chosen = _checked(StudyConfig.parse({name: v for name, v in now.items() if v is not None}))
-        if not {*_MARKS} & {*values} and _clusters_otherwise(chosen, self.config):
-            # Marks are on clusters, and there will be others.
-            chosen = chosen.model_copy(update=dict.fromkeys(_MARKS))
+        now = {name: value for name, value in now.items() if value is not None}
+        # Marks are on clusters: where there will be others, they are dropped.
+        unmarked = {name: value for name, value in now.items() if name not in _MARKS}
+        drops = not {*_MARKS} & {*values} and _clusters_otherwise(
+            StudyConfig.parse(unmarked), self.config
+        )
+        chosen = _checked(StudyConfig.parse(unmarked if drops else now))
+        if drops:
             self._before_marks.clear()
         changed = chosen != self.config
         self.config = chosen
