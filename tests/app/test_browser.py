@@ -446,6 +446,9 @@ def test_an_error_is_shown_beside_its_button_and_in_the_head_until_the_next_atte
         assert abs(beside["x"] - button["x"]) < 40
         assert there.text("failed").strip()
         assert there.page.locator(".ready").count() == 0
+        there.page.goto(server.url)
+        there.ready()
+        assert message.count() == 0
         # At the last step the map and the head are still in view, and so is the next error.
         field = there.page.get_by_label("Subclusters, in all", exact=True)
         there.page.get_by_text("More", exact=True).click()

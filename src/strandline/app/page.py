@@ -155,6 +155,7 @@ class Page:
         if self.session.go_back():
             self.controls.refresh()
             self._keep_address()
+            self._show_work()
 
     def attempt(self, change: Callable[[], Any]) -> bool:
         """Make a change to the choices; one that cannot be made is told on the page.
