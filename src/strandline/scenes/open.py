@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,10 @@ from strandline.scenes.files import read_files
 from strandline.scenes.kinds import check_fits, is_array_store, kind_of, split_catalog_source
 from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
-from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
+from strandline.scenes.quality import DEFAULT_REASONS, check_reasons, told_reasons
 from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.scene import Stored, finish
-from strandline.scenes.selection import pick, wanted_bands
+from strandline.scenes.sensors import SHARED
 from strandline.scenes.sentinel import open_safe
 from strandline.scenes.sentinel.product import band_files
 
@@ -176,6 +175,19 @@ def open_scene(
         storage_options=storage_options,
         cache=cache,
     )
+    return open_as_asked(source, asked, band_names=band_names, resolution=resolution, grid=grid)
+
+
+def open_as_asked(
+    source: Any,
+    asked: ReadOptions,
+    *,
+    band_names: Sequence[str] | None = None,
+    resolution: float | None = None,
+    grid: GeoBox | None = None,
+) -> xr.DataArray:
+    """Open one acquisition like `open_scene`, with options that were checked already."""
+    platform = asked.platform
     kind = kind_of(source, platform)
     check_fits(kind, source, band_names=band_names, resolution=resolution, grid=grid)
     if kind == "Sentinel-2 product":
@@ -188,7 +200,34 @@ def open_scene(
         return _from_catalog(str(source), asked, band_names)
     if kind == "Landsat product":
         return open_bundle(source, asked)
-    return _chosen(_read(source, asked, band_names), asked)
+    return _finished(_read(source, asked, band_names), asked)
+
+
+def open_to_cluster(source: Any, bands: Sequence[str] | None, **options: Any) -> xr.DataArray:
+    """Open a scene to be clustered by some of its bands.
+
+    Parameters
+    ----------
+    source : object
+        As for `open_scene`.
+    bands : sequence of str, optional
+        To cluster by, as for `open_scene`. Other bands are not opened, so that nothing depends on
+        what is in them, but for those that pictures and the judgement about clouds need.
+    **options
+        Further arguments of `open_scene`.
+
+    Returns
+    -------
+    DataArray
+        As from `open_scene`.
+    """
+    if bands is None:
+        return open_scene(source, **options)
+    names = options.pop("band_names", None)
+    options["mask"] = check_reasons(options.get("mask", DEFAULT_REASONS))
+    options["conflicts"] = check_winner(options.get("conflicts"))
+    asked = ReadOptions(bands=tuple(bands), also=SHARED, **options)
+    return open_as_asked(source, asked, band_names=names)
 
 
 def _from_catalog(text: str, asked: ReadOptions, band_names: Sequence[str] | None) -> xr.DataArray:
@@ -202,11 +241,12 @@ def _from_catalog(text: str, asked: ReadOptions, band_names: Sequence[str] | Non
             expected="a source of data",
             remedy=f"Open one of its sources: open_catalog({catalog!r})[{name!r}][…].",
         )
+    place, says = entry.scene_and_options()
     # What was not given must not take the place of what the catalogue says.
     options = vars(asked) | {"band_names": band_names}
-    given = {key: value for key, value in options.items() if value is not None}
-    scene: xr.DataArray = entry.to_scene(**given)
-    return scene
+    given = says | {key: value for key, value in options.items() if value is not None}
+    names = given.pop("band_names", None)
+    return open_as_asked(place, ReadOptions(**given), band_names=names)
 
 
 def _read(source: Any, asked: ReadOptions, band_names: Sequence[str] | None) -> Stored:
@@ -245,13 +285,7 @@ def _of_arrays(
 ) -> Stored:
     from strandline.scenes.datasets import from_xarray
 
-    return from_xarray(
-        source,
-        label=label,
-        platform=asked.platform,
-        band_names=band_names,
-        chunks=asked.chunks,
-    )
+    return from_xarray(source, asked, label=label, band_names=band_names)
 
 
 def _of_files(
@@ -281,19 +315,12 @@ def _listed(files: Sequence[MatchedFile]) -> str:
     return files[0].url + (f" and {len(files) - 1} more" if len(files) > 1 else "")
 
 
-def _chosen(stored: Stored, asked: ReadOptions) -> xr.DataArray:
-    """Pick the bands that were asked for, and make the scene."""
-    there = [str(name) for name in stored.values["band"].values]
-    chosen = wanted_bands(there, asked, stored.sensor, stored.source)
-    if stored.quality is None:
+def _finished(stored: Stored, asked: ReadOptions) -> xr.DataArray:
+    """Make the scene, if its quality can be told as it was asked for."""
+    told = () if stored.quality is None else told_reasons(stored.quality)
+    if not set(told) - {"fill", "saturated"}:
         asked.do_without_quality(
             stored.source,
             remedy="Leave mask out, or open the product's folder with its quality bands.",
         )
-    picked = [there.index(name) for name in chosen]
-    bands = replace(
-        stored,
-        values=pick(stored.values, picked),
-        factors=tuple(stored.factors[index] for index in picked),
-    )
-    return finish(bands, asked)
+    return finish(stored, asked)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,13 @@ from strandline.errors import (
 )
 from strandline.scenes.conflicts import hidden_by_spectrum, mark_conflicts
 from strandline.scenes.contract import check_spectra, check_time, thinned
+from strandline.scenes.layers import flags_of_valid
 from strandline.scenes.quality import (
     DEFAULT_REASONS,
     REASONS,
     check_reasons,
     flag_attributes,
+    merge_flags,
     not_observed,
     told_reasons,
 )
@@ -57,6 +59,11 @@ class Stored:
         Flags from `strandline.scenes.quality.quality_flags`, dims (y, x), lazy where `values` is.
         An attribute ``masked`` says that the values have been masked already, and by which
         reasons. None: the source has no quality band.
+    picked : bool
+        Whether the caller's time has picked it out of several dates, and `time` is the right one.
+    valid : xarray.DataArray of bool or None
+        Dims (band, y, x): where a mask says that the numbers of each band, or of all at once
+        (`band` is 1 then), stand for a value. None: there is no such mask.
     extra : dict
         Further attributes for the scene.
     """
@@ -68,6 +75,8 @@ class Stored:
     level: str | None = None
     time: Any = None
     quality: xr.DataArray | None = None
+    picked: bool = False
+    valid: xr.DataArray | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -145,13 +154,14 @@ def assemble(stored: Stored, asked: ReadOptions) -> xr.DataArray:
             remedy="Leave it out of bands=…, or pass reflectance=False.",
         )
     convert = to_reflectance if reflectance else to_float
-    scene = convert(values, override(stored.factors, asked))
-    flags = None if stored.quality is None else _placed_flags(stored.quality)
+    scene = convert(values, override(stored.factors, asked), stored.valid)
+    flags = _all_flags(stored)
     if flags is not None:
-        winner = asked.conflicts
+        # A mask alone says nothing that a spectrum could speak against.
+        winner = None if stored.quality is None else asked.conflicts
         scene, flags = _masked(scene, flags, asked.mask, winner, measured=reflectance)
     coords: dict[str, Any] = {"band": np.asarray(names, dtype=str)}
-    time = stored.time if asked.time is None else asked.time
+    time = stored.time if asked.time is None or stored.picked else asked.time
     if time is not None:
         coords["time"] = as_time(time)
     scene = scene.drop_vars("time", errors="ignore").assign_coords(coords)
@@ -206,6 +216,24 @@ def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:
     if reflectance:
         attrs["units"] = "1"
     return attrs | stored.extra
+
+
+def _all_flags(stored: Stored) -> xr.DataArray | None:
+    """Put together the flags of quality bands and those of masks."""
+    flags = None if stored.quality is None else _placed_flags(stored.quality)
+    if stored.valid is None:
+        return flags
+    hidden = _placed_flags(flags_of_valid(stored.valid))
+    if flags is None:
+        return hidden
+    masked = {name: value for name, value in flags.attrs.items() if name == "masked"}
+    return merge_flags(flags, hidden).assign_attrs(masked)
+
+
+def left_out(names: Iterable[str]) -> dict[str, str]:
+    """Say in an attribute which layers of a source are no part of the scene."""
+    text = ", ".join(names)
+    return {"left_out": text} if text else {}
 
 
 def _placed_flags(quality: xr.DataArray) -> xr.DataArray:
@@ -289,12 +317,26 @@ def _with_crs(stored: Stored, crs: Any) -> xr.DataArray:
     )
 
 
+def _readable_time(value: Any) -> Any:
+    """Bring a moment into a form that pandas reads: text of any kind, dates of any calendar."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.ravel()[0]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    if isinstance(value, str):
+        return str(value).strip()
+    if isinstance(value, np.datetime64 | pd.Timestamp):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
 def as_time(value: Any) -> np.datetime64:
     """Read a moment, UTC, as ``datetime64[ns]``.
 
     Parameters
     ----------
-    value : str, date, datetime or datetime64
+    value : str, date, datetime, datetime64, or a date of `cftime`
+        Without a zone, it is taken for UTC.
 
     Raises
     ------
@@ -307,7 +349,7 @@ def as_time(value: Any) -> np.datetime64:
     np.datetime64('1988-10-22T00:00:00.000000000')
     """
     try:
-        moment = pd.Timestamp(str(value) if isinstance(value, date) else value)
+        moment = pd.Timestamp(_readable_time(value))
         if moment.tz is not None:
             moment = moment.tz_convert("UTC").tz_localize(None)
         result: np.datetime64 = moment.as_unit("ns").to_datetime64()
