@@ -31,10 +31,13 @@ def record_of_inputs(config: StudyConfig, naming: Naming | None = None) -> dict[
     from strandline.export.fingerprint import fingerprint
     from strandline.scenes.inputs import source_files
 
-    inputs = []
+    inputs: list[dict[str, Any]] = []
+    seen: set[str] = set()
     for scene in config.scenes:
         files = source_files(scene.source, scene.storage_options, platform=scene.platform)
-        inputs += fingerprint(files, storage_options=scene.storage_options)
+        new = [file for file in dict.fromkeys(files) if file not in seen]
+        seen.update(new)  # one file may hold several dates
+        inputs += fingerprint(new, storage_options=scene.storage_options)
     called = config if naming is None else naming.config
     return {
         "config": called.model_dump(mode="json", exclude_defaults=True),

@@ -60,7 +60,8 @@ def run_timeline(
     Parameters
     ----------
     scenes : sequence of dict
-        Each with its ``source``, and how to read it, as in `StudyConfig`.
+        Each with its ``source``, and how to read it, as in `StudyConfig`. All dates of a NetCDF
+        file or a Zarr store are followed, unless ``time`` picks one.
     out : path-like
         Folder for the results. It appears, or changes, only when all of them are complete.
     settings : dict, optional
@@ -148,16 +149,17 @@ def _run(
     from strandline.export.staging import check_folder, staged_folder
     from strandline.prepare import stack_scenes
     from strandline.replay import record_of_inputs
-    from strandline.stages import StageClock, open_source, study_grid
+    from strandline.stages import StageClock, open_source, study_grid, with_common_names
     from strandline.workers import only_here, workers
 
-    config = config.anchored()
+    config = _date_by_date(config.anchored(), cache)
     check_folder(out)
     clock = StageClock(progress)
     with workers(scheduler) as client:
         with clock("opening the scenes"):
             opened = [open_source(scene, config, cache) for scene in config.scenes]
             record = record_of_inputs(config, naming)
+            config = with_common_names(config, opened)
             grid = study_grid(config, opened[0])
             dates = stack_scenes(opened, grid, resampling=config.resampling)
         with staged_folder(out) as folder:
@@ -181,6 +183,21 @@ def _run(
             complete = build_record(**record, outputs=folder, timings=clock.seconds, task=TIMELINE)
             write_record(complete, folder)
     return local_path(out)
+
+
+def _date_by_date(
+    config: TimelineConfig, cache: bool | str | os.PathLike[str] | None
+) -> TimelineConfig:
+    """Put all dates of a source that holds several, and none was picked of, in its place."""
+    from strandline.scenes.open import dated_sources
+
+    scenes = []
+    for scene in config.scenes:
+        sources: Sequence[str | list[str]] = [scene.source]
+        if isinstance(scene.source, str) and scene.time is None:
+            sources = dated_sources(scene.source, scene.storage_options, cache)
+        scenes += [scene.model_copy(update={"source": source}) for source in sources]
+    return config.model_copy(update={"scenes": scenes})
 
 
 def summary(out: str | os.PathLike[str]) -> str:

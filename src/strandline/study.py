@@ -25,6 +25,7 @@ from strandline.stages import (
     segment_study,
     study_grid,
     together,
+    with_common_names,
 )
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def _run(
             opened = [open_source(source, config, cache) for source in config.scenes]
             check_order(opened)
             record = record_of_inputs(config, naming)
+            config = with_common_names(config, opened)
         with work_folder(out, _key(build_record(**record))) as work:
             with clock("reading onto one grid"):
                 grid = study_grid(config, opened[0])

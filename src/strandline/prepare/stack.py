@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from strandline.errors import ConfigurationError, MissingBandError
+from strandline.errors import ConfigurationError, MissingBandError, UnknownProductError
 from strandline.prepare.georeference import attach_grid, grid_of
 from strandline.prepare.resample import regrid
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
+
+    from strandline.scenes.sensors import Sensor
 
 DIMS = ("band", "y", "x")
 
@@ -63,6 +65,7 @@ def stack_scenes(
     """
     given = [scenes] if isinstance(scenes, xr.DataArray) else list(scenes)
     _check(given)
+    given = [with_common_names(scene) for scene in given]
     target = grid_of(given[0] if grid is None else grid)
     bands = _shared_bands(given)
     dates = [_one_date(scene.sel(band=bands), target, resampling) for scene in given]
@@ -94,6 +97,42 @@ def platforms_of(data: xr.DataArray) -> list[str]:
         named = data.coords["platform"].values
     each = np.broadcast_to(np.asarray(named, dtype=str), (data.sizes.get("time", 1),))
     return [str(name) or "unknown" for name in each]
+
+
+def sensor_of(scene: xr.DataArray) -> Sensor | None:
+    """Find the sensor, if all dates are of one platform whose bands are known."""
+    from strandline.scenes.sensors import find_sensor
+
+    platforms = set(platforms_of(scene))
+    try:
+        return find_sensor(platforms.pop()) if len(platforms) == 1 else None
+    except UnknownProductError:
+        return None
+
+
+def with_common_names(scene: xr.DataArray) -> xr.DataArray:
+    """Call the bands of a scene by their common names, where they go by others.
+
+    Examples
+    --------
+    >>> from strandline.testing.lakes import round_lake
+    >>> scene = round_lake(radius=300)
+    >>> renamed = scene.assign_coords(band=[f"SR_B{n}" for n in (1, 2, 3, 4, 5, 7)])
+    >>> with_common_names(renamed)["band"].values.tolist() == scene["band"].values.tolist()
+    True
+    """
+    from strandline.scenes.sensors import STAND_IN, band_name
+
+    if "band" not in scene.coords or scene["band"].dtype.kind not in "UOT":
+        return scene
+    sensor = sensor_of(scene)
+    written = [str(name) for name in np.atleast_1d(scene["band"].values)]
+    names = [band_name(name, sensor) or name for name in written]
+    if sensor is not None and sensor.instrument == "msi" and "nir08" not in names:
+        names = [STAND_IN["nir"] if name == "nir" else name for name in names]
+    if names == written or len(set(names)) < len(names) or scene["band"].ndim != 1:
+        return scene
+    return scene.assign_coords(band=("band", np.asarray(names, dtype=str)))
 
 
 def _one_date(scene: xr.DataArray, target: GeoBox, resampling: str) -> xr.DataArray:

@@ -165,8 +165,7 @@ def dates_of_source(source: xr.DataArray | xr.Dataset, label: str) -> list[np.da
         If they cannot be understood, or one is there twice.
     """
     dim = _time_dimension(source)
-    # Plain numbers may count anything.
-    if dim is None or dim not in source.coords or source[dim].dtype.kind in "iuf":
+    if dim is None or dim not in source.coords or _are_counts(source[dim]):
         return []
     try:
         found = [as_time(value) for value in source[dim].values.ravel()]
@@ -278,6 +277,13 @@ def _time_dimension(source: xr.DataArray | xr.Dataset) -> Hashable | None:
         if dim in source.coords and _are_times(source[dim]):
             return dim
     return None
+
+
+def _are_counts(coordinate: xr.DataArray) -> bool:
+    """Whether a coordinate holds plain numbers, which may count anything but days of 8 digits."""
+    if coordinate.dtype.kind in "iu":
+        return bool((coordinate.values < 19_000_101).any())
+    return coordinate.dtype.kind == "f"
 
 
 def _are_times(coordinate: xr.DataArray) -> bool:

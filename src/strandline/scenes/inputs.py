@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from strandline.scenes.kinds import is_array_store, kind_of, split_catalog_source
+from strandline.paths import local_path
+from strandline.scenes.kinds import (
+    is_array_store,
+    kind_of,
+    split_catalog_source,
+    split_dated_source,
+)
 from strandline.scenes.landsat.files import list_product
 from strandline.scenes.landsat.naming import is_archive
 from strandline.scenes.patterns import match_files
@@ -69,6 +75,12 @@ def source_files(
         files = list_product(text, storage_options)
         return [files.archive] if files.archive else sorted(files.places.values())
     if is_array_store(text):
-        return [text]
+        return [split_dated_source(text)[0]]
     rasters = band_files(text, platform) or match_files(text, storage_options=storage_options)
-    return [file.url for file in rasters]
+    return [path for file in rasters for path in (file.url, *_mask_beside(file.url))]
+
+
+def _mask_beside(url: str) -> list[str]:
+    """Name the file with the mask of a local raster, which GDAL reads with it."""
+    beside = f"{url}.msk"
+    return [] if is_url(url) or not local_path(beside).is_file() else [beside]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,18 @@ from strandline.scenes.cache import Cache
 from strandline.scenes.chunking import Chunks
 from strandline.scenes.conflicts import check_winner
 from strandline.scenes.files import read_files
-from strandline.scenes.kinds import check_fits, is_array_store, kind_of, split_catalog_source
+from strandline.scenes.kinds import (
+    check_fits,
+    is_array_store,
+    kind_of,
+    split_catalog_source,
+    split_dated_source,
+)
 from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
 from strandline.scenes.quality import DEFAULT_REASONS, check_reasons, told_reasons
 from strandline.scenes.read_options import ReadOptions
-from strandline.scenes.scene import Stored, finish
+from strandline.scenes.scene import Stored, as_time, finish
 from strandline.scenes.sensors import SHARED
 from strandline.scenes.sentinel import open_safe
 from strandline.scenes.sentinel.product import band_files
@@ -63,7 +70,8 @@ def open_scene(
         - a raster file with several bands, or one file per band: a list, a glob, or a pattern
           such as ``"LT05_…_sr_band{band}.tif"``; with `platform` given as a Sentinel-2, a folder
           of its band files;
-        - a NetCDF file or a Zarr store;
+        - a NetCDF file or a Zarr store; one of several dates in it by ``"stack.nc:2017-10-22"``,
+          or by `time`;
         - a source of a catalogue: ``"catalog.yml:landsat_5_small"``;
         - STAC: what :func:`strandline.search_scenes` found of one pass, an item or several of
           one pass (put together), the path or URL of an item, or of a saved search with the id
@@ -88,7 +96,8 @@ def open_scene(
     platform : str, optional
         Such as ``"landsat-5"``, where the source does not say.
     time : str, date or datetime64, optional
-        Of the acquisition, UTC, where the source does not say.
+        Of the acquisition, UTC, where the source does not say; of NetCDF, Zarr and arrays with
+        several dates, the one to open.
     crs : optional
         Where the source has none, such as ``"EPSG:32611"``.
     band_names : sequence of str, optional
@@ -230,6 +239,47 @@ def open_to_cluster(source: Any, bands: Sequence[str] | None, **options: Any) ->
     return open_as_asked(source, asked, band_names=names)
 
 
+def open_dates(source: xr.Dataset) -> list[xr.DataArray]:
+    """Open all dates of a dataset, each as a scene."""
+    from strandline.scenes.datasets import dates_of_source
+
+    times = dates_of_source(source, "<xarray.Dataset>")
+    if len(times) < 2:
+        return [open_scene(source)]
+    return [open_scene(source, time=time) for time in times]
+
+
+def dated_sources(
+    source: str, storage_options: Mapping[str, Any] | None = None, cache: Cache = None
+) -> list[str]:
+    """Name each date that a source holds, if it holds several.
+
+    Parameters
+    ----------
+    source : str
+        As for `open_scene`.
+    storage_options, cache : optional
+        As for `open_scene`.
+
+    Returns
+    -------
+    list of str
+        Of a NetCDF file or a Zarr store with several dates, one source for each, in the order of
+        time: ``stack.nc:2017-10-22``. Otherwise the source alone.
+    """
+    path, date = split_dated_source(source)
+    if date is not None or kind_of(source) != "file" or not is_array_store(source):
+        return [source]
+    from strandline.scenes.datasets import dates_of_source, names_of_dates
+    from strandline.scenes.stores import read_dataset
+
+    dataset = read_dataset(path, storage_options=storage_options, cache=cache)
+    times = sorted(dates_of_source(dataset, path))
+    if len(times) < 2:
+        return [source]
+    return [f"{path}:{name}" for name in names_of_dates(times)]
+
+
 def _from_catalog(text: str, asked: ReadOptions, band_names: Sequence[str] | None) -> xr.DataArray:
     from strandline.scenes.catalog import open_catalog
 
@@ -259,8 +309,10 @@ def _read(source: Any, asked: ReadOptions, band_names: Sequence[str] | None) -> 
         if is_array_store(text):
             from strandline.scenes.stores import read_dataset
 
-            dataset = read_dataset(text, storage_options=options, cache=asked.cache)
-            return _of_arrays(dataset, text, asked, band_names)
+            path, date = split_dated_source(text)
+            dataset = read_dataset(path, storage_options=options, cache=asked.cache)
+            asked = asked if date is None else replace(asked, time=_one_time(date, asked.time))
+            return _of_arrays(dataset, path, asked, band_names)
         files = band_files(text, asked.platform) or match_files(text, storage_options=options)
         return _of_files(files, text, asked, band_names)
     if isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
@@ -275,6 +327,17 @@ def _read(source: Any, asked: ReadOptions, band_names: Sequence[str] | None) -> 
         expected="a path, a list of paths, an xarray.DataArray or an xarray.Dataset",
         got=type(source).__name__,
     )
+
+
+def _one_time(named: str, given: Any) -> str:
+    """Take the date that the name of a source picks, if no other is given beside it."""
+    if given is not None and as_time(given) != as_time(named):
+        raise ConfigurationError(
+            "The source names one date, and the time another.",
+            expected="one of them",
+            got=f"{named} and {given}",
+        )
+    return named
 
 
 def _of_arrays(

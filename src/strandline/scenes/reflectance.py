@@ -258,15 +258,11 @@ def _sample(
     windows = [slice(None), slice(None)]
     if stored.chunks is not None:
         windows = [_middle(stored.chunks[axis]) for axis in (1, 2)]
-    part, mask = (
-        None if array is None else array.isel(y=windows[0], x=windows[1])
-        for array in (stored, valid)
-    )
-    assert part is not None
-    rows, columns = part.sizes["y"], part.sizes["x"]
-    thin = (slice(None), slice(None, None, max(1, rows // 256)))
-    thin = (*thin, slice(None, None, max(1, columns // 256)))
-    part, mask = compute(part[thin], None if mask is None else mask[thin])  # type: ignore[no-untyped-call]  # untyped library
+    inside = stored.isel(y=windows[0], x=windows[1])
+    steps = {dim: slice(None, None, max(1, inside.sizes[dim] // 256)) for dim in ("y", "x")}
+    place = dict(zip(("y", "x"), windows, strict=True))
+    mask = None if valid is None else valid.isel(place).isel(steps)
+    part, mask = compute(inside.isel(steps), mask)  # type: ignore[no-untyped-call]  # untyped library
     values: NDArray[np.float64] = np.array(part.values, np.float64)
     for layer, factor in zip(values, factors, strict=True):
         for number in factor.invalid:

@@ -327,6 +327,8 @@ def _readable_time(value: Any) -> Any:
         return str(value).strip()
     if isinstance(value, np.datetime64 | pd.Timestamp):
         return value
+    if isinstance(value, int | np.integer) and 19_000_101 <= value <= 22_001_231:
+        return str(value)  # a day as eight digits
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
@@ -357,7 +359,7 @@ def as_time(value: Any) -> np.datetime64:
         raise ConfigurationError(
             "The time of a scene cannot be understood.",
             expected="a date such as '1988-10-22'",
-            got=repr(value),
+            got=repr(str(value) if isinstance(value, str) else value),
         ) from error
     if np.isnat(result):
         raise ConfigurationError(

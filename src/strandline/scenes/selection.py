@@ -102,12 +102,8 @@ def choose_bands(
     asked = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
     chosen = []
     for name in asked:
-        known = name if name in there else band_name(name, sensor)
-        if known not in there:
-            known = _as_written(name, there, written or there) or known
-        if known not in there and band_name(name) and STAND_IN.get(str(known)) in there:
-            known = STAND_IN[str(known)]  # asked for by its name; a number means that band alone
-        if known not in there:
+        known = find_band(name, there, sensor, written)
+        if known is None:
             raise MissingBandError(
                 f"{source!r} has no band {name!r}.",
                 expected=f"one of {', '.join(there)}",
@@ -116,7 +112,7 @@ def choose_bands(
                 if sensor is None and band_number(name) is not None
                 else None,
             )
-        chosen.append(str(known))
+        chosen.append(known)
     if len(set(chosen)) < len(chosen) or not chosen:
         raise ConfigurationError(
             "Bands have to be asked for once each.",
@@ -124,6 +120,24 @@ def choose_bands(
             got=", ".join(asked) or "none",
         )
     return chosen
+
+
+def find_band(
+    name: str, there: Sequence[str], sensor: Sensor | None, written: Sequence[str] = ()
+) -> str | None:
+    """Find one of the bands that are there by any of its names; None if there is no such band.
+
+    Examples
+    --------
+    >>> find_band("swir1", ["green", "swir16"], None)
+    'swir16'
+    """
+    known = name if name in there else band_name(name, sensor)
+    if known not in there:
+        known = _as_written(name, there, written or there) or known
+    if known not in there and band_name(name) and STAND_IN.get(str(known)) in there:
+        known = STAND_IN[str(known)]  # asked for by its name; a number means that band alone
+    return known if known in there else None
 
 
 def _as_written(name: str, there: Sequence[str], written: Sequence[str]) -> str | None:

@@ -338,7 +338,13 @@ class Source:
                 remedy="Pick one: open_scene(source.to_dask().isel(…=0), platform=…).",
             )
         reads = {
-            "chunks": chunk_sizes(args.get("chunks")) or None,
+            # What else is chunked there is no part of a scene.
+            "chunks": {
+                dim: size
+                for dim, size in chunk_sizes(args.get("chunks")).items()
+                if dim in ("band", "y", "x")
+            }
+            or None,
             "storage_options": args.get("storage_options"),
         }
         # The pattern itself says which file is which band.
