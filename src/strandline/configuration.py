@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
 
 from strandline.errors import ConfigurationError
 from strandline.paths import local_path
@@ -33,6 +41,11 @@ class SceneSource(BaseModel):
     crs: str | None = None
     reflectance: bool = True
     storage_options: dict[str, Any] = Field(default_factory=dict)
+
+    @field_serializer("nodata", when_used="json")
+    def _nodata_in_json(self, nodata: float | None) -> float | str | None:
+        # JSON has no word for infinity, which is a number for no data like any other.
+        return nodata if nodata is None or math.isfinite(nodata) else str(nodata)
 
     @model_validator(mode="after")
     def _source_has_a_name(self) -> SceneSource:

@@ -64,8 +64,8 @@ def stack_scenes(
     ('time', 'band', 'y', 'x')
     """
     given = [scenes] if isinstance(scenes, xr.DataArray) else list(scenes)
+    given = [with_common_names(_with_time(scene)) for scene in given]
     _check(given)
-    given = [with_common_names(scene) for scene in given]
     target = grid_of(given[0] if grid is None else grid)
     bands = _shared_bands(given)
     dates = [_one_date(scene.sel(band=bands), target, resampling) for scene in given]
@@ -149,12 +149,12 @@ def _quality(dates: list[xr.DataArray]) -> dict[str, Any]:
     given = [date.coords.get("quality") for date in dates]
     if all(one is None for one in given):
         return {}
-    from strandline.scenes.quality import are_flags, flag_attributes, tells_conflicts, told_reasons
+    from strandline.scenes.quality import are_flags, flag_attributes, tells_conflicts, told_names
 
     flags = [one if one is not None and are_flags(one) else None for one in given]
     if all(one is None for one in flags):
         return {}
-    told = [() if one is None else told_reasons(one) for one in flags]
+    told = [() if one is None else told_names(one) for one in flags]
     conflicts = any(one is not None and tells_conflicts(one) for one in flags)
     parts: list[Any] = [
         _no_flags(date) if one is None else one.transpose("y", "x").data
@@ -186,6 +186,15 @@ def _no_flags(date: xr.DataArray) -> Any:
     import dask.array as da
 
     return da.zeros(plane.shape, dtype=np.uint8, chunks=plane.chunks)
+
+
+def _with_time(scene: xr.DataArray) -> xr.DataArray:
+    """Read the time of a scene that someone else made: as text, or a date of any calendar."""
+    if "time" not in scene.coords or scene["time"].ndim or scene["time"].dtype.kind == "M":
+        return scene
+    from strandline.scenes.scene import as_time
+
+    return scene.assign_coords(time=as_time(scene["time"].values[()]))
 
 
 def _check(scenes: list[xr.DataArray]) -> None:

@@ -231,9 +231,7 @@ def _masks_beside(
         except SceneError:
             continue
         # It says nothing of where it lies but by its name.
-        placed = replace(
-            mask, transform=header.transform, crs=header.crs, georeferenced=header.georeferenced
-        )
+        placed = replace(mask, transform=header.transform, crs=header.crs)
         masks += [
             _Band(placed, index, DATASET_MASK, DATASET_MASK, Layer("mask"), of=header)
             for index in range(placed.count)
@@ -370,7 +368,7 @@ def _names_of(
     for text in (described, stem, last):
         if band_name(text, sensor):
             return [text, *mask]
-    for text in (described, stem):
+    for text in (described, stem, last):
         # Beside bands, a file of something else is named by what it is.
         if text and not alone and layer_of(text, sensor).role != "band":
             return [text, *mask]

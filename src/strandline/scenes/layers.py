@@ -18,6 +18,7 @@ import xarray as xr
 from strandline.scenes.quality import (
     FILL,
     KINDS,
+    MASKED,
     SATURATION,
     flag_attributes,
     flags_of_meanings,
@@ -222,5 +223,5 @@ def flags_of_valid(valid: xr.DataArray) -> xr.DataArray:
     """
     hidden = ~valid.all("band")
     flags = hidden.astype(np.uint8) * np.uint8(FILL)
-    flags.attrs = flag_attributes(["fill"])
+    flags.attrs = flag_attributes([MASKED])
     return flags

@@ -38,6 +38,9 @@ REASONS = ("fill", "dilated_cloud", "cloud", "cirrus", "cloud_shadow", "snow", "
 DEFAULT_REASONS = tuple(reason for reason in REASONS if reason != "snow")  # snow is land, and seen
 
 FILL = 1 << REASONS.index("fill")
+MASKED = "masked_in_file"
+"""Name of the reason fill where the mask of a file, or a mask layer in it, is what says so."""
+
 CONFLICT = 1 << len(REASONS)
 """The bit above the reasons: quality band and spectrum contradict each other."""
 
@@ -379,7 +382,7 @@ def flag_attributes(told: Iterable[str], *, conflicts: bool = False) -> dict[str
     Parameters
     ----------
     told : iterable of str
-        Reasons that the product can tell.
+        Reasons that the product can tell; `MASKED` instead of fill where that is meant.
     conflicts : bool
         Whether the bit of conflicts is in use as well.
 
@@ -388,8 +391,11 @@ def flag_attributes(told: Iterable[str], *, conflicts: bool = False) -> dict[str
     dict
         ``long_name``, ``flag_masks`` (uint8) and ``flag_meanings``.
     """
-    meanings = check_reasons(told)
+    names = list(told)
+    meanings = check_reasons("fill" if name == MASKED else name for name in names)
     masks = [reason_bits([reason]) for reason in meanings]
+    if MASKED in names and "fill" not in names:
+        meanings = tuple(MASKED if reason == "fill" else reason for reason in meanings)
     if conflicts:
         meanings, masks = (*meanings, "conflict"), [*masks, CONFLICT]
     return {
@@ -408,10 +414,16 @@ def told_reasons(flags: xr.DataArray) -> tuple[str, ...]:
     >>> told_reasons(quality_flags(qa, "qa60"))
     ('cloud', 'cirrus')
     """
+    names = told_names(flags)
+    return check_reasons("fill" if name == MASKED else name for name in names)
+
+
+def told_names(flags: xr.DataArray) -> tuple[str, ...]:
+    """List the same as `told_reasons`, but `MASKED` instead of fill where that is meant."""
     meanings = flags.attrs.get("flag_meanings")
     if not isinstance(meanings, str):
         return REASONS
-    return tuple(reason for reason in REASONS if reason in meanings.split())
+    return tuple(name for name in (MASKED, *REASONS) if name in meanings.split())
 
 
 def tells_conflicts(flags: xr.DataArray) -> bool:

@@ -29,6 +29,7 @@ from strandline.scenes.quality import (
     flag_attributes,
     merge_flags,
     not_observed,
+    tells_conflicts,
     told_reasons,
 )
 from strandline.scenes.read_options import ReadOptions
@@ -155,11 +156,12 @@ def assemble(stored: Stored, asked: ReadOptions) -> xr.DataArray:
         )
     convert = to_reflectance if reflectance else to_float
     scene = convert(values, override(stored.factors, asked), stored.valid)
-    flags = _all_flags(stored)
+    flags = None if stored.quality is None else _placed_flags(stored.quality)
     if flags is not None:
-        # A mask alone says nothing that a spectrum could speak against.
-        winner = None if stored.quality is None else asked.conflicts
+        winner = asked.conflicts
         scene, flags = _masked(scene, flags, asked.mask, winner, measured=reflectance)
+    if stored.valid is not None:
+        flags = _with_mask(flags, _placed_flags(flags_of_valid(stored.valid)))
     coords: dict[str, Any] = {"band": np.asarray(names, dtype=str)}
     time = stored.time if asked.time is None or stored.picked else asked.time
     if time is not None:
@@ -218,16 +220,17 @@ def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:
     return attrs | stored.extra
 
 
-def _all_flags(stored: Stored) -> xr.DataArray | None:
-    """Put together the flags of quality bands and those of masks."""
-    flags = None if stored.quality is None else _placed_flags(stored.quality)
-    if stored.valid is None:
-        return flags
-    hidden = _placed_flags(flags_of_valid(stored.valid))
+def _with_mask(flags: xr.DataArray | None, hidden: xr.DataArray) -> xr.DataArray:
+    """Put what masks hide among the flags; each has hidden its own bands already."""
     if flags is None:
-        return hidden
-    masked = {name: value for name, value in flags.attrs.items() if name == "masked"}
-    return merge_flags(flags, hidden).assign_attrs(masked)
+        return hidden.assign_attrs(masked="fill")
+    merged = merge_flags(flags, hidden.copy(data=_apart(hidden.data)))
+    merged.attrs = {
+        **flags.attrs,
+        **flag_attributes(told_reasons(merged), conflicts=tells_conflicts(flags)),
+        "masked": " ".join(check_reasons(["fill", *str(flags.attrs.get("masked", "")).split()])),
+    }
+    return merged
 
 
 def left_out(names: Iterable[str]) -> dict[str, str]:
