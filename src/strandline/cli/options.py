@@ -35,7 +35,8 @@ Seed = Annotated[int, typer.Option(help="Seed of all random choices.", rich_help
 Bands = Annotated[
     str | None,
     typer.Option(
-        help="Bands to cluster by, with commas: green,nir08,swir16.", rich_help_panel=CLUSTERING
+        help="Bands to cluster by, with commas: green,nir,swir1, or as the file names them.",
+        rich_help_panel=CLUSTERING,
     ),
 ]
 Standardize = Annotated[
@@ -131,7 +132,8 @@ Offset = Annotated[
     float | None, typer.Option(help="Reflectance of digital number 0.", rich_help_panel=SOURCE)
 ]
 Nodata = Annotated[
-    float | None, typer.Option(help="Digital number of missing pixels.", rich_help_panel=SOURCE)
+    float | None,
+    typer.Option(help="Digital number of missing pixels; -inf too.", rich_help_panel=SOURCE),
 ]
 BandNames = Annotated[
     str | None,
@@ -194,7 +196,10 @@ CorrectShift = Annotated[
 ]
 Date = Annotated[
     str | None,
-    typer.Option(help="Date, if the source does not say it.", rich_help_panel=SOURCE),
+    typer.Option(
+        help="Date, if the source does not say it; or which one, of a file with several.",
+        rich_help_panel=SOURCE,
+    ),
 ]
 
 # What the command line takes over as it is, and under another name.
