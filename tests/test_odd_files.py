@@ -27,6 +27,7 @@ from strandline.errors import (
     SuspiciousSceneWarning,
     UnknownProductError,
 )
+from strandline.series import run_timeline
 
 PIXEL = 240**2 / 1e6
 DN, C2 = ("--scale", "0.0001"), ("--scale", "0.0000275", "--offset", "-0.2")
@@ -342,3 +343,32 @@ def test_plain_arrays_may_use_the_aliases(odd_files, lake):
     assert again["band"].values.tolist() == ["green", "swir16"]
     history = sl.timeline([plain.assign_attrs(units="1"), plain.assign_coords(time="2018-01-01")])
     assert history.sizes["time"] == 2
+
+
+def test_a_source_of_a_catalogue_with_several_dates_is_followed_too(odd_files, tmp_path):
+    catalog = tmp_path / "catalog.yml"
+    catalog.write_text(
+        "sources:\n  cube:\n    driver: netcdf\n    args:\n"
+        f"      urlpath: {odd_files / 'datacube_two_dates.nc'}\n"
+        "      chunks: {lat: 50, lon: 50}\n    metadata: {scale: 0.0001}\n"
+    )
+    source = f"{catalog}:cube"
+    assert str(sl.open_scene(source, time="2017-11-07")["time"].values)[:10] == "2017-11-07"
+    out = run_timeline([{"source": source}], tmp_path / "out", settings={"n_clusters": 3})
+    series = pd.read_csv(out / "timeline.csv")
+    assert series["time"].str[:10].tolist() == ["2017-10-22", "2017-11-07"]
+
+
+@pytest.mark.parametrize("chunks", ["{lat: 50, lon: 60}", "{latitude: 50, longitude: 60}"])
+def test_chunks_by_latitude_and_longitude_open_as_a_scene_too(odd_files, tmp_path, chunks):
+    catalog = tmp_path / "catalog.yml"
+    catalog.write_text(
+        "sources:\n  lake:\n    driver: rasterio\n    args:\n"
+        f"      urlpath: {odd_files / 'internal_mask.tif'}\n      chunks: {chunks}\n"
+        "    metadata: {scale: 0.0001}\n"
+    )
+    source = sl.open_catalog(catalog)["lake"]
+    assert source.to_dask().chunks[1:] == ((50, 50, 40), (60, 60))
+    scene = sl.open_scene(f"{catalog}:lake")
+    assert scene.chunks[1:] == ((50, 50, 40), (60, 60))
+    assert hidden_by(scene).sum() == 5600

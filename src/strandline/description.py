@@ -64,7 +64,7 @@ def describe_source(
     return "\n".join(lines)
 
 
-def _dates_in(source: str, options: Mapping[str, Any] | None) -> list[str]:
+def _dates_in(source: str, options: Mapping[str, Any] | None) -> list[tuple[str, str | None]]:
     """Name the dates of a file that holds several; none if one was picked already."""
     from strandline.scenes.open import dated_sources
 
@@ -74,10 +74,13 @@ def _dates_in(source: str, options: Mapping[str, Any] | None) -> list[str]:
     return dated_sources(source, given.get("storage_options"))
 
 
-def _describe_dates(source: str, dates: list[str]) -> str:
-    days = [one.removeprefix(f"{source}:") for one in dates]
+def _describe_dates(source: str, dates: list[tuple[str, str | None]]) -> str:
+    days = [time or one.removeprefix(f"{source}:") for one, time in dates]
     lines = [f"source      {source}, {len(days)} dates", *(f"  {day}" for day in days)]
-    return "\n".join([*lines, f"Open one by its date: {dates[0]}"])
+    first, time = dates[0]
+    return "\n".join(
+        [*lines, f"Open one by its date: {first}" + (f" --date {time}" if time else "")]
+    )
 
 
 def _describe_catalog(path: str) -> str:

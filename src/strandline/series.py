@@ -193,10 +193,11 @@ def _date_by_date(
 
     scenes = []
     for scene in config.scenes:
-        sources: Sequence[str | list[str]] = [scene.source]
-        if isinstance(scene.source, str) and scene.time is None:
-            sources = dated_sources(scene.source, scene.storage_options, cache)
-        scenes += [scene.model_copy(update={"source": source}) for source in sources]
+        if not isinstance(scene.source, str) or scene.time is not None:
+            scenes.append(scene)
+            continue
+        for source, time in dated_sources(scene.source, scene.storage_options, cache):
+            scenes.append(scene.model_copy(update={"source": source, "time": time}))
     return config.model_copy(update={"scenes": scenes})
 
 

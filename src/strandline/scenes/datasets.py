@@ -124,12 +124,12 @@ class _Plane(NamedTuple):
     written: str
     layer: Layer
     array: xr.DataArray
-    index: int
+    place: int
     factors: Factors
 
     @property
     def plane(self) -> xr.DataArray:
-        return self.array.isel(band=self.index)
+        return self.array.isel(band=self.place)
 
 
 def _known_sensor(source: xr.DataArray | xr.Dataset, platform: str | None) -> Sensor | None:
@@ -223,7 +223,7 @@ def one_date(
     place = 0
     if count > 1:
         place = _place_of(found, wanted, count, label)
-    taken = source.isel({dim: place}).drop_vars(dim, errors="ignore")
+    taken = source.isel({dim: place}).drop_vars([dim], errors="ignore")
     return taken, found[place] if found else None
 
 
@@ -336,7 +336,8 @@ def _layers_of(
             found.append(_plane(name, plane, sensor, label))
     if given is not None and not stacked:
         found = _renamed(found, given, label, sensor)
-    if stacked and [one for one in found if one.layer.role == "band" and one.written in flat]:
+    beside = [one.written for one in found if one.layer.role == "band" and one.written in flat]
+    if stacked and beside:
         raise UnknownProductError(
             f"{label} has several variables, and some of them have bands of their own.",
             expected="one variable per band, or one with a band dimension",
@@ -465,7 +466,7 @@ def _joined(used: Sequence[_Plane]) -> xr.DataArray:
     first = used[0].array
     names = np.asarray([one.name for one in used], dtype=str)
     if all(one.array is first for one in used):
-        return pick(first, [one.index for one in used]).assign_coords(band=names)
+        return pick(first, [one.place for one in used]).assign_coords(band=names)
     planes = [one.plane.drop_attrs(deep=False).drop_vars("band", errors="ignore") for one in used]
     joined = xr.concat(planes, dim="band", coords="minimal", compat="override", join="exact")
     joined = joined.transpose("band", "y", "x").assign_coords(band=names)

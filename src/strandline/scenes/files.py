@@ -385,7 +385,9 @@ def _names_of_several(header: RasterHeader, count: int, sensor: Sensor | None) -
         names = names_by_count(own, sensor) if sensor is not None else None
         return [*(names or [""] * own), *([ALPHA] if ends else [])]
     return [
-        text or (ALPHA if index in alphas else f"Band {index + 1}")
+        ALPHA
+        if index in alphas and (not text or _is_position(text, index + 1))
+        else text or f"Band {index + 1}"
         for index, text in enumerate(described)
     ]
 

@@ -251,7 +251,7 @@ def open_dates(source: xr.Dataset) -> list[xr.DataArray]:
 
 def dated_sources(
     source: str, storage_options: Mapping[str, Any] | None = None, cache: Cache = None
-) -> list[str]:
+) -> list[tuple[str, str | None]]:
     """Name each date that a source holds, if it holds several.
 
     Parameters
@@ -263,24 +263,34 @@ def dated_sources(
 
     Returns
     -------
-    list of str
-        Of a NetCDF file or a Zarr store with several dates, one source for each, in the order of
-        time: ``stack.nc:2017-10-22``. Otherwise the source alone.
+    list of (str, str or None)
+        Of a source with several dates, what to open for each, in the order of time, and with which
+        `time`: ``stack.nc:2017-10-22`` of a NetCDF file or a Zarr store; a source of a catalogue
+        as it is, with the date. Otherwise the source alone.
     """
-    path, date = split_dated_source(source)
-    if date is not None or kind_of(source) != "file" or not is_array_store(source):
-        return [source]
     from strandline.scenes.datasets import dates_of_source, names_of_dates
-    from strandline.scenes.stores import read_dataset
 
-    dataset = read_dataset(path, storage_options=storage_options, cache=cache)
-    times = sorted(dates_of_source(dataset, path))
+    path, date = split_dated_source(source)
+    kind = kind_of(source)
+    if date is None and kind == "file" and is_array_store(source):
+        from strandline.scenes.stores import read_dataset
+
+        dataset: Any = read_dataset(path, storage_options=storage_options, cache=cache)
+    elif kind == "source of a catalogue":
+        dataset = _entry(source).arrays()
+    else:
+        return [(source, None)]
+    times = [] if dataset is None else sorted(dates_of_source(dataset, path))
     if len(times) < 2:
-        return [source]
-    return [f"{path}:{name}" for name in names_of_dates(times)]
+        return [(source, None)]
+    names = names_of_dates(times)
+    if kind == "file":
+        return [(f"{path}:{name}", None) for name in names]
+    return [(source, name) for name in names]
 
 
-def _from_catalog(text: str, asked: ReadOptions, band_names: Sequence[str] | None) -> xr.DataArray:
+def _entry(text: str) -> Any:
+    """Find the source of a catalogue."""
     from strandline.scenes.catalog import open_catalog
 
     catalog, name = split_catalog_source(text) or (text, "")
@@ -291,7 +301,11 @@ def _from_catalog(text: str, asked: ReadOptions, band_names: Sequence[str] | Non
             expected="a source of data",
             remedy=f"Open one of its sources: open_catalog({catalog!r})[{name!r}][…].",
         )
-    place, says = entry.scene_and_options()
+    return entry
+
+
+def _from_catalog(text: str, asked: ReadOptions, band_names: Sequence[str] | None) -> xr.DataArray:
+    place, says = _entry(text).scene_and_options()
     # What was not given must not take the place of what the catalogue says.
     options = vars(asked) | {"band_names": band_names}
     given = says | {key: value for key, value in options.items() if value is not None}

@@ -285,9 +285,10 @@ def _table(kind: str, instrument: str | None, numbers: tuple[str, ...]) -> NDArr
     if kind in _OUTSIDE:
         table[_OUTSIDE[kind]] = FILL
     if kind == _BY_MEANINGS:
-        for mask, value, reason in (entry.split() for entry in numbers):
-            wanted = int(value) & int(mask) & (_VALUES - 1)
-            table[(values & (int(mask) & (_VALUES - 1))) == wanted] |= reason_bits([reason])
+        for entry in numbers:
+            mask, number, meant = entry.split()
+            bits = int(mask) & (_VALUES - 1)
+            table[(values & bits) == (int(number) & bits)] |= reason_bits([meant])
     used = sum({1 << bit for bit in _saturation_bits(kind, numbers)})
     table[(values & used) != 0] |= reason_bits(["saturated"])
     if kind in _DROPPED and instrument in ("tm", "etm"):

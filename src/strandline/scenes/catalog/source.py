@@ -352,6 +352,10 @@ class Source:
         place = self.urlpath if is_pattern else self.urls
         return place, {**reads, **says}
 
+    def arrays(self) -> xr.DataArray | xr.Dataset | None:
+        """Open lazily like `to_dask`, if it holds arrays that may have a dimension of time."""
+        return None if self.kind == "raster" else self.to_dask()
+
     def _check_driver(self) -> None:
         if self.kind not in ("raster", "netcdf", "zarr"):
             raise CatalogError(
