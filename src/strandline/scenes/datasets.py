@@ -102,7 +102,7 @@ def from_xarray(
     quality, told = _flags(source, layers, values, sensor, names)
     spared = {*names, *told, *(one.name for one in layers if one.layer.role == "mask")}
     left = [one.written for one in layers if one.name not in spared]
-    attrs = source.attrs
+    attrs = {**source.attrs, **used[0].array.attrs}
     return Stored(
         values=values,
         factors=tuple(one.factors for one in used),
