@@ -298,8 +298,8 @@ def test_times_of_any_kind_are_understood(times):
 def test_times_that_are_none_are_named_in_plain_words():
     with pytest.raises(MetadataError, match=r"cannot be understood.*got 'yesterday'"):
         sl.open_scene(cube(["yesterday", "today"]))
-    with pytest.raises(MetadataError, match=r"twice"):
-        sl.open_scene(cube(["2017-10-22", "2017-10-22"]))
+    with pytest.raises(UnknownProductError, match="several dates of 2017-10-22"):
+        sl.open_scene(cube(["2017-10-22", "2017-10-22"]), time="2017-10-22")
 
 
 def test_two_times_of_one_day_are_named_to_the_second():

@@ -162,7 +162,7 @@ def dates_of_source(source: xr.DataArray | xr.Dataset, label: str) -> list[np.da
     Raises
     ------
     MetadataError
-        If they cannot be understood, or one is there twice.
+        If they cannot be understood.
     """
     dim = _time_dimension(source)
     if dim is None or dim not in source.coords or _are_counts(source[dim]):
@@ -173,12 +173,6 @@ def dates_of_source(source: xr.DataArray | xr.Dataset, label: str) -> list[np.da
         raise MetadataError(
             f"The times of {label} cannot be understood.", expected=error.expected, got=error.got
         ) from error
-    if len(set(found)) < len(found):
-        raise MetadataError(
-            f"{label} holds a time twice.",
-            got=", ".join(names_of_dates(found)),
-            remedy="Keep one of each, for example with .groupby('time').first().",
-        )
     return found
 
 
