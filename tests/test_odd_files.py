@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import rasterio
 import xarray as xr
+from odc.geo.xr import assign_crs
 
 import strandline as sl
 from strandline import stages
@@ -268,7 +269,7 @@ def cube(times: object) -> xr.Dataset:
         },
         coords={"y": np.arange(20)[::-1] * 30.0, "x": np.arange(30) * 30.0, "time": times},
     )
-    return dataset.odc.assign_crs("EPSG:32611")
+    return assign_crs(dataset, "EPSG:32611")
 
 
 @pytest.mark.parametrize(

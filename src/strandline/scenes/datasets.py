@@ -89,12 +89,6 @@ def from_xarray(
     used = _chosen(layers, asked, sensor, label)
     names = [one.name for one in used]
     values = _joined(used)
-    if not values.size:
-        raise UnknownProductError(
-            f"{label} holds no pixels.",
-            expected="at least one band, row and column",
-            got=" × ".join(f"{size} {dim}" for dim, size in values.sizes.items()),
-        )
     values = _placed(values, source, label)
     if asked.chunks is not None:
         rows, columns = chunk_shape(values.sizes["y"], values.sizes["x"], (256, 256), asked.chunks)
@@ -367,6 +361,7 @@ def _plane(written: str, plane: xr.DataArray, sensor: Sensor | None, label: str)
         layer = Layer("quality", OWN_FLAGS)
     name = band_name(written, sensor) or written
     array = plane.expand_dims("band").transpose("band", "y", "x")
+    _check_size(array, label)
     return _Plane(name, written, layer, array, 0, _factors(array)[0])
 
 
@@ -392,6 +387,7 @@ def _layers_of_array(
     array = _flat(array, label)
     array = array if "band" in array.dims else array.expand_dims("band")
     array = array.transpose("band", "y", "x")
+    _check_size(array, label)
     texts = _texts(array, given, sensor, label)
     nodata = _per_band(array.attrs.get("nodata"), len(texts), _own_nodata(array))
     # What is said of the array is said of its spectra: units and flags are no layer's own.
@@ -407,6 +403,15 @@ def _layers_of_array(
             zip(names, texts, layers, _factors(array), strict=True)
         )
     ]
+
+
+def _check_size(array: xr.DataArray, label: str) -> None:
+    if not array.size:
+        raise UnknownProductError(
+            f"{label} holds no pixels.",
+            expected="at least one band, row and column",
+            got=" × ".join(f"{size} {dim}" for dim, size in array.sizes.items()),
+        )
 
 
 def _texts(
