@@ -29,6 +29,17 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def odd_files() -> Path:
+    """Small files as users have them; tests that need them are skipped where they are absent."""
+    folder = shared_data().parent / "cases"
+    if not folder.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"the small files are not at {folder}, and CI must have them")
+        pytest.skip(f"the small files are not at {folder}")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A real browser; without one such tests are skipped, saying so, and fail in CI."""

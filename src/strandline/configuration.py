@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -10,6 +11,7 @@ from pydantic import (
     Field,
     FiniteFloat,
     ValidationError,
+    field_serializer,
     model_validator,
 )
 
@@ -49,6 +51,11 @@ class SceneSource(BaseModel):
     crs: Name | None = None
     reflectance: bool = True
     storage_options: dict[str, Any] = Field(default_factory=dict)
+
+    @field_serializer("nodata", when_used="json")
+    def _nodata_in_json(self, nodata: float | None) -> float | str | None:
+        # JSON has no word for infinity, which is a number for no data like any other.
+        return nodata if nodata is None or math.isfinite(nodata) else str(nodata)
 
     @model_validator(mode="after")
     def _source_has_a_name(self) -> SceneSource:

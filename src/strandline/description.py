@@ -57,12 +57,33 @@ def describe_source(
 
     if len(passes := passes_of(source)) > 1:
         return f"{listing(passes)}\nOpen one by its id or its day: {source}:{passes[0].id}"
+    if len(dates := _dates_in(source, options)) > 1:
+        return _describe_dates(source, dates)
     asked: dict[str, Any] = {"conflicts": "quality"} if statistics else {}
     scene = open_scene(source, **asked, **(options or {}))
     lines = [f"source      {scene.attrs['source']}", *_facts(scene)]
     if statistics:
         lines += ["", *_statistics(scene), "", *_quality(scene)]
     return "\n".join(lines)
+
+
+def _dates_in(source: str, options: Mapping[str, Any] | None) -> list[tuple[str, str | None]]:
+    """Name the dates of a file that holds several; none if one was picked already."""
+    from strandline.scenes.open import dated_sources
+
+    given = options or {}
+    if given.get("time") is not None:
+        return []
+    return dated_sources(source, given.get("storage_options"))
+
+
+def _describe_dates(source: str, dates: list[tuple[str, str | None]]) -> str:
+    days = [time or one.removeprefix(f"{source}:") for one, time in dates]
+    lines = [f"source      {source}, {len(days)} dates", *(f"  {day}" for day in days)]
+    first, time = dates[0]
+    return "\n".join(
+        [*lines, f"Open one by its date: {first}" + (f" --date {time}" if time else "")]
+    )
 
 
 def _describe_catalog(path: str) -> str:
@@ -103,6 +124,8 @@ def _facts(scene: xr.DataArray) -> list[str]:
         "bounds": f"longitude {west:.4f} … {east:.4f}, latitude {south:.4f} … {north:.4f}",
         "masked": attrs.get("masked", "").replace(" ", ", ") or "nodata only",
     }
+    if "left_out" in attrs:
+        facts["left out"] = str(attrs["left_out"])
     return [f"{name:<11} {value}" for name, value in facts.items()]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -36,10 +35,13 @@ def record_of_inputs(
     from strandline.export.fingerprint import fingerprint
     from strandline.scenes.inputs import source_files
 
-    inputs = fingerprint(also)
+    inputs: list[dict[str, Any]] = fingerprint(also)
+    seen: set[str] = set()
     for scene in config.scenes:
         files = source_files(scene.source, scene.storage_options, platform=scene.platform)
-        inputs += fingerprint(files, storage_options=scene.storage_options)
+        new = [file for file in dict.fromkeys(files) if file not in seen]
+        seen.update(new)  # one file may hold several dates
+        inputs += fingerprint(new, storage_options=scene.storage_options)
     called = config if naming is None else naming.config
     return {
         "config": config_entry(called),
@@ -59,11 +61,7 @@ def config_entry(config: StudyConfig) -> dict[str, Any]:
     >>> config_entry(StudyConfig.parse({"scenes": [scene]}))
     {'scenes': [{'source': 's3://bucket/lake.tif', 'nodata': 'nan'}]}
     """
-    entry = config.model_dump(mode="json", exclude_defaults=True)
-    for scene in entry["scenes"]:
-        if not math.isfinite(scene.get("nodata", 0)):
-            scene["nodata"] = str(scene["nodata"])  # JSON has no such number
-    return entry
+    return config.model_dump(mode="json", exclude_defaults=True)
 
 
 def check_results(

@@ -61,7 +61,8 @@ def run_timeline(
     Parameters
     ----------
     scenes : sequence of dict
-        Each with its ``source``, and how to read it, as in `StudyConfig`.
+        Each with its ``source``, and how to read it, as in `StudyConfig`. All dates of a NetCDF
+        file or a Zarr store are followed, unless ``time`` picks one.
     out : path-like
         Folder for the results. It appears, or changes, only when all of them are complete.
     settings : dict, optional
@@ -171,9 +172,10 @@ def _run(
     from strandline.prepare import stack_scenes
     from strandline.prepare.oversampling import finer_grid_text, warn_of_finer_grid
     from strandline.replay import check_results, record_of_inputs
-    from strandline.stages import StageClock, open_source, study_grid
+    from strandline.stages import StageClock, open_source, study_grid, with_common_names
     from strandline.workers import only_here, workers
 
+    config = _date_by_date(config, cache)
     check_folder(out)
     check_settings(config)
     check_results(out, config, naming, task=TIMELINE, overwrite=overwrite)
@@ -181,11 +183,12 @@ def _run(
     with workers(scheduler) as client:
         with clock("opening the scenes"):
             opened = [open_source(scene, config, cache) for scene in config.scenes]
-            check_bands(config, opened)
             record = record_of_inputs(config, naming)
             check_results(
                 out, config, naming, task=TIMELINE, overwrite=overwrite, inputs=record["inputs"]
             )
+            config = with_common_names(config, opened)
+            check_bands(config, opened)
             grid = study_grid(config, opened[0])
             check_water_at(config, grid)
             dates = stack_scenes(opened, grid, resampling=config.resampling)
@@ -214,6 +217,22 @@ def _run(
             )
             write_record(complete, folder)
     return local_path(out)
+
+
+def _date_by_date(
+    config: TimelineConfig, cache: bool | str | os.PathLike[str] | None
+) -> TimelineConfig:
+    """Put all dates of a source that holds several, and none was picked of, in its place."""
+    from strandline.scenes.open import dated_sources
+
+    scenes = []
+    for scene in config.scenes:
+        if not isinstance(scene.source, str) or scene.time is not None:
+            scenes.append(scene)
+            continue
+        for source, time in dated_sources(scene.source, scene.storage_options, cache):
+            scenes.append(scene.model_copy(update={"source": source, "time": time}))
+    return config.model_copy(update={"scenes": scenes})
 
 
 def summary(out: str | os.PathLike[str]) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from strandline.configuration import SceneSource, StudyConfig
-from strandline.errors import SuspiciousSceneWarning
+from strandline.errors import MissingBandError, SuspiciousSceneWarning
 from strandline.paths import check_there
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from strandline.export.work import WorkFolder
     from strandline.prepare.dates import Comparability
+
+Config = TypeVar("Config", bound=StudyConfig)
 
 Progress = Callable[[str], None]
 """Is called with a stage's name when it begins."""
@@ -127,13 +129,43 @@ def open_source(
     source: SceneSource, config: StudyConfig, cache: bool | str | os.PathLike[str] | None
 ) -> xr.DataArray:
     """Open a scene as a study's configuration says; nothing but metadata is read."""
-    from strandline.scenes import open_scene
+    from strandline.scenes.open import open_to_cluster
 
     options = source.model_dump(exclude={"source"}, exclude_defaults=True)
     if config.mask is not None:
         options["mask"] = config.mask
     options["conflicts"] = config.conflicts
-    return open_scene(source.source, cache=cache, **options)
+    return open_to_cluster(source.source, config.bands, cache=cache, **options)
+
+
+def with_common_names(config: Config, opened: Sequence[xr.DataArray]) -> Config:
+    """Call the bands of a configuration what the opened scenes call them.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        Its bands may be aliases, numbers of a sensor, or the names of a file.
+    opened : sequence of DataArray
+        From `open_source`, whose first bands are those that were asked for.
+
+    Raises
+    ------
+    MissingBandError
+        If a name means another band in another scene.
+    """
+    if config.bands is None:
+        return config
+    names = [[str(name) for name in scene["band"].values[: len(config.bands)]] for scene in opened]
+    for others, scene in zip(names, opened, strict=True):
+        for asked, one, other in zip(config.bands, names[0], others, strict=True):
+            if one != other:
+                raise MissingBandError(
+                    f"The band {asked!r} is not the same in all scenes.",
+                    expected=f"{one!r}, as in {opened[0].attrs.get('source')!r}",
+                    got=f"{other!r} in {scene.attrs.get('source')!r}",
+                    remedy="Name bands by what they see, such as green, nir08 and swir16.",
+                )
+    return config.model_copy(update={"bands": names[0]})
 
 
 def study_grid(config: StudyConfig, first: xr.DataArray) -> GeoBox:

@@ -29,6 +29,7 @@ from strandline.stages import (
     segment_study,
     study_grid,
     together,
+    with_common_names,
 )
 
 if TYPE_CHECKING:
@@ -143,11 +144,12 @@ def _run(
         with clock("opening the scenes"):
             opened = [open_source(source, config, cache) for source in config.scenes]
             check_order(opened)
-            check_bands(config, opened)
             record = record_of_inputs(config, naming)
             check_results(
                 out, config, naming, task=STUDY, overwrite=overwrite, inputs=record["inputs"]
             )
+            config = with_common_names(config, opened)
+            check_bands(config, opened)
             grid = study_grid(config, opened[0])
             check_water_at(config, grid)
         with work_folder(out, _key(build_record(**record))) as work:

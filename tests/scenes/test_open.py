@@ -280,10 +280,19 @@ def test_two_bands_of_one_name_are_refused(write_raster):
 
 def test_files_that_are_not_needed_are_not_put_on_the_grid(write_raster):
     red = write_raster("x_red.tif", DN[0])
-    pan = write_raster("x_pan.tif", np.zeros((80, 60), np.uint16))
-    assert open_scene([red, pan], bands=["red"], scale=1e-5).shape == (1, 40, 30)
-    with pytest.raises(GridMismatchError, match=r"x_red\.tif.*x_pan\.tif"):
-        open_scene([red, pan], scale=1e-5)
+    nir = write_raster("x_nir.tif", np.zeros((80, 60), np.uint16))
+    assert open_scene([red, nir], bands=["red"], scale=1e-5).shape == (1, 40, 30)
+    with pytest.raises(GridMismatchError, match=r"x_red\.tif.*x_nir\.tif"):
+        open_scene([red, nir], scale=1e-5)
+
+
+@pytest.mark.parametrize("name", ["pan", "cirrus", "nir09"])
+def test_bands_that_products_leave_out_are_left_out_of_plain_files_too(write_raster, name):
+    red = write_raster("x_red.tif", DN[0])
+    other = write_raster(f"x_{name}.tif", np.zeros((80, 60), np.uint16))
+    scene = open_scene([red, other], scale=1e-5)
+    assert (scene["band"].values.tolist(), scene.attrs["left_out"]) == (["red"], name)
+    assert open_scene([red, other], bands=[name], scale=1e-5).shape == (1, 80, 60)
 
 
 def test_products_name_their_bands_themselves(real_data):

@@ -94,7 +94,14 @@ def test_a_sentinel_may_be_written_many_ways(text):
     assert find_sensor(text.replace("2A", "2C").replace("2a", "2c")) is SENSORS["sentinel-2c"]
 
 
-@pytest.mark.parametrize("text", ["sentinel-2", "sentinel-2z", "landsat-6", "landsat-55", "", "5"])
+@pytest.mark.parametrize("text", ["sentinel-2", "Sentinel 2", "SENTINEL_2", "S2", "S2 MSI"])
+def test_a_sentinel_without_its_letter_has_the_bands_that_all_share(text):
+    sensor = find_sensor(text)
+    assert (sensor.platform, sensor.instrument) == ("sentinel-2", "msi")
+    assert [band.number for band in sensor.bands] == [band.number for band in MSI.bands]
+
+
+@pytest.mark.parametrize("text", ["sentinel-2z", "landsat-6", "landsat-55", "", "5"])
 def test_other_platforms_are_refused(text):
     with pytest.raises(UnknownProductError, match="landsat-9"):
         find_sensor(text)

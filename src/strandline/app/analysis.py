@@ -93,7 +93,9 @@ def analyse(
 def _open(config: StudyConfig) -> list[xr.DataArray]:
     from strandline.stages import check_order, open_source
 
-    opened = [open_source(source, config, None) for source in config.scenes]
+    # Whichever are chosen to cluster by: scenes stay open when the choice changes.
+    every = config.model_copy(update={"bands": None})
+    opened = [open_source(source, every, None) for source in config.scenes]
     check_order(opened)
     return opened
 

@@ -24,9 +24,9 @@ from strandline.errors import ConfigurationError, GridMismatchError, SuspiciousS
 from strandline.prepare.classes import NOT_OBSERVED, WATER, stored_classes
 from strandline.prepare.georeference import attach_grid, describe_grid, grid_of, same_grid
 from strandline.prepare.oversampling import oversampling_coordinate, oversampling_of
-from strandline.prepare.stack import platforms_of, stack_scenes
+from strandline.prepare.stack import platforms_of, stack_scenes, with_common_names
 from strandline.segmentation.model import SegmentationModel
-from strandline.segmentation.segment import fit_segmentation
+from strandline.segmentation.segment import fit_segmentation, scenes_of
 
 OnDate = Callable[[int, int], None]
 """Is called with how many dates are done, and how many there are."""
@@ -42,7 +42,7 @@ SERIES = (
 
 
 def timeline(
-    scenes: xr.DataArray | Iterable[xr.DataArray],
+    scenes: xr.DataArray | xr.Dataset | Iterable[xr.DataArray | xr.Dataset],
     model: xr.Dataset | SegmentationModel | None = None,
     *,
     water: pd.DataFrame | int | Iterable[int] | None = None,
@@ -66,8 +66,9 @@ def timeline(
     ----------
     scenes : DataArray or iterable of DataArray
         Scenes (band, y, x), or together (time, band, y, x); or water masks (y, x) or
-        (time, y, x). Each date has its own time. Scenes on other grids are put onto the
-        first one's. Lazy ones are read twice, once to fit the model and once to apply it.
+        (time, y, x); or datasets with one variable per band. Each date has its own time. Scenes
+        on other grids are put onto the first one's. Lazy ones are read twice, once to fit the
+        model and once to apply it.
     model : Dataset or SegmentationModel, optional
         What `segment` returned for other dates, or an earlier timeline: these dates are
         labelled by its model, and nothing is fitted.
@@ -216,12 +217,15 @@ def _index(history: xr.Dataset) -> pd.DatetimeIndex:
 # --- dates ------------------------------------------------------------------------
 
 
-def _dated(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
+def _dated(
+    scenes: xr.DataArray | xr.Dataset | Iterable[xr.DataArray | xr.Dataset],
+) -> xr.DataArray:
     """Put the dates together, in the order of time."""
     if isinstance(scenes, xr.DataArray):
-        given = scenes
+        given = with_common_names(scenes)
     else:
-        parts = list(scenes)
+        items = [scenes] if isinstance(scenes, xr.Dataset) else list(scenes)
+        parts = [part for item in items for part in scenes_of(item)]
         if parts and all(isinstance(one, xr.DataArray) and "band" in one.dims for one in parts):
             given = stack_scenes(parts)
         else:

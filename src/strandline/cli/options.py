@@ -77,7 +77,8 @@ Seed = Annotated[int, typer.Option(help="Seed of all random choices.", rich_help
 Bands = Annotated[
     str | None,
     typer.Option(
-        help="Bands to cluster by, with commas: green,nir08,swir16.", rich_help_panel=CLUSTERING
+        help="Bands to cluster by, with commas: green,nir,swir1, or as the file names them.",
+        rich_help_panel=CLUSTERING,
     ),
 ]
 Standardize = Annotated[
@@ -203,7 +204,8 @@ Offset = Annotated[
     float | None, typer.Option(help="Offset of the reflectance.", rich_help_panel=SOURCE)
 ]
 Nodata = Annotated[
-    float | None, typer.Option(help="Nodata value of the source.", rich_help_panel=SOURCE)
+    float | None,
+    typer.Option(help="Nodata value of the source; -inf too.", rich_help_panel=SOURCE),
 ]
 BandNames = Annotated[
     str | None,
@@ -266,7 +268,10 @@ CorrectShift = Annotated[
 ]
 Date = Annotated[
     str | None,
-    typer.Option(help="Acquisition date, if the source does not give it.", rich_help_panel=SOURCE),
+    typer.Option(
+        help="Acquisition date, if the source does not give it; or which one, of several.",
+        rich_help_panel=SOURCE,
+    ),
 ]
 
 Dates = Annotated[

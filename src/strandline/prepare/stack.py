@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from strandline.errors import ConfigurationError, MissingBandError
+from strandline.errors import ConfigurationError, MissingBandError, UnknownProductError
 from strandline.prepare.georeference import attach_grid, grid_of
 from strandline.prepare.oversampling import (
     OVERSAMPLING,
@@ -19,6 +19,8 @@ from strandline.prepare.resample import regrid
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
+
+    from strandline.scenes.sensors import Sensor
 
 DIMS = ("band", "y", "x")
 
@@ -69,6 +71,7 @@ def stack_scenes(
     ('time', 'band', 'y', 'x')
     """
     given = [scenes] if isinstance(scenes, xr.DataArray) else list(scenes)
+    given = [with_common_names(_with_time(scene)) for scene in given]
     _check(given)
     target = grid_of(given[0] if grid is None else grid)
     bands = _shared_bands(given)
@@ -108,6 +111,42 @@ def platforms_of(data: xr.DataArray) -> list[str]:
     return [str(name) or "unknown" for name in each]
 
 
+def sensor_of(scene: xr.DataArray) -> Sensor | None:
+    """Find the sensor, if all dates are of one platform whose bands are known."""
+    from strandline.scenes.sensors import find_sensor
+
+    platforms = set(platforms_of(scene))
+    try:
+        return find_sensor(platforms.pop()) if len(platforms) == 1 else None
+    except UnknownProductError:
+        return None
+
+
+def with_common_names(scene: xr.DataArray) -> xr.DataArray:
+    """Call the bands of a scene by their common names, where they go by others.
+
+    Examples
+    --------
+    >>> from strandline.testing.lakes import round_lake
+    >>> scene = round_lake(radius=300)
+    >>> renamed = scene.assign_coords(band=[f"SR_B{n}" for n in (1, 2, 3, 4, 5, 7)])
+    >>> with_common_names(renamed)["band"].values.tolist() == scene["band"].values.tolist()
+    True
+    """
+    from strandline.scenes.sensors import STAND_IN, band_name
+
+    if "band" not in scene.coords or scene["band"].dtype.kind not in "UOT":
+        return scene
+    sensor = sensor_of(scene)
+    written = [str(name) for name in np.atleast_1d(scene["band"].values)]
+    names = [band_name(name, sensor) or name for name in written]
+    if sensor is not None and sensor.instrument == "msi" and "nir08" not in names:
+        names = [STAND_IN["nir"] if name == "nir" else name for name in names]
+    if names == written or len(set(names)) < len(names) or scene["band"].ndim != 1:
+        return scene
+    return scene.assign_coords(band=("band", np.asarray(names, dtype=str)))
+
+
 def _one_date(scene: xr.DataArray, target: GeoBox, resampling: str) -> xr.DataArray:
     """Bring a scene to the common grid, with the coordinates that all dates have."""
     placed = regrid(scene, target, resampling=resampling)
@@ -122,12 +161,12 @@ def _quality(dates: list[xr.DataArray]) -> dict[str, Any]:
     given = [date.coords.get("quality") for date in dates]
     if all(one is None for one in given):
         return {}
-    from strandline.scenes.quality import are_flags, flag_attributes, tells_conflicts, told_reasons
+    from strandline.scenes.quality import are_flags, flag_attributes, tells_conflicts, told_names
 
     flags = [one if one is not None and are_flags(one) else None for one in given]
     if all(one is None for one in flags):
         return {}
-    told = [() if one is None else told_reasons(one) for one in flags]
+    told = [() if one is None else told_names(one) for one in flags]
     conflicts = any(one is not None and tells_conflicts(one) for one in flags)
     parts: list[Any] = [
         _no_flags(date) if one is None else one.transpose("y", "x").data
@@ -159,6 +198,15 @@ def _no_flags(date: xr.DataArray) -> Any:
     import dask.array as da
 
     return da.zeros(plane.shape, dtype=np.uint8, chunks=plane.chunks)
+
+
+def _with_time(scene: xr.DataArray) -> xr.DataArray:
+    """Read the time of a scene that someone else made: as text, or a date of any calendar."""
+    if "time" not in scene.coords or scene["time"].ndim or scene["time"].dtype.kind == "M":
+        return scene
+    from strandline.scenes.scene import as_time
+
+    return scene.assign_coords(time=as_time(scene["time"].values[()]))
 
 
 def _check(scenes: list[xr.DataArray]) -> None:

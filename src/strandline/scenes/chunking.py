@@ -7,6 +7,12 @@ from typing import Any
 
 from strandline.errors import ConfigurationError
 
+ROWS_AND_COLUMNS = {
+    **dict.fromkeys(("y", "Y", "lat", "latitude", "northing"), "y"),
+    **dict.fromkeys(("x", "X", "lon", "longitude", "easting"), "x"),
+}
+"""What the dimensions of a map plane are called elsewhere."""
+
 Chunks = int | str | tuple[int, int] | Mapping[str, int] | None
 
 _TARGET = (
@@ -24,8 +30,8 @@ def chunk_shape(height: int, width: int, block: tuple[int, int], chunks: Chunks)
     block : (int, int)
         Rows and columns that are stored together.
     chunks : int, (int, int), mapping, "auto" or None
-        One number, ``(y, x)``, or ``{"y": …, "x": …}``; -1 means all. By default whole storage
-        blocks grouped to about 1024 × 1024 pixels.
+        One number, ``(y, x)``, or ``{"y": …, "x": …}`` (``lat`` and ``lon`` count as these); -1
+        means all. By default whole storage blocks grouped to about 1024 × 1024 pixels.
 
     Returns
     -------
@@ -46,6 +52,7 @@ def chunk_shape(height: int, width: int, block: tuple[int, int], chunks: Chunks)
     if chunks is None or chunks == "auto":
         return _default_chunk(height, width, block)
     if isinstance(chunks, Mapping):
+        chunks = {ROWS_AND_COLUMNS.get(name, name): size for name, size in chunks.items()}
         default = _default_chunk(height, width, block)
         unknown = set(chunks) - {"band", "y", "x"}
         if unknown:

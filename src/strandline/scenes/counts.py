@@ -14,10 +14,11 @@ from strandline.errors import ConfigurationError
 from strandline.scenes.conflicts import CLOUDED
 from strandline.scenes.quality import (
     CONFLICT,
+    MASKED,
     are_flags,
     reason_bits,
     tells_conflicts,
-    told_reasons,
+    told_names,
 )
 
 COUNTS_SHAPE = (2, 256)
@@ -193,7 +194,7 @@ def count_rows(counts: NDArray[np.int64], told: Told) -> dict[str, int]:
     both = counts.sum(axis=0)
     rows = {"observed": int(counts[1].sum()), "not_observed": int(counts[0].sum())}
     for reason in told.reasons:
-        rows[reason] = int(both[_with(reason)].sum())
+        rows[reason] = int(both[_with("fill" if reason == MASKED else reason)].sum())
     unmasked = (_FLAGS & reason_bits(told.masked)) == 0
     # Where the spectrum wins, a pixel may be masked that has no flag but the one of conflicts.
     rows["no_value"] = int(counts[0][unmasked & ((_FLAGS & CONFLICT) == 0)].sum())
@@ -216,7 +217,7 @@ def told_of(scene: xr.DataArray) -> Told:
         return Told()
     told = scene.coords.get("quality_told")
     masked = scene.coords.get("quality_masked")
-    reasons = told_reasons(flags) if told is None else tuple(str(told.values).split())
+    reasons = told_names(flags) if told is None else tuple(str(told.values).split())
     hidden = flags.attrs.get("masked", "") if masked is None else masked.values
     return Told(reasons, tuple(str(hidden).split()), tells_conflicts(flags) and bool(reasons))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
+from rasterio.enums import MaskFlags
 
 from strandline.scenes.access import Access
 from strandline.scenes.reading import opened_raster, tried
@@ -46,6 +47,12 @@ class RasterHeader:
         Rows and columns that are stored, and so read, together.
     georeferenced : bool
         False when the file has no transform of its own.
+    colours : tuple of str
+        Colour interpretation of each band, as GDAL names it: "gray", "alpha", "undefined", ….
+    has_mask : bool
+        Whether GDAL keeps a mask of valid pixels for it, inside of the file or in a ``.msk`` file.
+    masked : bool
+        Whether this mask counts as its last band (1 valid, 0 not): see `with_mask`.
     stamp : tuple of int
         Size and modification time of a local file; empty for a remote one.
     """
@@ -65,6 +72,24 @@ class RasterHeader:
     block_shape: tuple[int, int]
     georeferenced: bool
     stamp: tuple[int, ...] = ()
+    colours: tuple[str, ...] = ()
+    has_mask: bool = False
+    masked: bool = False
+
+    def with_mask(self) -> RasterHeader:
+        """Count the mask of the file as one more band, if it has one."""
+        if not self.has_mask or self.masked:
+            return self
+        return replace(
+            self,
+            count=self.count + 1,
+            nodata=(*self.nodata, self.nodata[0]),
+            scales=(*self.scales, 1.0),
+            offsets=(*self.offsets, 0.0),
+            descriptions=(*self.descriptions, None),
+            colours=(*self.colours, "mask"),
+            masked=True,
+        )
 
     @property
     def geobox(self) -> GeoBox:
@@ -131,7 +156,17 @@ def _header(access: Access, _: int) -> RasterHeader:
             block_shape=tuple(dataset.block_shapes[0]),
             georeferenced=not dataset.transform.is_identity,
             stamp=_stamp(access),
+            colours=tuple(colour.name for colour in dataset.colorinterp),
+            has_mask=any(map(_is_mask, dataset.mask_flag_enums)),
         )
+
+
+def _is_mask(flags: Sequence[MaskFlags]) -> bool:
+    """Whether a band has a mask other than its nodata value or an alpha band.
+
+    Of the file, or (no flags at all) the band's own: both come inside of it and in ``.msk`` files.
+    """
+    return not flags or (MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags)
 
 
 def short_crs(written: str | CRS) -> CRS:

@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from strandline.paths import split_subdataset
+from strandline.paths import local_path, split_subdataset
 from strandline.scenes.grouping import files_together
-from strandline.scenes.kinds import is_array_store, kind_of, split_catalog_source
+from strandline.scenes.kinds import (
+    is_array_store,
+    kind_of,
+    split_catalog_source,
+    split_dated_source,
+)
 from strandline.scenes.landsat.files import list_product
 from strandline.scenes.landsat.naming import is_archive
 from strandline.scenes.patterns import MatchedFile, match_files, without_companions
@@ -73,7 +78,7 @@ def source_files(
         return [files.archive] if files.archive else sorted(files.places.values())
     inner = split_subdataset(text)
     if is_array_store(text) or inner:
-        return [inner[1] if inner else text]
+        return [inner[1] if inner else split_dated_source(text)[0]]
     rasters = (
         band_files(text, platform)
         or files_together(text)
@@ -85,4 +90,10 @@ def source_files(
         file.url if place is None else str(place)
         for file, place in zip(rasters, behind, strict=True)
     )
-    return list(dict.fromkeys(named))
+    return [path for url in dict.fromkeys(named) for path in (url, *_mask_beside(url))]
+
+
+def _mask_beside(url: str) -> list[str]:
+    """Name the file with the mask of a local raster, which GDAL reads with it."""
+    beside = f"{url}.msk"
+    return [] if is_url(url) or not local_path(beside).is_file() else [beside]

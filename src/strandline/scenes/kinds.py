@@ -27,6 +27,10 @@ Kind = Literal[
 
 _CATALOG = re.compile(r"^(?P<path>.+\.ya?ml):(?P<name>[^/\\]+)$", re.IGNORECASE)
 _ARRAYS = re.compile(r"\.(nc4?|cdf|h5|zarr)/?$", re.IGNORECASE)
+_DATED = re.compile(
+    r"^(?P<path>.+\.(?:nc4?|cdf|h5|zarr)/?):(?P<date>\d{4}-\d{2}(?:-\d{2}(?:[T ][\d:.]+Z?)?)?)$",
+    re.IGNORECASE,
+)
 
 
 def kind_of(source: Any, platform: str | None = None) -> Kind:
@@ -123,8 +127,24 @@ def split_catalog_source(text: str) -> tuple[str, str] | None:
     return (found["path"], found["name"]) if found else None
 
 
+def split_dated_source(text: str) -> tuple[str, str | None]:
+    """Take ``stack.nc:2017-10-22`` apart: a store of arrays, and one of the dates that it holds.
+
+    Examples
+    --------
+    >>> split_dated_source("stack.nc:2017-10-22"), split_dated_source("stack.nc")
+    (('stack.nc', '2017-10-22'), ('stack.nc', None))
+    """
+    found = _DATED.match(text)
+    # A file of this very name is meant first.
+    if found is None or (not is_url(text) and local_path(text).exists()):
+        return text, None
+    return found["path"], found["date"]
+
+
 def is_array_store(text: str) -> bool:
     """Whether a path or URL is a NetCDF file or a Zarr store, by its name or by what is there."""
+    text, _ = split_dated_source(text)
     if _ARRAYS.search(text):
         return True
     return not is_url(text) and any(

@@ -23,13 +23,19 @@ from strandline.scenes.chunking import Chunks
 from strandline.scenes.conflicts import check_winner
 from strandline.scenes.files import read_files, with_quality
 from strandline.scenes.grouping import files_together, sort_layers, usual_bands
-from strandline.scenes.kinds import check_fits, is_array_store, kind_of, split_catalog_source
+from strandline.scenes.kinds import (
+    check_fits,
+    is_array_store,
+    kind_of,
+    split_catalog_source,
+    split_dated_source,
+)
 from strandline.scenes.landsat import open_bundle
 from strandline.scenes.patterns import MatchedFile, match_files
-from strandline.scenes.quality import DEFAULT_REASONS, check_reasons
+from strandline.scenes.quality import DEFAULT_REASONS, check_reasons, told_reasons
 from strandline.scenes.read_options import ReadOptions
-from strandline.scenes.scene import Stored, finish
-from strandline.scenes.selection import pick, wanted_bands
+from strandline.scenes.scene import Stored, as_time, finish
+from strandline.scenes.sensors import SHARED
 from strandline.scenes.sentinel import open_safe
 from strandline.scenes.sentinel.product import band_files
 
@@ -67,7 +73,8 @@ def open_scene(
           such as ``"LT05_…_sr_band{band}.tif"``; with `platform` given as a Sentinel-2, a folder
           of its band files; a zip archive of GeoTIFFs; the tiles of one export; a folder of
           Harmonized Landsat and Sentinel-2 (HLS) or of Geoscience Australia's band files;
-        - a NetCDF file or a Zarr store;
+        - a NetCDF file or a Zarr store; one of several dates in it by ``"stack.nc:2017-10-22"``,
+          or by `time`;
         - a source of a catalogue: ``"catalog.yml:landsat_5_small"``;
         - STAC: what :func:`strandline.search_scenes` found of one pass, an item or several of
           one pass (put together), the path or URL of an item, or of a saved search with the id
@@ -92,7 +99,8 @@ def open_scene(
     platform : str, optional
         Such as ``"landsat-5"``, where the source does not say.
     time : str, date or datetime64, optional
-        Of the acquisition, UTC, where the source does not say.
+        Of the acquisition, UTC, where the source does not say; of NetCDF, Zarr and arrays with
+        several dates, the one to open.
     crs : optional
         Where the source has none, such as ``"EPSG:32611"``.
     band_names : sequence of str, optional
@@ -179,6 +187,19 @@ def open_scene(
         storage_options=storage_options,
         cache=cache,
     )
+    return open_as_asked(source, asked, band_names=band_names, resolution=resolution, grid=grid)
+
+
+def open_as_asked(
+    source: Any,
+    asked: ReadOptions,
+    *,
+    band_names: Sequence[str] | None = None,
+    resolution: float | None = None,
+    grid: GeoBox | None = None,
+) -> xr.DataArray:
+    """Open one acquisition like `open_scene`, with options that were checked already."""
+    platform = asked.platform
     kind = kind_of(source, platform)
     check_fits(kind, source, band_names=band_names, resolution=resolution, grid=grid)
     if kind == "Sentinel-2 product":
@@ -191,10 +212,88 @@ def open_scene(
         return _from_catalog(str(source), asked, band_names)
     if kind == "Landsat product":
         return open_bundle(source, asked)
-    return _chosen(_read(source, asked, band_names), asked)
+    return _finished(_read(source, asked, band_names), asked)
 
 
-def _from_catalog(text: str, asked: ReadOptions, band_names: Sequence[str] | None) -> xr.DataArray:
+def open_to_cluster(source: Any, bands: Sequence[str] | None, **options: Any) -> xr.DataArray:
+    """Open a scene to be clustered by some of its bands.
+
+    Parameters
+    ----------
+    source : object
+        As for `open_scene`.
+    bands : sequence of str, optional
+        To cluster by, as for `open_scene`. Other bands are not opened, so that nothing depends on
+        what is in them, but for those that pictures and the judgement about clouds need.
+    **options
+        Further arguments of `open_scene`.
+
+    Returns
+    -------
+    DataArray
+        As from `open_scene`.
+    """
+    if bands is None:
+        return open_scene(source, **options)
+    names = options.pop("band_names", None)
+    options["mask"] = check_reasons(options.get("mask", DEFAULT_REASONS))
+    options["conflicts"] = check_winner(options.get("conflicts"))
+    asked = ReadOptions(bands=tuple(bands), also=SHARED, **options)
+    return open_as_asked(source, asked, band_names=names)
+
+
+def open_dates(source: xr.Dataset) -> list[xr.DataArray]:
+    """Open all dates of a dataset, each as a scene."""
+    from strandline.scenes.datasets import dates_of_source
+
+    times = dates_of_source(source, "<xarray.Dataset>")
+    if len(times) < 2:
+        return [open_scene(source)]
+    return [open_scene(source, time=time) for time in times]
+
+
+def dated_sources(
+    source: str, storage_options: Mapping[str, Any] | None = None, cache: Cache = None
+) -> list[tuple[str, str | None]]:
+    """Name each date that a source holds, if it holds several.
+
+    Parameters
+    ----------
+    source : str
+        As for `open_scene`.
+    storage_options, cache : optional
+        As for `open_scene`.
+
+    Returns
+    -------
+    list of (str, str or None)
+        Of a source with several dates, what to open for each, in the order of time, and with which
+        `time`: ``stack.nc:2017-10-22`` of a NetCDF file or a Zarr store; a source of a catalogue
+        as it is, with the date. Otherwise the source alone.
+    """
+    from strandline.scenes.datasets import dates_of_source, names_of_dates
+
+    path, date = split_dated_source(source)
+    kind = kind_of(source)
+    if date is None and kind == "file" and is_array_store(source):
+        from strandline.scenes.stores import read_dataset
+
+        dataset: Any = read_dataset(path, storage_options=storage_options, cache=cache)
+    elif kind == "source of a catalogue":
+        dataset = _entry(source).arrays()
+    else:
+        return [(source, None)]
+    times = [] if dataset is None else sorted(dates_of_source(dataset, path))
+    if len(times) < 2:
+        return [(source, None)]
+    names = names_of_dates(times)
+    if kind == "file":
+        return [(f"{path}:{name}", None) for name in names]
+    return [(source, name) for name in names]
+
+
+def _entry(text: str) -> Any:
+    """Find the source of a catalogue."""
     from strandline.scenes.catalog import open_catalog
 
     catalog, name = split_catalog_source(text) or (text, "")
@@ -205,11 +304,16 @@ def _from_catalog(text: str, asked: ReadOptions, band_names: Sequence[str] | Non
             expected="a source of data",
             remedy=f"Open one of its sources: open_catalog({catalog!r})[{name!r}][…].",
         )
+    return entry
+
+
+def _from_catalog(text: str, asked: ReadOptions, band_names: Sequence[str] | None) -> xr.DataArray:
+    place, says = _entry(text).scene_and_options()
     # What was not given must not take the place of what the catalogue says.
     options = vars(asked) | {"band_names": band_names}
-    given = {key: value for key, value in options.items() if value is not None}
-    scene: xr.DataArray = entry.to_scene(**given)
-    return scene
+    given = says | {key: value for key, value in options.items() if value is not None}
+    names = given.pop("band_names", None)
+    return open_as_asked(place, ReadOptions(**given), band_names=names)
 
 
 def _read(source: Any, asked: ReadOptions, band_names: Sequence[str] | None) -> Stored:
@@ -222,8 +326,10 @@ def _read(source: Any, asked: ReadOptions, band_names: Sequence[str] | None) -> 
         if is_array_store(text):
             from strandline.scenes.stores import read_dataset
 
-            dataset = read_dataset(text, storage_options=options, cache=asked.cache)
-            return _of_arrays(dataset, text, asked, band_names)
+            path, date = split_dated_source(text)
+            dataset = read_dataset(path, storage_options=options, cache=asked.cache)
+            asked = asked if date is None else replace(asked, time=_one_time(date, asked.time))
+            return _of_arrays(dataset, path, asked, band_names)
         if split_subdataset(text):
             from strandline.scenes.stores import read_subdataset
 
@@ -250,6 +356,17 @@ def _read(source: Any, asked: ReadOptions, band_names: Sequence[str] | None) -> 
     )
 
 
+def _one_time(named: str, given: Any) -> str:
+    """Take the date that the name of a source picks, if no other is given beside it."""
+    if given is not None and as_time(given) != as_time(named):
+        raise ConfigurationError(
+            "The source names one date, and the time another.",
+            expected="one of them",
+            got=f"{named} and {given}",
+        )
+    return named
+
+
 def _of_arrays(
     source: xr.DataArray | xr.Dataset,
     label: str,
@@ -258,13 +375,7 @@ def _of_arrays(
 ) -> Stored:
     from strandline.scenes.datasets import from_xarray
 
-    return from_xarray(
-        source,
-        label=label,
-        platform=asked.platform,
-        band_names=band_names,
-        chunks=asked.chunks,
-    )
+    return from_xarray(source, asked, label=label, band_names=band_names)
 
 
 def _of_files(
@@ -298,19 +409,12 @@ def _listed(files: Sequence[MatchedFile]) -> str:
     return files[0].url + (f" and {len(files) - 1} more" if len(files) > 1 else "")
 
 
-def _chosen(stored: Stored, asked: ReadOptions) -> xr.DataArray:
-    """Pick the bands that were asked for, and make the scene."""
-    there = [str(name) for name in stored.values["band"].values]
-    chosen = wanted_bands(there, asked, stored.sensor, stored.source)
-    if stored.quality is None:
+def _finished(stored: Stored, asked: ReadOptions) -> xr.DataArray:
+    """Make the scene, if its quality can be told as it was asked for."""
+    told = () if stored.quality is None else told_reasons(stored.quality)
+    if not set(told) - {"fill", "saturated"}:
         asked.do_without_quality(
             stored.source,
             remedy="Leave mask out, or open the product's folder with its quality bands.",
         )
-    picked = [there.index(name) for name in chosen]
-    bands = replace(
-        stored,
-        values=pick(stored.values, picked),
-        factors=tuple(stored.factors[index] for index in picked),
-    )
-    return finish(bands, asked)
+    return finish(stored, asked)

@@ -4,9 +4,11 @@ Whatever a product calls them, the answers become flags: one uint8 per pixel, in
 ``i`` is set for the reason ``REASONS[i]``; 0 says that nothing speaks against the pixel.
 Known are the bands of the U.S. Geological Survey (Landsat Collection 2 QA_PIXEL and
 QA_RADSAT, Collection 1 BQA, and Collection 1 surface reflectance's ``pixel_qa`` and
-``radsat_qa``), of the European Space Agency (Sentinel-2's scene classification, and
-QA60), and the Fmask layers of Harmonized Landsat and Sentinel-2 (NASA) and of Geoscience
-Australia. Nothing here asks for the *clear* bit: over water, TM and ETM+ scenes do not set it.
+``radsat_qa``), of the European Space Agency (Sentinel-2's scene classification, and QA60),
+the classes of Fmask as python-fmask (so Geoscience Australia) or as its authors write them, the
+bits of the Harmonized Landsat and Sentinel-2 products (NASA), and whatever other layer says by
+``flag_meanings`` (CF conventions, section 3.5) what its numbers mean. Nothing here asks for the
+*clear* bit: over water, TM and ETM+ scenes do not set it.
 
 References
 ----------
@@ -14,12 +16,14 @@ USGS (2021). Landsat 4-7 Collection 2 Level 2 Science Product Guide, LSDS-1618; 
 Collection 2 Level 2 Science Product Guide, LSDS-1619. USGS (2019). Landsat Collection 1
 Level 1 Product Definition, LSDS-1656. ESA (2021). Sentinel-2 Level-2A Algorithm Theoretical
 Basis Document, S2-PDGS-MPC-ATBD-L2A, table of the scene classification; Sentinel-2 Products
-Specification Document, S2-PDGS-TAS-DI-PSD, MSK_CLOUDS (which QA60 is a raster of). NASA (2023).
-Harmonized Landsat Sentinel-2 Product User Guide v2.0, table of the Fmask layer.
+Specification Document, S2-PDGS-TAS-DI-PSD, MSK_CLOUDS (which QA60 is a raster of). Geoscience
+Australia, DEA Surface Reflectance, measurement oa_fmask. NASA (2023). Harmonized Landsat
+Sentinel-2 Product User Guide, version 2.0, table of the Fmask bits.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -34,6 +38,9 @@ REASONS = ("fill", "dilated_cloud", "cloud", "cirrus", "cloud_shadow", "snow", "
 DEFAULT_REASONS = tuple(reason for reason in REASONS if reason != "snow")  # snow is land, and seen
 
 FILL = 1 << REASONS.index("fill")
+MASKED = "masked_in_file"
+"""Name of the reason fill where the mask of a file, or a mask layer in it, is what says so."""
+
 CONFLICT = 1 << len(REASONS)
 """The bit above the reasons: quality band and spectrum contradict each other."""
 
@@ -83,7 +90,8 @@ _BITS: dict[str, dict[str, tuple[int, int, int]]] = {
 }
 _DROPPED = {"bqa": 1, "qa_radsat": 9}  # bit of pixels lost on the way down, TM and ETM+ only
 
-# Class of Sentinel-2's scene classification -> reason; all other classes were observed.
+# Class of a classification -> reason; all other classes were observed.
+_FMASK = {0: "fill", 2: "cloud", 3: "cloud_shadow", 4: "snow", 255: "fill"}
 _CLASSES: dict[str, dict[int, str]] = {
     "scl": {
         0: "fill",
@@ -94,13 +102,17 @@ _CLASSES: dict[str, dict[int, str]] = {
         10: "cirrus",
         11: "snow",
     },
-    # 1 land and 5 water were observed.
-    "oa_fmask": {0: "fill", 2: "cloud", 3: "cloud_shadow", 4: "snow"},
+    "fmask": _FMASK,
+    "oa_fmask": _FMASK,
+    "fmask_codes": {2: "cloud_shadow", 3: "snow", 4: "cloud", 255: "fill"},
 }
-_FILLED = {"hls_fmask": 255}  # the value of pixels without any data, which is not one of bits
-_SATURATION = {"qa_radsat": 0, "radsat_qa": 1}  # bit of band 1
+_OUTSIDE = {"hls_fmask": 255}
+"""Number that stands outside of the image, with all bits set that mean something elsewhere."""
 
-KINDS = (*_BITS, *_CLASSES, *_SATURATION)
+SATURATION = {"qa_radsat": 0, "radsat_qa": 1}
+"""Kinds of quality bands that tell which bands were saturated: the bit of band 1."""
+
+KINDS = (*_BITS, *_CLASSES, *SATURATION)
 """Kinds of quality bands that are understood."""
 
 _VALUES = 1 << 16
@@ -121,8 +133,10 @@ def quality_flags(
         surface reflectance; ``"qa_radsat"`` and ``"radsat_qa"`` saturation in Collection 2 and
         in Collection 1 surface reflectance; ``"scl"`` scene classification of Sentinel-2
         Level 2A; ``"qa60"`` Sentinel-2's cloud mask; ``"msk_classi"`` the three layers that
-        replaced it in baseline 04.00, as bits 0 opaque cloud, 1 cirrus, 2 snow; ``"hls_fmask"``
-        Fmask of Harmonized Landsat and Sentinel-2; ``"oa_fmask"`` that of Geoscience Australia.
+        replaced it in baseline 04.00, as bits 0 opaque cloud, 1 cirrus, 2 snow; ``"fmask"`` classes
+        of python-fmask, from 0 no data and 1 land to 5 water, ``"oa_fmask"`` the same of Geoscience
+        Australia; ``"fmask_codes"`` those of Fmask by its authors, from 0 land and 1 water to 4
+        cloud, 255 no data; ``"hls_fmask"`` HLS's bits.
     instrument : {"tm", "etm", "oli", "msi"}, optional
         TM and ETM+ have no cirrus band, and only they mark pixels that were lost on the way
         down (they count as fill).
@@ -171,6 +185,71 @@ def quality_flags(
     return _translated(qa, key)
 
 
+def flags_of_meanings(layer: xr.DataArray) -> xr.DataArray | None:
+    """Translate a layer that says itself what its numbers mean, by the CF conventions.
+
+    Parameters
+    ----------
+    layer : DataArray of integers
+        With the attributes ``flag_meanings`` and ``flag_values``, ``flag_masks`` or both (CF
+        conventions, section 3.5).
+
+    Returns
+    -------
+    DataArray of uint8 or None
+        As from `quality_flags`; None if none of the meanings is a reason for which a pixel was
+        not observed.
+
+    Examples
+    --------
+    >>> says = {"flag_values": [0, 1, 2], "flag_meanings": "clear cloud cloud_shadow"}
+    >>> layer = xr.DataArray(np.array([0, 2, 1], np.uint8), dims="x", attrs=says)
+    >>> [reasons_of(flags) for flags in flags_of_meanings(layer).values]
+    [(), ('cloud_shadow',), ('cloud',)]
+    """
+    meanings = str(layer.attrs.get("flag_meanings", "")).replace(",", " ").split()
+    masks = np.atleast_1d(layer.attrs.get("flag_masks", ())).tolist()
+    values = np.atleast_1d(layer.attrs.get("flag_values", masks)).tolist()
+    masks = masks or [_VALUES - 1] * len(values)
+    if not meanings or not len(meanings) == len(values) == len(masks):
+        return None
+    found = tuple(
+        f"{int(mask)} {int(value)} {reason}"
+        for meaning, mask, value in zip(meanings, masks, values, strict=True)
+        if (reason := _reason_meant(meaning)) is not None
+    )
+    if not found:
+        return None
+    key = (_BY_MEANINGS, None, found)
+    flags = layer.copy(data=_translated(layer.data, key))
+    flags.attrs, flags.encoding = flag_attributes(_told(*key)), {}
+    flags.name = "quality"
+    return flags
+
+
+_BY_MEANINGS = "meanings"
+_SAYS_NO = re.compile(r"^(no|not|non|without|clear|low|unlikely)_|_(free|low|none|no)(_|$)|^clear")
+_MEANT = {
+    "fill": r"^(fill|no_?data|null|nan|invalid|missing|no_observation|outside)",
+    "cloud_shadow": r"cloud.*shadow|^shadow|shadow.*cloud",
+    "dilated_cloud": r"(dilat|adjacent|buffer|near|edge|margin).*cloud|cloud.*(dilat|adjac|buffer)",
+    "cirrus": r"cirrus",
+    "cloud": r"cloud",
+    "snow": r"snow|^ice",
+    "saturated": r"satur|defective",
+}
+
+
+def _reason_meant(meaning: str) -> str | None:
+    """Find the reason in a word of ``flag_meanings``."""
+    word = re.sub(r"[\s\-]+", "_", meaning.lower())
+    if word.startswith(("no_data", "no_obs")):
+        return "fill"
+    if _SAYS_NO.search(word):
+        return None
+    return next((reason for reason, text in _MEANT.items() if re.search(text, word)), None)
+
+
 _Key = tuple[str, str | None, tuple[str, ...]]
 
 
@@ -203,11 +282,16 @@ def _table(kind: str, instrument: str | None, numbers: tuple[str, ...]) -> NDArr
         if reason in _told(kind, instrument, numbers):
             found = ((values >> lowest) & ((1 << count) - 1)) >= least
             table[found] |= reason_bits([reason])
-    if kind in _FILLED:
-        table[_FILLED[kind]] = FILL
     for value, reason in _CLASSES.get(kind, {}).items():
         if reason in _told(kind, instrument, numbers):
             table[value] = reason_bits([reason])
+    if kind in _OUTSIDE:
+        table[_OUTSIDE[kind]] = FILL
+    if kind == _BY_MEANINGS:
+        for entry in numbers:
+            mask, number, meant = entry.split()
+            bits = int(mask) & (_VALUES - 1)
+            table[(values & bits) == (int(number) & bits)] |= reason_bits([meant])
     used = sum({1 << bit for bit in _saturation_bits(kind, numbers)})
     table[(values & used) != 0] |= reason_bits(["saturated"])
     if kind in _DROPPED and instrument in ("tm", "etm"):
@@ -218,12 +302,13 @@ def _table(kind: str, instrument: str | None, numbers: tuple[str, ...]) -> NDArr
 
 def _told(kind: str, instrument: str | None, numbers: tuple[str, ...]) -> tuple[str, ...]:
     """Reasons that a kind of band can tell."""
+    if kind == _BY_MEANINGS:
+        return check_reasons({entry.split()[2] for entry in numbers})
     told = {*_BITS.get(kind, {}), *_CLASSES.get(kind, {}).values()}
-    told |= {"fill"} if kind in _FILLED else set()
     thematic = instrument in ("tm", "etm")
     if thematic:
         told.discard("cirrus")
-    if kind in _DROPPED and thematic:
+    if (kind in _DROPPED and thematic) or kind in _OUTSIDE:
         told.add("fill")
     if _saturation_bits(kind, numbers):
         told.add("saturated")
@@ -232,12 +317,12 @@ def _told(kind: str, instrument: str | None, numbers: tuple[str, ...]) -> tuple[
 
 def _saturation_bits(kind: str, numbers: Sequence[str]) -> list[int]:
     """Bits of bands in QA_RADSAT; bands without one (pan, OLI thermal) cannot be told."""
-    if kind not in _SATURATION:
+    if kind not in SATURATION:
         return []
     special = {"6_VCID_1": 5, "6_VCID_2": 8, "9": 8}
     plain = {str(number): number - 1 for number in range(1, 8)}
     places = plain | special
-    return [places[number] + _SATURATION[kind] for number in numbers if number in places]
+    return [places[number] + SATURATION[kind] for number in numbers if number in places]
 
 
 # --- flags ------------------------------------------------------------------
@@ -301,7 +386,7 @@ def flag_attributes(told: Iterable[str], *, conflicts: bool = False) -> dict[str
     Parameters
     ----------
     told : iterable of str
-        Reasons that the product can tell.
+        Reasons that the product can tell; `MASKED` instead of fill where that is meant.
     conflicts : bool
         Whether the bit of conflicts is in use as well.
 
@@ -310,8 +395,11 @@ def flag_attributes(told: Iterable[str], *, conflicts: bool = False) -> dict[str
     dict
         ``long_name``, ``flag_masks`` (uint8) and ``flag_meanings``.
     """
-    meanings = check_reasons(told)
+    names = list(told)
+    meanings = check_reasons("fill" if name == MASKED else name for name in names)
     masks = [reason_bits([reason]) for reason in meanings]
+    if MASKED in names and "fill" not in names:
+        meanings = tuple(MASKED if reason == "fill" else reason for reason in meanings)
     if conflicts:
         meanings, masks = (*meanings, "conflict"), [*masks, CONFLICT]
     return {
@@ -330,10 +418,16 @@ def told_reasons(flags: xr.DataArray) -> tuple[str, ...]:
     >>> told_reasons(quality_flags(qa, "qa60"))
     ('cloud', 'cirrus')
     """
+    names = told_names(flags)
+    return check_reasons("fill" if name == MASKED else name for name in names)
+
+
+def told_names(flags: xr.DataArray) -> tuple[str, ...]:
+    """List the same as `told_reasons`, but `MASKED` instead of fill where that is meant."""
     meanings = flags.attrs.get("flag_meanings")
     if not isinstance(meanings, str):
         return REASONS
-    return tuple(reason for reason in REASONS if reason in meanings.split())
+    return tuple(name for name in (MASKED, *REASONS) if name in meanings.split())
 
 
 def tells_conflicts(flags: xr.DataArray) -> bool:

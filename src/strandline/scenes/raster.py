@@ -109,8 +109,7 @@ def lazy_bands(
         raise SourceNotFoundError("There is no file to read.", remedy="Pass at least one path.")
     for header in headers:
         _check_transform(header)
-    grids = [(header.transform, (header.height, header.width)) for header in headers]
-    first = onto or headers[finest(grids) if nested else 0]
+    first = onto or headers[finest_header(headers) if nested else 0]
     nestings = [_nesting(first, header, nested=nested) for header in headers]
     _check_upright(first)
     names = _band_names(headers, band_names)
@@ -136,6 +135,11 @@ def lazy_bands(
     return xr.DataArray(
         data, dims=("band", "y", "x"), coords={"band": names, **coords}, attrs=attrs, name="bands"
     )
+
+
+def finest_header(headers: Sequence[RasterHeader]) -> int:
+    """Index of the file with the smallest pixels; the first of several."""
+    return finest([(header.transform, (header.height, header.width)) for header in headers])
 
 
 def _check_transform(header: RasterHeader) -> None:

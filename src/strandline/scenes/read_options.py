@@ -32,6 +32,9 @@ class ReadOptions:
     conflicts : {"quality", "spectrum"}, optional
         Who wins where quality band and spectrum contradict each other, which is marked; see
         :mod:`strandline.scenes.conflicts`.
+    also : tuple of str
+        Common names of bands to open too, after those of `bands`, where they are there: a study
+        draws pictures and judges clouds by more bands than it clusters by.
     chunks, storage_options, cache : optional
         As for `strandline.open_scene`.
     """
@@ -46,6 +49,7 @@ class ReadOptions:
     crs: Any = None
     mask: tuple[str, ...] = DEFAULT_REASONS
     conflicts: str | None = None
+    also: tuple[str, ...] = ()
     chunks: Chunks = None
     storage_options: Mapping[str, Any] | None = None
     cache: Cache = None

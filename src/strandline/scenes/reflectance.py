@@ -23,6 +23,9 @@ from strandline.scenes.identifiers import ProductName
 LOWEST, HIGHEST = -0.5, 2.0
 """No reflectance is below the first; only single glinting pixels are above the second."""
 
+BEYOND = 1e30
+"""No stored number that was measured is as large; what is stands for no value if anything does."""
+
 _STRAY = 1e-3  # share of values below LOWEST that may be sensor artefacts and become NaN
 
 
@@ -142,7 +145,9 @@ def earth_sun_distance(when: date) -> float:
     return 1.00014 - 0.01671 * math.cos(anomaly) - 0.00014 * math.cos(2 * anomaly)
 
 
-def to_reflectance(stored: xr.DataArray, factors: Sequence[Factors]) -> xr.DataArray:
+def to_reflectance(
+    stored: xr.DataArray, factors: Sequence[Factors], valid: xr.DataArray | None = None
+) -> xr.DataArray:
     """Turn stored numbers into reflectance.
 
     Parameters
@@ -151,6 +156,9 @@ def to_reflectance(stored: xr.DataArray, factors: Sequence[Factors]) -> xr.DataA
         Dims (band, y, x), any number type, NumPy or Dask.
     factors : sequence of Factors
         One per band.
+    valid : xarray.DataArray of bool, optional
+        Dims (band, y, x), where `band` may be 1 for all. Whatever is stored where it is False
+        stands for no value, and need not be possible.
 
     Returns
     -------
@@ -171,10 +179,12 @@ def to_reflectance(stored: xr.DataArray, factors: Sequence[Factors]) -> xr.DataA
     >>> to_reflectance(dn, [COLLECTION_2_SURFACE]).values.round(4).tolist()
     [[[nan, 0.07500000298023224]]]
     """
-    return _apply(stored, _checked(stored, factors), strict=True)
+    return _apply(stored, _checked(stored, factors, valid), valid, strict=True)
 
 
-def to_float(stored: xr.DataArray, factors: Sequence[Factors]) -> xr.DataArray:
+def to_float(
+    stored: xr.DataArray, factors: Sequence[Factors], valid: xr.DataArray | None = None
+) -> xr.DataArray:
     """Turn stored numbers into float32 as they are, with NaN where there is no value.
 
     Parameters
@@ -183,16 +193,20 @@ def to_float(stored: xr.DataArray, factors: Sequence[Factors]) -> xr.DataArray:
         Dims (band, y, x).
     factors : sequence of Factors
         One per band; only `invalid` counts.
+    valid : xarray.DataArray of bool, optional
+        As for `to_reflectance`.
 
     Returns
     -------
     xarray.DataArray
     """
     raw = [Factors(1.0, 0.0, factor.invalid) for factor in factors]
-    return _apply(stored, raw, strict=False)
+    return _apply(stored, raw, valid, strict=False)
 
 
-def _checked(stored: xr.DataArray, factors: Sequence[Factors]) -> list[Factors]:
+def _checked(
+    stored: xr.DataArray, factors: Sequence[Factors], valid: xr.DataArray | None
+) -> list[Factors]:
     """Factors without gaps, or an error that asks for what is unknown."""
     complete = []
     floating = np.issubdtype(stored.dtype, np.floating)
@@ -216,12 +230,14 @@ def _checked(stored: xr.DataArray, factors: Sequence[Factors]) -> list[Factors]:
             )
         complete.append(Factors(scale, offset, factor.invalid))
     if floating:
-        _check_floats(stored, complete)
+        _check_floats(stored, complete, valid)
     return complete
 
 
-def _check_floats(stored: xr.DataArray, factors: Sequence[Factors]) -> None:
-    values = _sample(stored, factors)
+def _check_floats(
+    stored: xr.DataArray, factors: Sequence[Factors], valid: xr.DataArray | None
+) -> None:
+    values = _sample(stored, factors, valid)
     if not values.size:
         return
     low, high = np.percentile(values, [2, 98])
@@ -243,18 +259,26 @@ def _check_floats(stored: xr.DataArray, factors: Sequence[Factors]) -> None:
         )
 
 
-def _sample(stored: xr.DataArray, factors: Sequence[Factors]) -> NDArray[np.float64]:
+def _sample(
+    stored: xr.DataArray, factors: Sequence[Factors], valid: xr.DataArray | None
+) -> NDArray[np.float64]:
     """Observed values of the chunk in the middle, thinned."""
-    rows, columns = stored.sizes["y"], stored.sizes["x"]
-    part = stored
+    from dask.base import compute
+
+    windows = [slice(None), slice(None)]
     if stored.chunks is not None:
         windows = [_middle(stored.chunks[axis]) for axis in (1, 2)]
-        part = stored.isel(y=windows[0], x=windows[1])
-        rows, columns = part.sizes["y"], part.sizes["x"]
-    part = part[:, :: max(1, rows // 256), :: max(1, columns // 256)]
-    values: NDArray[np.float64] = np.asarray(part.values, np.float64)
+    inside = stored.isel(y=windows[0], x=windows[1])
+    steps = {dim: slice(None, None, max(1, inside.sizes[dim] // 256)) for dim in ("y", "x")}
+    place = dict(zip(("y", "x"), windows, strict=True))
+    mask = None if valid is None else valid.isel(place).isel(steps)
+    part, mask = compute(inside.isel(steps), mask)  # type: ignore[no-untyped-call]  # untyped library
+    values: NDArray[np.float64] = np.array(part.values, np.float64)
     for layer, factor in zip(values, factors, strict=True):
-        layer[np.isin(layer, factor.invalid)] = np.nan
+        for number in factor.invalid:
+            layer[_stands_for_none(layer, number)] = np.nan
+    if mask is not None:
+        values[~np.broadcast_to(mask.values, values.shape)] = np.nan
     return values[np.isfinite(values)]
 
 
@@ -264,10 +288,19 @@ def _middle(chunks: tuple[int, ...]) -> slice:
     return slice(start, start + chunks[index])
 
 
-def _apply(stored: xr.DataArray, factors: Sequence[Factors], *, strict: bool) -> xr.DataArray:
+def _apply(
+    stored: xr.DataArray,
+    factors: Sequence[Factors],
+    valid: xr.DataArray | None,
+    *,
+    strict: bool,
+) -> xr.DataArray:
     names = [str(name) for name in stored["band"].values]
     if stored.chunks is None:
-        data: Any = _scale_block(np.asarray(stored.data), _table(factors), names, strict=strict)
+        mask = () if valid is None else (np.asarray(valid.data),)
+        data: Any = _scale_block(
+            np.asarray(stored.data), _table(factors), *mask, names=names, strict=strict
+        )
     else:
         import dask.array as da
 
@@ -277,6 +310,7 @@ def _apply(stored: xr.DataArray, factors: Sequence[Factors], *, strict: bool) ->
             _scale_block,
             stored.data,
             table,
+            *(() if valid is None else (valid.data,)),
             names=names,
             strict=strict,
             dtype=np.float32,
@@ -297,24 +331,44 @@ def _table(factors: Sequence[Factors]) -> NDArray[np.float64]:
 
 
 def _scale_block(
-    stored: NDArray[Any], table: NDArray[np.float64], names: Sequence[str], *, strict: bool
+    stored: NDArray[Any],
+    table: NDArray[np.float64],
+    valid: NDArray[np.bool_] | None = None,
+    *,
+    names: Sequence[str],
+    strict: bool,
 ) -> NDArray[np.float32]:
     result = np.empty(stored.shape, np.float32)
     known = len(names) == len(stored)  # a block of some bands does not know which they are
     for index, (numbers, values, row) in enumerate(zip(stored, result, table[:, 0], strict=True)):
         scale, offset = np.float32(row[0]), np.float32(row[1])
-        if scale == 1:
-            np.add(numbers, offset, out=values, casting="unsafe", dtype=np.float32)
-        else:
-            np.multiply(numbers, scale, out=values, casting="unsafe", dtype=np.float32)
-            values += offset
+        with np.errstate(over="ignore"):  # ends of the range of float64, which stand for no value
+            if scale == 1:
+                np.add(numbers, offset, out=values, casting="unsafe", dtype=np.float32)
+            else:
+                np.multiply(numbers, scale, out=values, casting="unsafe", dtype=np.float32)
+                values += offset
         for invalid in row[2:]:
-            exact = _as_stored(float(invalid), stored.dtype)
-            if exact is not None:
-                values[numbers == exact] = np.nan
+            values[_stands_for_none(numbers, float(invalid))] = np.nan
+        if valid is not None:
+            values[~valid[index if len(valid) > 1 else 0]] = np.nan
         if strict:
             _check_range(values, numbers, names[index] if known else "", float(row[0]))
     return result
+
+
+def _stands_for_none(numbers: NDArray[Any], invalid: float) -> Any:
+    """Find where stored numbers are the one that stands for no value.
+
+    An end of the range of floats is written in many ways: as infinity, as the lowest number of
+    either precision, with more or fewer digits. Whatever is beyond `BEYOND` on its side is meant.
+    """
+    if math.isnan(invalid):
+        return np.isnan(numbers) if numbers.dtype.kind == "f" else False
+    if abs(invalid) >= BEYOND and numbers.dtype.kind == "f":
+        return numbers <= -BEYOND if invalid < 0 else numbers >= BEYOND
+    exact = _as_stored(invalid, numbers.dtype)
+    return False if exact is None else numbers == exact
 
 
 def _as_stored(number: float, dtype: np.dtype[Any]) -> Any:

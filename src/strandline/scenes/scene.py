@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,15 @@ from strandline.errors import (
 from strandline.scenes.conflicts import hidden_by_spectrum, mark_conflicts
 from strandline.scenes.contract import check_spectra, check_time, thinned
 from strandline.scenes.header import short_crs
+from strandline.scenes.layers import flags_of_valid
 from strandline.scenes.quality import (
     DEFAULT_REASONS,
     REASONS,
     check_reasons,
     flag_attributes,
+    merge_flags,
     not_observed,
+    tells_conflicts,
     told_reasons,
 )
 from strandline.scenes.read_options import ReadOptions
@@ -60,6 +63,11 @@ class Stored:
         Flags from `strandline.scenes.quality.quality_flags`, dims (y, x), lazy where `values` is.
         An attribute ``masked`` says that the values have been masked already, and by which
         reasons. None: the source has no quality band.
+    picked : bool
+        Whether the caller's time has picked it out of several dates, and `time` is the right one.
+    valid : xarray.DataArray of bool or None
+        Dims (band, y, x): where a mask says that the numbers of each band, or of all at once
+        (`band` is 1 then), stand for a value. None: there is no such mask.
     extra : dict
         Further attributes for the scene.
     """
@@ -71,6 +79,8 @@ class Stored:
     level: str | None = None
     time: Any = None
     quality: xr.DataArray | None = None
+    picked: bool = False
+    valid: xr.DataArray | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -86,18 +96,20 @@ def north_up(stored: Stored) -> Stored:
     Pictures, exports and pixel numbers then mean the same for all scenes. Longitudes of a grid
     that lies beyond 180 degrees are counted from -180.
     """
-    values, quality = stored.values, stored.quality
+    values, quality, valid = stored.values, stored.quality, stored.valid
     for dim, falls in (("y", True), ("x", False)):
         if dim not in values.coords or values.sizes[dim] < 2:
             continue
         places = values[dim].values
         if (places[0] > places[-1]) != falls:
             values = values.isel({dim: slice(None, None, -1)})
-            quality = None if quality is None else quality.isel({dim: slice(None, None, -1)})
+            turned = {dim: slice(None, None, -1)}
+            quality = None if quality is None else quality.isel(turned)
+            valid = None if valid is None else valid.isel(turned)
     values = _from_minus_180(values)
     if values is stored.values:
         return stored
-    return replace(stored, values=_own_transform(values), quality=quality)
+    return replace(stored, values=_own_transform(values), quality=quality, valid=valid)
 
 
 def _from_minus_180(values: xr.DataArray) -> xr.DataArray:
@@ -196,13 +208,15 @@ def assemble(stored: Stored, asked: ReadOptions) -> xr.DataArray:
             remedy="Leave it out of bands=…, or pass reflectance=False.",
         )
     convert = to_reflectance if reflectance else to_float
-    scene = convert(values, override(stored.factors, asked))
+    scene = convert(values, override(stored.factors, asked), stored.valid)
     flags = None if stored.quality is None else _placed_flags(stored.quality)
     if flags is not None:
         winner = asked.conflicts
         scene, flags = _masked(scene, flags, asked.mask, winner, measured=reflectance)
+    if stored.valid is not None:
+        flags = _with_mask(flags, _placed_flags(flags_of_valid(stored.valid)))
     coords: dict[str, Any] = {"band": np.asarray(names, dtype=str)}
-    time = stored.time if asked.time is None else asked.time
+    time = stored.time if asked.time is None or stored.picked else asked.time
     if time is not None:
         coords["time"] = as_time(time)
     scene = scene.drop_vars("time", errors="ignore").assign_coords(coords)
@@ -257,6 +271,25 @@ def _attributes(stored: Stored, reflectance: bool) -> dict[str, Any]:
     if reflectance:
         attrs["units"] = "1"
     return attrs | stored.extra
+
+
+def _with_mask(flags: xr.DataArray | None, hidden: xr.DataArray) -> xr.DataArray:
+    """Put what masks hide among the flags; each has hidden its own bands already."""
+    if flags is None:
+        return hidden.assign_attrs(masked="fill")
+    merged = merge_flags(flags, hidden.copy(data=_apart(hidden.data)))
+    merged.attrs = {
+        **flags.attrs,
+        **flag_attributes(told_reasons(merged), conflicts=tells_conflicts(flags)),
+        "masked": " ".join(check_reasons(["fill", *str(flags.attrs.get("masked", "")).split()])),
+    }
+    return merged
+
+
+def left_out(names: Iterable[str]) -> dict[str, str]:
+    """Say in an attribute which layers of a source are no part of the scene."""
+    text = ", ".join(names)
+    return {"left_out": text} if text else {}
 
 
 def _placed_flags(quality: xr.DataArray) -> xr.DataArray:
@@ -376,12 +409,28 @@ def _check_on_earth(scene: xr.DataArray, source: str) -> None:
         )
 
 
+def _readable_time(value: Any) -> Any:
+    """Bring a moment into a form that pandas reads: text of any kind, dates of any calendar."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.ravel()[0]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    if isinstance(value, str):
+        return str(value).strip()
+    if isinstance(value, np.datetime64 | pd.Timestamp):
+        return value
+    if isinstance(value, int | np.integer) and 19_000_101 <= value <= 22_001_231:
+        return str(value)  # a day as eight digits
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
 def as_time(value: Any) -> np.datetime64:
     """Read a moment, UTC, as ``datetime64[ns]``.
 
     Parameters
     ----------
-    value : str, date, datetime or datetime64
+    value : str, date, datetime, datetime64, or a date of `cftime`
+        Without a zone, it is taken for UTC.
 
     Raises
     ------
@@ -394,7 +443,7 @@ def as_time(value: Any) -> np.datetime64:
     np.datetime64('1988-10-22T00:00:00.000000000')
     """
     try:
-        moment = pd.Timestamp(str(value) if isinstance(value, date) else value)
+        moment = pd.Timestamp(_readable_time(value))
         if moment.tz is not None:
             moment = moment.tz_convert("UTC").tz_localize(None)
         result: np.datetime64 = moment.as_unit("ns").to_datetime64()
@@ -402,7 +451,7 @@ def as_time(value: Any) -> np.datetime64:
         raise ConfigurationError(
             "The time of a scene cannot be understood.",
             expected="a date such as '1988-10-22'",
-            got=repr(value),
+            got=repr(str(value) if isinstance(value, str) else value),
         ) from error
     if np.isnat(result):
         raise ConfigurationError(

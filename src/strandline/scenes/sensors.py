@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from strandline.errors import MissingBandError, UnknownProductError
@@ -90,7 +90,7 @@ class Sensor:
         there for the asking; water vapour and cirrus see the atmosphere.
         """
         if self.instrument == "msi":
-            return _SHARED
+            return SHARED
         return tuple(
             band.name
             for band in self.bands
@@ -124,7 +124,8 @@ _OLI = (
     Band("11", "lwir12", 12.005),
 )
 
-_SHARED = ("blue", "green", "red", "nir08", "swir16", "swir22")
+SHARED = ("blue", "green", "red", "nir08", "swir16", "swir22")
+"""Bands that every Landsat and every Sentinel-2 has."""
 
 
 def _multispectral_instrument(platform: str, centres: str) -> Sensor:
@@ -207,6 +208,8 @@ _ALIASES = {
     "lwir11": "tir1 tirs1",
     "lwir12": "tir2 tirs2",
 }
+_PREFIX = re.compile(r"^(?:nbart?|sr|boa|toa|refl(?:ectance)?|surface_reflectance)_(?=[a-z])")
+"""What data cubes and exports put before the name of a band to say what its numbers are."""
 _COMMON_NAMES = frozenset(band.name for sensor in SENSORS.values() for band in sensor.bands)
 _NAME_OF_ALIAS = {
     alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()
@@ -220,7 +223,6 @@ _NUMBERED = re.compile(
     r"^(?:.*_)?(?:b|band)_?0*(?P<number>8a|\d{1,2}(?:_vcid_[12])?)"
     r"(?:_(?:reflectance|temperature|radiance|sr|toa|dn|[126]0m))?$"
 )
-
 
 # Edges of the bands that go by a common name, in micrometres: from the shortest to the longest
 # wavelength at which a known sensor has a band of that name, and in the windows of the atmosphere
@@ -241,7 +243,7 @@ _NUMBER_WITH_UNIT = re.compile(
 )
 # As level-2 processors of ocean colour name reflectance: rhos_483, Rrs_561; whole nanometres.
 _BARE_NANOMETRES = re.compile(
-    r"^(?:rho[swct]?|rrs|rhos?w|reflectance|refl)_(?P<value>\d{3,4})$", re.I
+    r"^(?:rho[a-z]*|rrs|refl(?:ectance)?|sr|boa|toa)_?(?P<value>\d{3,4})$", re.I
 )
 _AROUND_WAVELENGTHS = re.compile(
     r"cent(?:er|re|ral)|wavelengths?|wvl|cwl|lambda|\bat\b|[()\[\],;:@=|/]", re.IGNORECASE
@@ -352,8 +354,9 @@ def band_name(text: str, sensor: Sensor | None = None) -> str | None:
     ----------
     text : str
         A common name, an alias (``nir``, ``swir1``), or a numbered name (``B4``, ``sr_band4``,
-        ``SR_B4``, ``band 4 reflectance``, ``B8A``, ``B03_10m``), or any of them with a wavelength,
-        or a wavelength alone (``Blue (490 nm)``, ``band_490.5nm``).
+        ``SR_B4``, ``band 4 reflectance``, ``B8A``, ``B03_10m``); each of them also with what
+        says of which numbers it is before it (``nbart_red``), or with a wavelength; or a
+        wavelength alone (``Blue (490 nm)``, ``band_490.5nm``, ``rhos_655``).
     sensor : Sensor, optional
         Needed for numbered names: band 4 is near infrared on TM and red on OLI. Plain ``nir`` is
         a name of its own on Sentinel-2 (band 8), and an alias of ``nir08`` elsewhere.
@@ -379,11 +382,14 @@ def band_name(text: str, sensor: Sensor | None = None) -> str | None:
     >>> band_name("nir"), band_name("nir", SENSORS["sentinel-2a"])
     ('nir08', 'nir')
     """
-    plain = re.sub(r"[\s\-]+", "_", text.strip().lower())
-    if plain == "nir" and (sensor is None or sensor.number("nir") is None):
-        return "nir08"
-    if plain in _NAME_OF_ALIAS:
-        return _NAME_OF_ALIAS[plain]
+    plain = plain_name(text)
+    bare = _PREFIX.sub("", plain)
+    # Alone, "aerosol" is the coastal band; ``sr_aerosol`` says how much of it there was.
+    for form in (plain,) if bare == "aerosol" else dict.fromkeys((plain, bare)):
+        if form == "nir" and (sensor is None or sensor.number("nir") is None):
+            return "nir08"
+        if form in _NAME_OF_ALIAS:
+            return _NAME_OF_ALIAS[form]
     if (named := _named_by_wavelength(text, sensor)) is not None:
         return named
     if sensor is None:
@@ -391,6 +397,49 @@ def band_name(text: str, sensor: Sensor | None = None) -> str | None:
     match = _NUMBERED.match(plain)
     band = sensor.band(match["number"]) if match else None
     return band.name if band else None
+
+
+def plain_name(text: str) -> str:
+    """Write a name in lower case, with underscores for blanks and hyphens."""
+    return re.sub(r"[\s\-]+", "_", text.strip().lower())
+
+
+def band_number(text: str) -> str | None:
+    """Return the number in a numbered name, in whatever spelling: "4" of ``SR_B4`` and ``B04``."""
+    match = _NUMBERED.match(plain_name(text))
+    return match["number"] if match else None
+
+
+def names_by_count(count: int, sensor: Sensor) -> list[str] | None:
+    """Name bands that nobody named, if there are as many as a sensor has reflective ones.
+
+    Parameters
+    ----------
+    count : int
+        Bands of the file.
+    sensor : Sensor
+
+    Returns
+    -------
+    list of str or None
+        Of Landsat, the bands of a product by default, with or without the coastal one; of
+        Sentinel-2, all bands of Level 1C (13) or Level 2A (12, without cirrus); in the order of
+        their numbers, in which they are delivered. None for any other count.
+
+    Examples
+    --------
+    >>> names_by_count(6, SENSORS["landsat-5"])
+    ['blue', 'green', 'red', 'nir08', 'swir16', 'swir22']
+    >>> names_by_count(5, SENSORS["landsat-5"]) is None
+    True
+    """
+    if sensor.instrument == "msi":
+        every = [band.name for band in sensor.bands]
+        sets = [every, [name for name in every if name != "cirrus"]]
+    else:
+        usual = list(sensor.default_bands)
+        sets = [usual, [name for name in usual if name != "coastal"]]
+    return next((names for names in sets if len(names) == count), None)
 
 
 def is_thermal(name: str) -> bool:
@@ -405,11 +454,13 @@ def find_sensor(platform: str) -> Sensor:
     ----------
     platform : str
         ``"landsat-5"``, ``"LANDSAT_5"``, ``"Landsat 5 TM"``, ``"L5"``, ``"LT05"``, …;
-        ``"sentinel-2a"``, ``"Sentinel-2A"``, ``"S2A"``, ….
+        ``"sentinel-2a"``, ``"Sentinel-2A"``, ``"S2A"``, …; ``"sentinel-2"`` for any of them.
 
     Returns
     -------
     Sensor
+        Without the letter: the bands of Sentinel-2A, whose numbers and names all three share, as
+        those of the platform ``"sentinel-2"``. Where their wavelengths matter, it will not do.
 
     Raises
     ------
@@ -429,6 +480,8 @@ def find_sensor(platform: str) -> Sensor:
         sensor = SENSORS.get(f"landsat-{match['number']}")
     elif match := re.match(r"^\s*(?:sentinel[\s-]*|s)2[\s-]*(?P<unit>[a-z])\b", plain):
         sensor = SENSORS.get(f"sentinel-2{match['unit']}")
+    elif re.match(r"^\s*(?:sentinel[\s-]*|s)2(?:[\s-]*msi)?\s*$", plain):
+        sensor = replace(SENSORS["sentinel-2a"], platform="sentinel-2")
     if sensor is None:
         raise UnknownProductError(
             "The platform is not one whose bands are known.",

@@ -9,6 +9,8 @@ import dask.array as da
 import numpy as np
 from dask.base import tokenize
 from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from strandline.scenes.access import Access
@@ -16,12 +18,15 @@ from strandline.scenes.header import RasterHeader
 from strandline.scenes.nesting import Nesting, blank_for, spread
 from strandline.scenes.reading import opened_raster, tried
 
+_Source = tuple[Access, str, bool, bool]
+"""How to reach a file, the type of its numbers, whether quietly, and whether with its mask."""
+
 
 def lazy_file(header: RasterHeader, shape: tuple[int, int], access: Access) -> da.Array:
     """Make the values of a file a lazy array (band, y, x), one task per chunk of this shape."""
     name = "read-" + tokenize(access.path, header.stamp, header.transform, header.count, shape)
     # One object shared by all tasks; quiet: the header has said already that it has no transform.
-    source = (access, header.dtype, not header.georeferenced)
+    source = (access, header.dtype, not header.georeferenced, header.masked)
     chunks = _chunks(header.count, header, shape)
     return _assembled(name, chunks, header.dtype, lambda place: (_read_window, source, place))
 
@@ -42,7 +47,7 @@ def lazy_nested(
     name = "nest-" + tokenize(
         access.path, header.stamp, header.transform, header.count, nesting, shape
     )
-    source = (access, str(dtype), False)
+    source = (access, str(dtype), False, header.masked)
     chunks = _chunks(header.count, first, shape)
     data = _assembled(
         name, chunks, dtype, lambda place: (_read_nested, source, nesting, place, blank)
@@ -68,8 +73,16 @@ def _assembled(
     return da.Array(graph, name, chunks, dtype=np.dtype(dtype))  # type: ignore[no-untyped-call]  # untyped library
 
 
+def _valid(dataset: DatasetReader, window: Window) -> NDArray[np.bool_]:
+    """Read where the masks of a file say that all of its bands are valid; shape (1, y, x)."""
+    one_for_all = all(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums)
+    masks = dataset.read_masks([1] if one_for_all else dataset.indexes, window=window)
+    valid: NDArray[np.bool_] = (masks != 0).all(axis=0, keepdims=True)
+    return valid
+
+
 def _read_nested(
-    source: tuple[Access, str, bool],
+    source: _Source,
     nesting: Nesting,
     place: tuple[int, int, int, int],
     blank: Any,
@@ -82,17 +95,17 @@ def _read_nested(
     return spread(values, nesting, (first_row, first_column), place, blank)
 
 
-def _read_window(
-    source: tuple[Access, str, bool], place: tuple[int, int, int, int]
-) -> NDArray[Any]:
+def _read_window(source: _Source, place: tuple[int, int, int, int]) -> NDArray[Any]:
     """Read all bands of one window; runs inside a Dask task, in any thread or process."""
-    access, dtype, quiet = source
+    access, dtype, quiet, masked = source
     top, left, rows, columns = place
     window = Window(left, top, columns, rows)
 
     def read(attempt: int) -> NDArray[Any]:
         with opened_raster(access.anew() if attempt else access, quiet=quiet) as dataset:
             values: NDArray[Any] = dataset.read(window=window, out_dtype=dtype)
+            if masked:
+                values = np.concatenate([values, _valid(dataset, window).astype(dtype)])
         return values
 
     return tried(access, read)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from strandline.errors import MissingBandError, ModelFileError
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.samples import OF_VALUES
+from strandline.prepare.stack import with_common_names
 from strandline.prepare.standardize import Standardizer
 from strandline.segmentation.sides import Sides
 from strandline.segmentation.subclusters import Subclusters
@@ -96,6 +97,7 @@ class SegmentationModel:
         MissingBandError
             If the scene lacks a band of the model.
         """
+        scene = with_common_names(scene)
         present = [str(name) for name in scene["band"].values]
         missing = [name for name in self.bands if name not in present]
         if missing:

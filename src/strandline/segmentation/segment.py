@@ -9,12 +9,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from strandline.errors import ConfigurationError, InvalidDataError, MissingBandError
+from strandline.errors import ConfigurationError, InvalidDataError, MissingBandError, SceneError
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import placed
-from strandline.prepare.stack import stack_scenes
+from strandline.prepare.stack import sensor_of, stack_scenes, with_common_names
 from strandline.prepare.standardize import Standardizer
 from strandline.scenes.contract import check_spectra, describe
+from strandline.scenes.selection import NOT_OF_THE_GROUND, find_band
 from strandline.segmentation.model import SegmentationModel
 from strandline.segmentation.sampling import draw_with_rare
 from strandline.segmentation.sides import STRATA, Sides, fit_sides, sides_of
@@ -30,12 +31,12 @@ SUBCLUSTERS = 240
 """How many there are, unless the caller says. With fewer, whole stretches of shore change sides
 together: with 96, the area of a lake in pixels of 300 m moved by 3 % with a CPU's rounding."""
 
-NOT_SURFACE_BANDS = frozenset({"lwir", "lwir11", "lwir12", "cirrus", "pan"})
-"""Bands left aside unless asked for: heat, high cloud, and what the colours say already."""
+NOT_SURFACE_BANDS = frozenset({"lwir", "lwir11", "lwir12", *NOT_OF_THE_GROUND})
+"""Bands left aside unless asked for: heat, the atmosphere, and what the colours say already."""
 
 
 def segment(
-    scenes: xr.DataArray | Iterable[xr.DataArray],
+    scenes: xr.DataArray | xr.Dataset | Iterable[xr.DataArray | xr.Dataset],
     n_clusters: int | str = 8,
     *,
     bands: Sequence[str] | None = None,
@@ -50,15 +51,18 @@ def segment(
 
     Parameters
     ----------
-    scenes : DataArray of shape (band, y, x) or (time, band, y, x), or iterable of DataArray
+    scenes : DataArray of shape (band, y, x) or (time, band, y, x), Dataset, or iterable of them
         Reflectance (units "1"), NaN where not observed. Scenes of a list are put on the
-        grid of the first one, with the bands that all share.
+        grid of the first one, with the bands that all share. Bands may have the names that
+        `strandline.open_scene` understands (``nir``, ``swir1``). A Dataset has one variable per
+        band, and one date or several; it is opened as by `strandline.open_scene`.
     n_clusters : int or "auto"
         Number of clusters, 2 … 254. "auto" chooses 2 … 12 (see `SpectralClustering`); in
         natural landscapes, whose classes merge into one another, that is seldom more than
         a few.
     bands : sequence of str, optional
-        Bands to cluster by. Default: all but thermal, cirrus and panchromatic ones.
+        Bands to cluster by, by common name or alias, or by number where the platform is known.
+        Default: all but thermal, cirrus, water-vapour and panchromatic ones.
     standardize : {"global", "band", "robust"}
         How reflectance becomes features; see `strandline.standardize`.
     random_state : int
@@ -114,7 +118,7 @@ def segment(
 
 
 def fit_segmentation(
-    scenes: xr.DataArray | Iterable[xr.DataArray],
+    scenes: xr.DataArray | xr.Dataset | Iterable[xr.DataArray | xr.Dataset],
     n_clusters: int | str = 8,
     *,
     bands: Sequence[str] | None = None,
@@ -200,16 +204,19 @@ def complete_segmentation(fitted: xr.Dataset, maps: xr.Dataset) -> xr.Dataset:
     )
 
 
-def one_array(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
+def one_array(
+    scenes: xr.DataArray | xr.Dataset | Iterable[xr.DataArray | xr.Dataset],
+) -> xr.DataArray:
     """Put scenes together as one array of dimensions (band, y, x) or (time, band, y, x)."""
     if isinstance(scenes, xr.DataArray):
-        scene = scenes
+        scene = with_common_names(scenes)
     else:
-        given = list(scenes)
+        items = [scenes] if isinstance(scenes, xr.Dataset) else list(scenes)
+        given = [part for item in items for part in scenes_of(item)]
         if not all(isinstance(item, xr.DataArray) for item in given):
             raise ConfigurationError(
                 "Only scenes can be segmented.",
-                expected="a DataArray, or a list of them",
+                expected="a DataArray, a Dataset, or a list of them",
                 got=", ".join(sorted({type(item).__name__ for item in given})) or "nothing",
                 remedy="Open files with open_scene(…) first.",
             )
@@ -221,6 +228,24 @@ def one_array(scenes: xr.DataArray | Iterable[xr.DataArray]) -> xr.DataArray:
             got=f"dimensions {tuple(map(str, scene.dims))}",
         )
     return placed(scene)
+
+
+def scenes_of(item: Any) -> list[Any]:
+    """Open a dataset, date by date; give the bands of a scene their common names."""
+    if not isinstance(item, xr.Dataset):
+        return [with_common_names(item) if isinstance(item, xr.DataArray) else item]
+    from strandline.scenes.open import open_dates
+
+    try:
+        return open_dates(item)
+    except SceneError as error:
+        raise type(error)(
+            error.problem,
+            expected=error.expected,
+            got=error.got,
+            remedy="Open the dataset with open_scene(dataset, …) first, and pass what comes out. "
+            + (error.remedy or ""),
+        ) from error
 
 
 def chosen_bands(scene: xr.DataArray, bands: Sequence[str] | None) -> list[str]:
@@ -235,14 +260,16 @@ def chosen_bands(scene: xr.DataArray, bands: Sequence[str] | None) -> list[str]:
     if bands is None:
         return [name for name in present if name not in NOT_SURFACE_BANDS] or present
     wanted = [bands] if isinstance(bands, str) else list(bands)
-    missing = [name for name in wanted if name not in present]
+    sensor = sensor_of(scene)
+    known = [find_band(name, present, sensor) for name in wanted]
+    missing = [name for name, found in zip(wanted, known, strict=True) if found is None]
     if missing or not wanted:
         raise MissingBandError(
             f"Not in every scene: {', '.join(missing) or 'no band was named'}.",
             expected=f"some of {', '.join(present)}",
             got=", ".join(wanted) or "none",
         )
-    return wanted
+    return [str(name) for name in known]
 
 
 def _engine(

@@ -19,6 +19,7 @@ from strandline.errors import (
     SourceNotFoundError,
     UnreadableSourceError,
 )
+from strandline.scenes.chunking import ROWS_AND_COLUMNS
 from strandline.scenes.failures import asking
 from strandline.scenes.header import read_header
 from strandline.scenes.patterns import MatchedFile
@@ -85,7 +86,8 @@ def chunk_sizes(chunks: Any) -> ChunkSizes:
     Returns
     -------
     dict of str to int
-        Empty for None and "auto"; a lone number means every dimension.
+        Empty for None and "auto"; a lone number means every dimension. Rows and columns are y and
+        x, whatever the source calls them.
 
     Raises
     ------
@@ -103,7 +105,10 @@ def chunk_sizes(chunks: Any) -> ChunkSizes:
     if isinstance(chunks, int | str):
         given = dict.fromkeys(("band", "y", "x"), chunks)
     try:
-        sizes = {str(dim): -1 if size is None else int(size) for dim, size in given.items()}
+        sizes = {
+            ROWS_AND_COLUMNS.get(str(dim), str(dim)): -1 if size is None else int(size)
+            for dim, size in given.items()
+        }
     except (AttributeError, TypeError, ValueError):
         sizes = {"": 0}
     if any(size == 0 or size < -1 for size in sizes.values()):

@@ -313,12 +313,23 @@ class Source:
         """
         from strandline.scenes.open import open_scene
 
+        place, says = self.scene_and_options()
+        return open_scene(place, **{**says, **options})
+
+    def scene_and_options(self) -> tuple[Any, dict[str, Any]]:
+        """Give what `strandline.open_scene` opens, and with which options.
+
+        Raises
+        ------
+        CatalogError, SceneError
+            As `to_scene`.
+        """
         self._check_driver()
         args = self.args
         says = {name: self.metadata[name] for name in _SCENE_FACTS if name in self.metadata}
         if self.kind != "raster":
             dataset = self.to_dask()
-            return open_scene(dataset.assign_attrs(source=str(self.urlpath)), **{**says, **options})
+            return dataset.assign_attrs(source=str(self.urlpath)), says
         if (args.get("concat_dim") or "band") != "band":
             raise CatalogError(
                 f"{self._subject} holds several acquisitions, and a scene is one.",
@@ -327,13 +338,23 @@ class Source:
                 remedy="Pick one: open_scene(source.to_dask().isel(…=0), platform=…).",
             )
         reads = {
-            "chunks": chunk_sizes(args.get("chunks")) or None,
+            # What else is chunked there is no part of a scene.
+            "chunks": {
+                dim: size
+                for dim, size in chunk_sizes(args.get("chunks")).items()
+                if dim in ("band", "y", "x")
+            }
+            or None,
             "storage_options": args.get("storage_options"),
         }
         # The pattern itself says which file is which band.
         is_pattern = isinstance(self.urlpath, str) and args.get("path_as_pattern", True) is True
         place = self.urlpath if is_pattern else self.urls
-        return open_scene(place, **{**reads, **says, **options})
+        return place, {**reads, **says}
+
+    def arrays(self) -> xr.DataArray | xr.Dataset | None:
+        """Open lazily like `to_dask`, if it holds arrays that may have a dimension of time."""
+        return None if self.kind == "raster" else self.to_dask()
 
     def _check_driver(self) -> None:
         if self.kind not in ("raster", "netcdf", "zarr"):

@@ -9,7 +9,7 @@ surface).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from strandline.scenes.raster import read_bands
 from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
 from strandline.scenes.scene import Stored, finish, place
-from strandline.scenes.selection import choose_bands
+from strandline.scenes.selection import choose_bands, with_others
 
 
 def open_bundle(source: str | Path, asked: ReadOptions) -> xr.DataArray:
@@ -72,7 +72,7 @@ def open_bundle(source: str | Path, asked: ReadOptions) -> xr.DataArray:
     product = describe_product(
         source, platform=asked.platform, storage_options=options, cache=asked.cache
     )
-    names = _wanted(product, asked.bands)
+    names = _wanted(product, asked)
     paths = product.files.rasters([product.bands[name][1] for name in names])
     values = read_bands(paths, band_names=names, chunks=asked.chunks, storage_options=options)
     values = _located(values, product, names)
@@ -98,9 +98,9 @@ def open_bundle(source: str | Path, asked: ReadOptions) -> xr.DataArray:
     return scene
 
 
-def _wanted(product: Product, bands: Iterable[str] | None) -> list[str]:
+def _wanted(product: Product, asked: ReadOptions) -> list[str]:
     source, there = product.files.source, list(product.bands)
-    if bands is None:
+    if asked.bands is None:
         names = [name for name in product.sensor.default_bands if name in product.bands]
         if not names:
             raise MissingBandError(
@@ -109,8 +109,10 @@ def _wanted(product: Product, bands: Iterable[str] | None) -> list[str]:
                 got=", ".join(there) or "no band files",
             )
         return names
-    names = choose_bands(there, bands, product.sensor, source)
+    names = choose_bands(there, asked.bands, product.sensor, source)
     sizes = {name: resolution(product.sensor, name) for name in names}
+    if set(sizes.values()) == {30}:
+        return with_others(names, there, asked)
     if len(set(sizes.values())) > 1:
         raise GridMismatchError(
             "Bands of different pixel sizes do not share one grid.",

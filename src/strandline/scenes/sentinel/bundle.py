@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from strandline.scenes.raster import lazy_bands
 from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import Factors
 from strandline.scenes.scene import Stored, finish
-from strandline.scenes.selection import choose_bands
+from strandline.scenes.selection import choose_bands, with_others
 from strandline.scenes.sensors import find_sensor
 from strandline.scenes.sentinel.clouds import draw_clouds, parse_clouds
 from strandline.scenes.sentinel.product import (
@@ -80,7 +80,7 @@ def open_safe(
     options = asked.storage_options
     product = describe_safe(source, options, asked.cache)
     _check_platform(product, asked.platform)
-    names = _wanted(product, asked.bands)
+    names = _wanted(product, asked)
     paths, size = choose_images(product, names, resolution)
     onto, headers = _headers(product, paths, size, options)
     values = lazy_bands(
@@ -116,19 +116,21 @@ def open_safe(
 
 
 def _check_platform(product: SafeProduct, platform: str | None) -> None:
-    if platform is not None and find_sensor(platform).platform != product.sensor.platform:
+    own = product.sensor.platform
+    if platform is not None and find_sensor(platform).platform not in (own, own.rstrip("abc")):
         raise ConfigurationError(
             f"{product.files.source!r} is of another platform.",
-            expected=product.sensor.platform,
+            expected=own,
             got=repr(platform),
             remedy="Leave platform out: the product says it.",
         )
 
 
-def _wanted(product: SafeProduct, bands: Iterable[str] | None) -> list[str]:
+def _wanted(product: SafeProduct, asked: ReadOptions) -> list[str]:
     source, there = product.files.source, list(product.images)
-    if bands is not None:
-        return choose_bands(there, bands, product.sensor, source)
+    if asked.bands is not None:
+        chosen = choose_bands(there, asked.bands, product.sensor, source)
+        return with_others(chosen, there, asked)
     names = [name for name in product.sensor.default_bands if name in there]
     if "nir08" not in names and "nir" in there and names:
         # A folder of the 10 m bands alone: the broad near infrared is the one there is.

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from strandline.errors import MetadataError, UnknownProductError
 from strandline.scenes.numerals import to_number
-from strandline.scenes.sensors import Sensor, find_sensor
+from strandline.scenes.sensors import SENSORS, Sensor, find_sensor
 from strandline.scenes.sentinel.document import Document, read_document
 
 _PRODUCT = re.compile(r"Level-(?P<level>[12][A-C])p?_User_Product")
@@ -246,7 +246,7 @@ def _sensor(document: Document) -> Sensor:
         sensor = find_sensor(name)
     except UnknownProductError:
         sensor = None
-    if sensor is None or sensor.instrument != "msi":
+    if sensor is None or sensor.instrument != "msi" or sensor.platform not in SENSORS:
         raise MetadataError(
             f"{document.source!r} names a spacecraft that is not known.",
             expected="Sentinel-2A, Sentinel-2B or Sentinel-2C",

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from strandline.errors import MissingBandError, UnknownProductError
 from strandline.scenes.identifiers import parse_product_name
 from strandline.scenes.redaction import unsigned
-from strandline.scenes.sensors import Sensor, find_sensor
+from strandline.scenes.sensors import SENSORS, Sensor, find_sensor
 from strandline.scenes.stac.asset import Layer, bands_of, is_image, layers_of, names_of
 
 if TYPE_CHECKING:
@@ -140,10 +140,14 @@ def platform_of(properties: Mapping[str, Any]) -> str | None:
 def _sensor(properties: Mapping[str, Any], name: str) -> Sensor | None:
     written = properties.get("platform")
     try:
-        return find_sensor(str(written)) if written else None
+        sensor = find_sensor(str(written)) if written else None
     except UnknownProductError:
+        sensor = None
+    if written and (sensor is None or sensor.platform not in SENSORS):
+        # The letter of a Sentinel-2 may be in its name alone.
         product = parse_product_name(name)
-        return product.sensor if product else None
+        return product.sensor if product else sensor
+    return sensor
 
 
 def _level(item: pystac.Item) -> str | None:
