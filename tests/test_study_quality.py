@@ -116,9 +116,9 @@ def test_a_change_without_a_pixel_seen_on_both_dates_is_warned_of(product, tmp_p
     assert unknown.index[-2] == "water 2017-10-22"
     printed = read_summary(out).splitlines()
     (hidden,) = [line for line in printed if "water 1988-10-22" in line]
-    assert "–   (not observed; with the hidden: 0.00 … " in hidden
+    assert "–   (not observed; including what was not observed: 0.00 … " in hidden
     (net,) = [line for line in printed if "net change" in line]
-    assert "–   (not observed; with the hidden: -" in net
+    assert "–   (not observed; including what was not observed: -" in net
     shown = _words(out / "report.html")
     for name in ("water 1988-10-22", "lost", "gained"):
         assert re.search(rf"\b{name} – 0 to [\d,]+ not observed\b", shown)

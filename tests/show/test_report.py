@@ -145,9 +145,7 @@ def test_no_water_is_said_in_words():
 def test_the_verdict_names_how_many_classes_are_water(study):
     evidence = study[2]
     wet = int(evidence["water"].sum())
-    assert f"Water was found: {wet} of {len(evidence)} classes of like spectra" in words(
-        report(*study)
-    )
+    assert f"Water was found in {wet} of {len(evidence)} subclusters" in words(report(*study))
 
 
 def test_intervals_are_shown_at_the_top_and_in_the_table(study):

@@ -6,12 +6,17 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 import strandline as sl
 from strandline.cli.commands import app
 from strandline.export.raster import write_cog
+from strandline.results import read_summary
+from strandline.show.captions import headline_text
+from strandline.study import run_study
 from strandline.testing.lakes import BANDS, lake_grid, round_lake, scene_of
 from strandline.water.verdict import verdict_text
 
@@ -50,7 +55,7 @@ def test_no_water_is_told_with_what_came_nearest(winter):
 def test_water_is_told_with_its_share():
     said = verdict_text(sl.find_water(sl.segment(round_lake(radius=600), 4)))
     assert re.fullmatch(
-        r"Water was found: \d+ of \d+ classes of like spectra, \d+ % of the observed pixels\.", said
+        r"Water was found in \d+ of \d+ subclusters, \d+ % of the observed pixels\.", said
     )
 
 
@@ -71,3 +76,64 @@ def test_the_report_and_the_stac_item_say_so(results):
     assert "No water was found. Nearest comes" in page
     item = json.loads((folder / "item.json").read_text("utf-8"))
     assert "No water was found." in item["properties"]["processing:lineage"]
+
+
+AREAS = {"best": [150.5, 118.9, -31.6], "low_95": [150, 118, -32.9], "high_95": [151, 119.8, -30.3]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (
+            {},
+            "Water shrank from 150.5 to 118.9 km² (−31.6 km², −21.0 %; 95 %: −32.9 to −30.3 km²).",
+        ),
+        (
+            {"best": [118.9, 150.5, 31.6], "low_95": [118, 150, 30.3], "high_95": [120, 151, 32.9]},
+            "Water grew from 118.9 to 150.5 km² (+31.6 km², +26.6 %; 95 %: +30.3 to +32.9 km²).",
+        ),
+        (
+            {"low_95": [140, 110, -40], "high_95": [160, 130, 2]},
+            "No change beyond the uncertainty: 150.5 and 118.9 km² "
+            "(−31.6 km², −21.0 %; 95 %: −40.0 to +2.0 km²).",
+        ),
+        (
+            {"best": [0.0, 118.9, 118.9], "low_95": [0, 118, 118], "high_95": [0, 120, 120]},
+            "Water grew from 0.0 to 118.9 km² (+118.9 km²; 95 %: +118.0 to +120.0 km²).",
+        ),
+        ({"best": [0.0, 0.0, 0.0]}, ""),
+    ],
+)
+def test_the_headline_says_how_much_and_how_surely(changed, expected):
+    table = pd.DataFrame(AREAS | changed, index=["water 1988", "water 2017", "net change"])
+    assert headline_text(table) == expected
+
+
+def test_the_headline_without_intervals_and_of_one_date():
+    names = ["water before", "water after", "net change"]
+    two = pd.DataFrame({"best": [2.0, 1.0, -1.0]}, index=names)
+    assert headline_text(two) == "Water shrank from 2.00 to 1.00 km² (−1.00 km², −50.0 %)."
+    one = pd.DataFrame({"best": [2.0], "low_95": [1.9], "high_95": [2.1]}, index=["water 1988"])
+    assert headline_text(one) == "Water covers 2.00 km² (95 %: 1.90 to 2.10 km²)."
+    assert headline_text(one, 0.92).startswith("92 % of the map was not observed. Water covers")
+
+
+def test_where_most_was_not_observed_that_is_said_before_that_there_is_no_water():
+    evidence = pd.DataFrame({"share": [1.0], "mndwi": [-0.4], "water": False, "reason": ["dry"]})
+    assert verdict_text(evidence, 0.92).startswith(
+        "92 % of the map was not observed. No water was found in the rest. Nearest comes"
+    )
+    assert verdict_text(evidence, 0.1).startswith("No water was found. Nearest comes")
+
+
+@pytest.mark.filterwarnings("ignore::strandline.errors.SuspiciousSceneWarning")
+def test_a_study_of_clouds_says_first_that_it_saw_little(winter, tmp_path):
+    scene = winter.where(xr.DataArray(np.arange(40) < 4, dims="y"))
+    scene.to_netcdf(tmp_path / "scene.nc")
+    out = run_study({"scenes": [{"source": str(tmp_path / "scene.nc")}]}, tmp_path / "out")
+    first = "90 % of the map was not observed. No water was found in the rest."
+    assert read_summary(out).startswith(first)
+    page = (out / "report.html").read_text()
+    assert first in page
+    item = json.loads((out / "item.json").read_text())
+    assert first in item["properties"]["processing:lineage"]

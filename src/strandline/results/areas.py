@@ -87,7 +87,7 @@ def bounds_in_words(row: Mapping[Any, Any]) -> str:
     if row.get("low_95", math.nan) < row.get("high_95", math.nan):
         parts.append(f"95 %: {row['low_95']:.2f} … {row['high_95']:.2f}")
     if row["least"] != row["most"]:
-        parts.append(f"with the hidden: {row['least']:.2f} … {row['most']:.2f}")
+        parts.append(f"including what was not observed: {row['least']:.2f} … {row['most']:.2f}")
     return f"   ({'; '.join(parts)})" if parts else ""
 
 

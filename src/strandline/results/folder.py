@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from strandline.configuration import StudyConfig
-from strandline.results.areas import summarise
+from strandline.results.areas import WHOLE_MAP, summarise
 from strandline.results.dates import dates_of
 
 if TYPE_CHECKING:
@@ -209,14 +209,20 @@ class Results:
         times = self.water["time"].values if "time" in self.water.coords else np.array([], "M8[ns]")
         if np.isnat(times).all():
             return ["No STAC item: it would need a date, and the scene has none."]
+        verdict = verdict_text(self.evidence, self._hidden())
         how = (
             f"Spectral clustering into {self.config.n_clusters} clusters; water by "
-            f"{self.water.attrs.get('decided_by') or 'its spectra'}. {verdict_text(self.evidence)}"
+            f"{self.water.attrs.get('decided_by') or 'its spectra'}. {verdict}"
         )
         title = "Water" if self.change is None else "Change of water"
         grid = grid_of(self.water)
         write_item(folder, grid, list(times), palettes=palettes, title=title, lineage=how)
         return []
+
+    def _hidden(self) -> float:
+        """Return the share of the map that was not observed, of all dates together."""
+        shares = self.quality.loc[self.quality["what"] == "not_observed", "share"]
+        return float(shares.mean())
 
     def _endings(self) -> list[str]:
         """Give what the date adds to the name of a file, for each date; nothing without one."""
@@ -262,9 +268,14 @@ def views_of(scenes: xr.DataArray) -> xr.DataArray:
 
 
 def read_summary(folder: Path) -> str:
-    """Say what a finished study found: its areas, or first of all that there is no water."""
+    """Return what a finished study found: how much water, or that there is none; then all areas."""
+    from strandline.show.captions import headline_text
     from strandline.water.verdict import verdict_text
 
-    areas = summarise(pd.read_csv(folder / "areas.csv"))
+    table = pd.read_csv(folder / "areas.csv")
     evidence = pd.read_csv(folder / "evidence.csv")
-    return areas if evidence["water"].any() else f"{verdict_text(evidence)}\n{areas}"
+    quality = pd.read_csv(folder / "quality.csv")
+    hidden = float(quality.loc[quality["what"] == "not_observed", "share"].mean())
+    of_map = table[table["area"] == WHOLE_MAP]
+    said = headline_text(of_map, hidden) if evidence["water"].any() else ""
+    return f"{said or verdict_text(evidence, hidden)}\n{summarise(table)}"

@@ -11,9 +11,11 @@ import pandas as pd
 import pyproj
 import xarray as xr
 
+from strandline.change.interval import nothing_observed
 from strandline.show.display import Stretch, data_extent, stripes
 from strandline.show.furniture import Place
 from strandline.show.palettes import palette_for
+from strandline.water.verdict import MOSTLY_HIDDEN
 
 _VISIBLE = ("red", "green", "blue")
 _DARK = 0.1  # reflectance; leaves in the sun are brighter in the near infrared
@@ -300,6 +302,78 @@ def percent_text(share: float) -> str:
 def km2_text(area: float) -> str:
     """Write an area with as many decimals as it deserves."""
     return f"{area:,.{area_decimals(area)}f} km²"
+
+
+def hidden_text(hidden: float) -> str:
+    """Write first how much of the map was not observed, where that is most of it.
+
+    Examples
+    --------
+    >>> hidden_text(0.92), hidden_text(0.1)
+    ('92 % of the map was not observed.', '')
+    """
+    return f"{100 * hidden:.0f} % of the map was not observed." if hidden >= MOSTLY_HIDDEN else ""
+
+
+def headline_text(table: pd.DataFrame, hidden: float = 0.0) -> str:
+    """Write the areas of water, and their change, as one sentence.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `strandline.areas` or of the results of a study: ``best``, if known ``low_95`` and
+        ``high_95``, km²; by its index or its column ``quantity``: one row or two that begin with
+        ``water``, and ``net change`` where there are two dates.
+    hidden : float
+        Share of the map that was not observed.
+
+    Returns
+    -------
+    str
+        Empty where there is no water, or where nothing can be said of it.
+
+    Examples
+    --------
+    >>> km2 = {"best": [150.5, 118.9, -31.6], "low_95": [150, 118, -32], "high_95": [151, 119, -31]}
+    >>> headline_text(pd.DataFrame(km2, index=["water 1988", "water 2017", "net change"]))
+    'Water shrank from 150.5 to 118.9 km² (−31.6 km², −21.0 %; 95 %: −32.0 to −31.0 km²).'
+    """
+    names = [str(name) for name in table.get("quantity", table.index)]
+    rows = dict(zip(names, table.to_dict("records"), strict=True))
+    water = [row for name, row in rows.items() if name.startswith("water")]
+    said = _water_sentence(water, rows.get("net change"))
+    return " ".join(filter(None, [hidden_text(hidden), said]))
+
+
+def _water_sentence(water: list[dict[Any, Any]], net: dict[Any, Any] | None) -> str:
+    areas = [float(row["best"]) for row in water]
+    if not areas or max(areas) <= 0:
+        return ""
+    digits = min(area_decimals(area) for area in areas if area > 0)
+    if len(areas) == 1:
+        return f"Water covers {areas[0]:,.{digits}f} km²{_within(water[0], digits)}."
+    if net is None or len(areas) != 2 or nothing_observed(net):
+        return ""
+    first, last = (f"{area:,.{digits}f}" for area in areas)
+    change, low, high = (float(net.get(name, np.nan)) for name in ("best", "low_95", "high_95"))
+    percent = f", {100 * change / areas[0]:+.1f} %" if areas[0] > 0 else ""
+    of_change = f"{change:+,.{digits}f} km²{percent}"
+    if np.isfinite([low, high]).all():
+        of_change += f"; 95 %: {low:+,.{digits}f} to {high:+,.{digits}f} km²"
+        if low <= 0 <= high:
+            return true_minus(
+                f"No change beyond the uncertainty: {first} and {last} km² ({of_change})."
+            )
+    verb = "did not change:" if change == 0 else "shrank from" if change < 0 else "grew from"
+    joint = "and" if change == 0 else "to"
+    return true_minus(f"Water {verb} {first} {joint} {last} km² ({of_change}).")
+
+
+def _within(row: Mapping[Any, Any], digits: int) -> str:
+    low, high = (float(row.get(name, np.nan)) for name in ("low_95", "high_95"))
+    if not np.isfinite([low, high]).all():
+        return ""
+    return f" (95 %: {low:,.{digits}f} to {high:,.{digits}f} km²)"
 
 
 def area_decimals(km2: float) -> int:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import pandas as pd
 
+MOSTLY_HIDDEN = 0.5
+"""From this share of the map on, that it was not observed is the first thing to be said."""
 
-def verdict_text(evidence: pd.DataFrame) -> str:
-    """Say whether there is water and, if there is none, what came nearest to it.
+
+def verdict_text(evidence: pd.DataFrame, hidden: float = 0.0) -> str:
+    """Return whether there is water and, if there is none, what came nearest to it.
 
     Parameters
     ----------
     evidence : DataFrame
         From `find_water`, or the ``evidence.csv`` of a study.
+    hidden : float
+        Share of the map that was not observed. Where that is most of it, it is said first if no
+        water was found.
 
     Returns
     -------
@@ -34,18 +40,20 @@ def verdict_text(evidence: pd.DataFrame) -> str:
     water = evidence["water"].astype(bool)
     if water.any():
         share = _percent(evidence.loc[water, "share"].sum()) if "share" in evidence else ""
-        classes = f"{int(water.sum())} of {len(evidence)} classes of like spectra"
-        return f"Water was found: {', '.join(filter(None, (classes, share)))}."
+        classes = f"{int(water.sum())} of {len(evidence)} subclusters"
+        return f"Water was found in {', '.join(filter(None, (classes, share)))}."
+    none = "No water was found."
+    if hidden >= MOSTLY_HIDDEN:
+        none = f"{100 * hidden:.0f} % of the map was not observed. No water was found in the rest."
     index = next((name for name in ("mndwi", "ndwi") if name in evidence), None)
     if index is None or not {"share", "reason"} <= set(evidence.columns):
-        return "No water was found."
+        return none
     seen = evidence[evidence["share"] > 0.0]
     if not len(seen):
-        return "No water was found."
+        return none
     nearest = seen.sort_values(index).iloc[-1]
     return (
-        f"No water was found. Nearest comes a class of {_percent(nearest['share'])}, "
-        f"with {nearest['reason']}."
+        f"{none} Nearest comes a class of {_percent(nearest['share'])}, with {nearest['reason']}."
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show import captions
 from strandline.show.composites import each_map, each_scene
 from strandline.show.display import north_up
@@ -113,7 +114,7 @@ def report(
         style=Embedded(style),
         script=Embedded(script),
         explorer=explorer(dated, segmentation, flat, change, water, _dates_of(confidence)),
-        verdict=verdict_of(evidence),
+        verdict=verdict_of(evidence, _first_areas(tables), _hidden(flat)),
         summary=summary(dated, segmentation, evidence),
         numbers=numbers,
         numbers_of=caption if len(tables) > 1 else "",
@@ -126,6 +127,15 @@ def report(
         evidence=evidence_tables(evidence, hints),
         record=provenance(record),
     )
+
+
+def _first_areas(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
+    return next((table for table in tables.values() if "best" in table), None)
+
+
+def _hidden(masks: Sequence[xr.DataArray]) -> float:
+    """Return the share of the map that was not observed, of all dates together."""
+    return captions.class_shares(masks).get(NOT_OBSERVED, 0.0)
 
 
 def _policy(style: str, script: str) -> str:

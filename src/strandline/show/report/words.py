@@ -30,10 +30,24 @@ def title_of(dated: Sequence[xr.DataArray]) -> str:
     return f"Water, {dates[0]}" if dates else "Water"
 
 
-def verdict_of(evidence: pd.DataFrame) -> dict[str, str]:
-    """Say in a few words whether there is water, and who says so if not the signatures."""
+def verdict_of(
+    evidence: pd.DataFrame, areas: pd.DataFrame | None = None, hidden: float = 0.0
+) -> dict[str, str]:
+    """Return in a few words how much water there is, and who decided it if not the signatures.
+
+    Parameters
+    ----------
+    evidence : DataFrame
+        From `strandline.find_water`.
+    areas : DataFrame, optional
+        The first table of areas.
+    hidden : float
+        Share of the map that was not observed.
+    """
     wet = "water" in evidence and bool(evidence["water"].astype(bool).any())
-    text = captions.true_minus(verdict_text(evidence))
+    text = captions.true_minus(verdict_text(evidence, hidden))
+    said = "" if areas is None or not wet else captions.headline_text(areas, hidden)
+    text = f"{said} {text}".strip()
     decided = str(evidence.attrs.get("decided_by", ""))
     if wet and decided and not decided.startswith("the signatures"):
         return {"kind": "told", "text": f"{text} Decided by {decided}."}
