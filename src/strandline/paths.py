@@ -8,6 +8,9 @@ from pathlib import Path
 
 from strandline.errors import SourceNotFoundError
 
+LONGEST_SHOWN = 300
+"""Longer paths are cut in messages."""
+
 _INSIDE = re.compile(r"^(?P<file>.+\.(ya?ml|json)):[^/\\]+$", re.IGNORECASE)
 # NETCDF:"scene.nc":green, HDF5:"scene.h5"://green, GTIFF_DIR:2:scene.tif
 _SUBDATASET = re.compile(r"^(?P<driver>[A-Z][A-Z0-9_]+):(?!//)(?P<rest>.+)$", re.IGNORECASE)
@@ -112,4 +115,5 @@ def check_there(source: str | os.PathLike[str]) -> None:
     except (OSError, ValueError):  # a name that no file can have, as its reader says
         return
     if not there and not any(letter in plain for letter in "*?[{"):
-        raise SourceNotFoundError(f"There is no file {name!r}.", remedy="Check the path.")
+        shown = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…"
+        raise SourceNotFoundError(f"There is no file {shown!r}.", remedy="Check the path.")

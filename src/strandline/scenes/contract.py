@@ -8,6 +8,7 @@ number for "no data" that passes as a value, factors of another product, bands u
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -112,6 +113,8 @@ def placed_by_transform(
         if places.size > 1 and abs(abs((places[1] - places[0]) / step) - 1) > _SAME_STEP:
             return array
         position = (places[0] - origin) / step
+        if not math.isfinite(position):
+            return array  # refused where the coordinates are checked
         if abs(position - round(position)) < _ON_A_CORNER:
             moved[dim] = (dim, places + step / 2, array[dim].attrs)
     if not moved:
