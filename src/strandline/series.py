@@ -172,7 +172,13 @@ def _run(
     from strandline.prepare import stack_scenes
     from strandline.prepare.oversampling import finer_grid_text, warn_of_finer_grid
     from strandline.replay import check_results, record_of_inputs
-    from strandline.stages import StageClock, open_source, study_grid, with_common_names
+    from strandline.stages import (
+        StageClock,
+        open_source,
+        simulated_text,
+        study_grid,
+        with_common_names,
+    )
     from strandline.workers import only_here, workers
 
     config = _date_by_date(config, cache)
@@ -212,6 +218,7 @@ def _run(
             with only_here(client), clock("writing maps, table and chart"):
                 notes = _write(folder, history, series_of(history), masks.palettes)
                 notes += filter(None, [finer_grid_text(dates, pixel_metres(grid))])
+                notes += filter(None, [simulated_text(opened)])
             complete = build_record(
                 **record, outputs=folder, timings=clock.seconds, notes=notes, task=TIMELINE
             )

@@ -241,6 +241,15 @@ def together(
     return stack_scenes(dates, grid), dates, found
 
 
+def simulated_text(scenes: Sequence[xr.DataArray]) -> str:
+    """Return a sentence for results of simulated scenes; empty where all were observed."""
+    made = sum(bool(scene.attrs.get("simulated")) for scene in scenes)
+    if not made:
+        return ""
+    which = "The scenes are" if made == len(scenes) else f"{made} of {len(scenes)} scenes are"
+    return f"{which} simulated, not observed by a satellite."
+
+
 def in_memory(scenes: xr.DataArray) -> xr.DataArray:
     """Read scenes now if they are small, so that each stage does not read them again."""
     return scenes.compute() if scenes.nbytes <= IN_MEMORY_BYTES else scenes

@@ -27,6 +27,7 @@ from strandline.stages import (
     in_memory,
     open_source,
     segment_study,
+    simulated_text,
     study_grid,
     together,
     with_common_names,
@@ -179,6 +180,7 @@ def _run(
                     )
                     notes = results.write(folder, build_record(**record))
                     notes += filter(None, [finer_grid_text(scenes, pixel_metres(grid))])
+                    notes += filter(None, [simulated_text(opened)])
                 complete = build_record(
                     **record, outputs=folder, timings=clock.seconds, notes=notes
                 )

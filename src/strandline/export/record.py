@@ -21,7 +21,8 @@
 ``dates``
     For two dates: how far they lie apart, and what was done to make them comparable.
 ``notes``
-    What a reader should know: what could not be written, and why; a grid finer than the data.
+    What a reader should know: what could not be written, and why; a grid finer than the data;
+    that the scenes are simulated.
 ``timings``
     Seconds per stage. Together with ``finished`` they are the only entries
     that differ between two equal runs.

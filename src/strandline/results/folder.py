@@ -215,6 +215,9 @@ class Results:
             f"{self.water.attrs.get('decided_by') or 'its spectra'}. {verdict}"
         )
         title = "Water" if self.change is None else "Change of water"
+        if self.scenes.attrs.get("simulated"):
+            title = f"{title} (simulated)"
+            how = f"Simulated scenes, not observed by a satellite. {how}"
         grid = grid_of(self.water)
         write_item(folder, grid, list(times), palettes=palettes, title=title, lineage=how)
         return []

@@ -24,7 +24,7 @@ from strandline.scenes.layers import Layer, flags_of_layer, layer_of, valid_pixe
 from strandline.scenes.quality import are_flags, merge_flags
 from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import Factors
-from strandline.scenes.scene import Stored, as_time, left_out
+from strandline.scenes.scene import SIMULATED, Stored, as_time, left_out
 from strandline.scenes.selection import pick, wanted_bands
 from strandline.scenes.sensors import (
     Sensor,
@@ -114,7 +114,8 @@ def from_xarray(
         picked=several,
         quality=quality,
         valid=_valid(layers, values, names),
-        extra=left_out(left) if asked.bands is None else {},
+        extra=(dict(SIMULATED) if attrs.get("simulated") else {})
+        | (left_out(left) if asked.bands is None else {}),
     )
 
 

@@ -40,6 +40,9 @@ from strandline.scenes.reflectance import Factors, to_float, to_reflectance
 from strandline.scenes.selection import override
 from strandline.scenes.sensors import STAND_IN, Sensor, is_thermal
 
+SIMULATED = {"simulated": "yes"}
+"""Attribute of scenes that no satellite observed; their pictures and results say so."""
+
 
 @dataclass(frozen=True)
 class Stored:

@@ -25,7 +25,7 @@ from strandline.scenes.open import open_scene
 from strandline.scenes.quality import flag_attributes, quality_flags, told_reasons
 from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import COLLECTION_2_SURFACE
-from strandline.scenes.scene import Stored, assemble
+from strandline.scenes.scene import SIMULATED, Stored, assemble
 from strandline.scenes.sensors import SENSORS
 from strandline.scenes.sentinel import msi_factors
 from strandline.scenes.simulation import lake
@@ -204,6 +204,7 @@ def _in_memory(
         level="L2",
         time=taken.moment,
         quality=flags,
+        extra=dict(SIMULATED),
     )
     scene = assemble(stored, ReadOptions())
     return scene, truth.array(acquisition, taken)
@@ -247,7 +248,8 @@ def _msi(
     images, classes = measured(numbers_seen, bands), quality[::2, ::2].astype(np.uint8)
     fraction = truth.array(acquisition, Pass(taken.platform, taken.moment, acquisition.sun))
     if parent is not None:
-        return open_scene(write_safe(parent, taken, images, classes, grid)), fraction
+        product = write_safe(parent, taken, images, classes, grid)
+        return open_scene(product).assign_attrs(SIMULATED), fraction
     sensor = SENSORS[taken.platform]
     values = [
         images[name].repeat(size // SIZES[0], axis=0).repeat(size // SIZES[0], axis=1)
@@ -264,6 +266,7 @@ def _msi(
         level="L2",
         time=taken.moment,
         quality=quality_flags(xr.DataArray(wide, dims=("y", "x")), "scl"),
+        extra=dict(SIMULATED),
     )
     return assemble(stored, ReadOptions()), fraction
 

@@ -42,7 +42,8 @@ def sensor_text(data: xr.DataArray) -> str:
     coordinate = data.coords["platform"].values if "platform" in data.coords else None
     stacked = coordinate is not None and coordinate.ndim == 0
     platform = str(coordinate) if stacked else str(data.attrs.get("platform") or "")
-    return platform_text(platform, str(data.attrs.get("instrument") or ""))
+    text = platform_text(platform, str(data.attrs.get("instrument") or ""))
+    return f"{text} (simulated)".strip() if data.attrs.get("simulated") else text
 
 
 def platform_text(platform: str, instrument: str = "") -> str:

@@ -32,7 +32,7 @@ from strandline.scenes.quality import merge_flags, quality_flags
 from strandline.scenes.raster import read_bands
 from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import COLLECTION_1_SATURATED, Factors, published_factors
-from strandline.scenes.scene import Stored, finish, place
+from strandline.scenes.scene import SIMULATED, Stored, finish, place
 from strandline.scenes.selection import choose_bands, with_others
 
 
@@ -91,6 +91,7 @@ def open_bundle(source: str | Path, asked: ReadOptions) -> xr.DataArray:
         level=product.level,
         time=product.time,
         quality=_flags(product, names, values, asked),
+        extra=_origin(product),
     )
     scene = finish(stored, asked)
     if asked.bands is None:
@@ -168,6 +169,13 @@ def _located(values: xr.DataArray, product: Product, names: Sequence[str]) -> xr
     placed = place(values, grid)
     placed.attrs["georeferenced"] = True
     return placed
+
+
+def _origin(product: Product) -> dict[str, Any]:
+    """Return what is to be said of a product that was simulated; nothing of a real one."""
+    groups = product.metadata.groups.values() if product.metadata else ()
+    origins = (keys.get("ORIGIN", "") for keys in groups)
+    return dict(SIMULATED) if any(text.startswith("Simulated") for text in origins) else {}
 
 
 def _flags(

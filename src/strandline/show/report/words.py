@@ -25,9 +25,9 @@ _MOST_DATES = 6  # whose water stands at the top of the page
 def title_of(dated: Sequence[xr.DataArray]) -> str:
     """Make a headline of the dates."""
     dates = [d for d in map(captions.date_text, dated) if d]
-    if len(dates) > 1:
-        return f"Water, {dates[0]} to {dates[-1]}"
-    return f"Water, {dates[0]}" if dates else "Water"
+    ends = " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else ""
+    made = any(date.attrs.get("simulated") for date in dated)
+    return ", ".join(filter(None, ["Water", ends])) + (" (simulated)" if made else "")
 
 
 def verdict_of(
