@@ -202,8 +202,9 @@ def test_formats_and_minimum_mapping_unit_are_chosen(pair, tmp_path, monkeypatch
         sl.run_study(config, tmp_path / "none")
     bare = sl.run_study({"scenes": pair[1:], "n_clusters": 3}, tmp_path / "bare")
     notes = json.loads((bare / "record.json").read_text())["notes"]
-    assert len(notes) == 1
+    assert len(notes) == 2
     assert "no_such_package not installed" in notes[0]
+    assert "simulated" in notes[1]
     assert not list(bare.glob("*.gpkg"))
 
 

@@ -10,8 +10,9 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    SerializerFunctionWrapHandler,
     ValidationError,
-    field_serializer,
+    model_serializer,
     model_validator,
 )
 
@@ -52,10 +53,14 @@ class SceneSource(BaseModel):
     reflectance: bool = True
     storage_options: dict[str, Any] = Field(default_factory=dict)
 
-    @field_serializer("nodata", when_used="json")
-    def _nodata_in_json(self, nodata: float | None) -> float | str | None:
-        # JSON has no word for infinity, which is a number for no data like any other.
-        return nodata if nodata is None or math.isfinite(nodata) else str(nodata)
+    @model_serializer(mode="wrap", when_used="json")
+    def _without_infinities(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write a number for no data that JSON does not have as a word."""
+        written: dict[str, Any] = write(self)
+        nodata = written.get("nodata")
+        if nodata is not None and not math.isfinite(nodata):
+            written["nodata"] = str(nodata)
+        return written
 
     @model_validator(mode="after")
     def _source_has_a_name(self) -> SceneSource:
