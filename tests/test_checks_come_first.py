@@ -58,7 +58,7 @@ def counted(monkeypatch) -> dict[str, int]:
 
         monkeypatch.setattr(owner, attribute, count)
 
-    counting("strandline.scenes.open_scene", "opened")
+    counting("strandline.scenes.open.open_to_cluster", "opened")
     counting("strandline.scenes.windows._read_window", "read")
     counting("strandline.segmentation.segment.fit_segmentation", "fitted")
     counting("strandline.change.timeline.fit_segmentation", "fitted")

@@ -45,7 +45,7 @@ class _NoFrames(OutputTransform):
         return status_code, headers, chunk
 
 
-def guard(server: Any, address: str, allow: Iterable[str] = ()) -> None:
+def guard(server: Any, address: str, allow: Iterable[tuple[str, int | None]] = ()) -> None:
     """Restrict a Bokeh server to requests for its own names, and to pages of its own.
 
     Parameters
@@ -54,16 +54,11 @@ def guard(server: Any, address: str, allow: Iterable[str] = ()) -> None:
         Bound already: its port is known.
     address : str
         That it listens on.
-    allow : iterable of str
-        Further names by which it is reached, ``host`` or ``host:port``.
-
-    Raises
-    ------
-    ConfigurationError
-        If one of them is no name of a host.
+    allow : iterable of (str, int or None)
+        Further names by which it is reached, from `host_and_port`.
     """
     own = {address if ":" not in address else f"[{address}]", *_THIS_MACHINE}
-    more = [_host_and_port(name) for name in allow]
+    more = list(allow)
     named = [*((host, None) for host in own), *more]
     origins = {f"{host}:{port or server.port}" for host, port in named}
     # Behind a proxy the browser may leave the usual port out.
@@ -76,7 +71,14 @@ def guard(server: Any, address: str, allow: Iterable[str] = ()) -> None:
     application.add_transform(_NoFrames)
 
 
-def _host_and_port(name: str) -> tuple[str, int | None]:
+def host_and_port(name: str) -> tuple[str, int | None]:
+    """Read the name of a host, with or without a port.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is none.
+    """
     host, port, rest = None, None, ""
     with suppress(ValueError):
         parts = urlsplit(f"//{name.strip()}")

@@ -109,9 +109,11 @@ def serving(
     for folder in folders:
         check_local(os.fspath(folder))
     _check_packages()
+    from strandline.app.guard import guard, host_and_port
+
+    hosts = [host_and_port(name) for name in allow]
     from panel.io.server import get_server
 
-    from strandline.app.guard import guard
     from strandline.app.job import Workshop
     from strandline.app.library import Library
     from strandline.app.page import Page, make_demo
@@ -137,7 +139,7 @@ def serving(
                 got=str(error),
                 remedy="Choose another --port, or 0 for any that is free.",
             ) from error
-        guard(server, address, allow)
+        guard(server, address, hosts)
         library.demo = demo_products(demo_resolution)
         if warm:
             # HoloViews draws in one thread alone: this is done before there are pages.
