@@ -33,6 +33,7 @@ ACCEPTED = {
     "--scale": {"-1", "-1e300", "1e300", "99999999999999999999"},  # the same
     "--buffer": {"99999999999999999999"},
     "--seed": set(),
+    "--allow": {"1e300"},  # a host may be called that
     "--out": {"../..", "no such thing", "\u0416\u3042", "1e300", "{", "[", "*"},
     "--band-names": {"no such thing", "\u0416\u3042", "../..", "1e300", "{", "[", "*", "x" * 5000},
     "folders": {"../.."},

@@ -84,10 +84,10 @@ def host_and_port(name: str) -> tuple[str, int | None]:
         parts = urlsplit(f"//{name.strip()}")
         host, port = parts.hostname, parts.port
         rest = parts.path + parts.query + parts.fragment + (parts.username or "")
-    if not host or rest or not re.fullmatch(r"[\w.:-]+", host):
+    if not host or rest or not re.fullmatch(r"[a-z0-9_:-][a-z0-9_.:-]{,252}", host):
         raise ConfigurationError(
             f"'{name[:80]}' is no name of a host.",
-            expected="a host, or host:port, without http:// and path",
+            expected="a host, or host:port, without http:// and path, in ASCII",
             got=repr(name[:80]),
         )
     return (f"[{host}]" if ":" in host else host), port
