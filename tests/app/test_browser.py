@@ -202,7 +202,8 @@ def test_swiping_shows_the_other_date(browser, server, expected):
         there.tab("Swipe")
         there.page.locator("button:visible").get_by_text("Water", exact=True).click()
         there.page.wait_for_timeout(700)
-        headline = "Water · 1988-10-22 Landsat 5 TM | 2017-10-22 Landsat 8 OLI"
+        first, last = "1988-10-22 Landsat 5 TM (simulated)", "2017-10-22 Landsat 8 OLI (simulated)"
+        headline = f"Water · {first} | {last}"
         assert there.page.get_by_text(headline).is_visible()
         f = there.frame()
         line = f["x"] + f["width"] / 2

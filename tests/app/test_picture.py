@@ -83,10 +83,11 @@ def test_each_layer_of_each_date_is_drawn(outcome, layer):
 @pytest.mark.parametrize("layer", [*LAYERS, CHANGE])
 def test_each_layer_says_date_and_sensor_and_what_its_colours_mean(outcome, layer):
     shown = MapPicture(outcome, ignore, ignore, ignore, layer=layer)
-    told = ("1988-10-22 Landsat 5 TM", "2017-10-22 Landsat 8 OLI")
+    told = ("1988-10-22 Landsat 5 TM (simulated)", "2017-10-22 Landsat 8 OLI (simulated)")
     for date in (0, 1):
         shown.show(date=date)
-        ends = "1988-10-22 to 2017-10-22 · Landsat 5 TM and Landsat 8 OLI"
+        seen = "Landsat 5 TM (simulated) and Landsat 8 OLI (simulated)"
+        ends = f"1988-10-22 to 2017-10-22 · {seen}"
         assert shown.headline.endswith(ends if layer == CHANGE else f" · {told[date]}")
         assert len(shown.legend) == {CLUSTERS: 8, WATER: 2, CHANGE: 4}.get(layer, 3)
     both = MapPicture(outcome, ignore, ignore, ignore, layer=WATER, swipe=True)

@@ -143,7 +143,7 @@ def _classes(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.
 
 
 def _origins(before: xr.DataArray, after: xr.DataArray) -> dict[str, str]:
-    """Write down the dates, and what saw them, where the masks have them."""
+    """Return the dates, their platforms, and which is simulated, where the masks say so."""
     known: dict[str, str] = {}
     for name, mask in (("before", before), ("after", after)):
         time: Any = (
@@ -154,6 +154,8 @@ def _origins(before: xr.DataArray, after: xr.DataArray) -> dict[str, str]:
         platform = mask.coords.get("platform", mask.attrs.get("platform"))
         if platform is not None and np.ndim(platform) == 0 and str(np.asarray(platform)):
             known[f"platform_{name}"] = str(np.asarray(platform))
+        if mask.attrs.get("simulated"):
+            known[f"simulated_{name}"] = str(mask.attrs["simulated"])
     return known
 
 

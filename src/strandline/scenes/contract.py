@@ -117,8 +117,8 @@ def placed_by_transform(
             return array  # refused where the coordinates are checked
         if abs(position - round(position)) < _ON_A_CORNER:
             moved[dim] = (dim, places + step / 2, array[dim].attrs)
-    if not moved:
-        return array
+    if not moved or (beside_crs and len(moved) < 2):
+        return array  # along one dim alone it is no convention, but a move on purpose
     if beside_crs:
         warnings.warn(
             SuspiciousSceneWarning(

@@ -443,7 +443,8 @@ def _describe_maps(result: xr.Dataset, n_clusters: int, n_subclusters: int) -> N
     counts = {"labels": n_clusters, "subclusters": n_subclusters}
     for name, count in counts.items():
         kind = name.rstrip("s")
-        result[name].attrs = {
+        origin = {k: v for k, v in result[name].attrs.items() if k == "simulated"}
+        result[name].attrs = origin | {
             "long_name": f"spectral {kind}, 0 is the darkest"
             if name == "labels"
             else f"spectral {kind}, within its cluster",

@@ -43,7 +43,7 @@ def sensor_text(data: xr.DataArray) -> str:
     stacked = coordinate is not None and coordinate.ndim == 0
     platform = str(coordinate) if stacked else str(data.attrs.get("platform") or "")
     text = platform_text(platform, str(data.attrs.get("instrument") or ""))
-    return f"{text} (simulated)".strip() if data.attrs.get("simulated") else text
+    return _marked(text, data.attrs.get("simulated"))
 
 
 def platform_text(platform: str, instrument: str = "") -> str:
@@ -97,9 +97,17 @@ def change_text(change: xr.DataArray) -> str:
 def change_sensors(change: xr.DataArray) -> tuple[str, str]:
     """Name what saw the dates before and after, as people write it; empty where not known."""
     before, after = (
-        platform_text(str(change.attrs.get(f"platform_{when}", ""))) for when in ("before", "after")
+        _marked(
+            platform_text(str(change.attrs.get(f"platform_{when}", ""))),
+            change.attrs.get(f"simulated_{when}"),
+        )
+        for when in ("before", "after")
     )
     return before, after
+
+
+def _marked(sensor: str, simulated: Any) -> str:
+    return f"{sensor} (simulated)".strip() if simulated else sensor
 
 
 def names_text(names: Iterable[str]) -> str:

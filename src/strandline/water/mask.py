@@ -65,7 +65,8 @@ def water_mask(
         data = _by_class(subclusters.data, classes_of(decision, count))
     mask = subclusters.copy(data=data)
     mask.name = "water"
-    mask.attrs = {
+    origin = {k: v for k, v in subclusters.attrs.items() if k == "simulated"}
+    mask.attrs = origin | {
         "long_name": "water",
         "_FillValue": np.uint8(NOT_OBSERVED),
         "flag_values": np.array([LAND, WATER], np.uint8),
