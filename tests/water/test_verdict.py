@@ -118,6 +118,37 @@ def test_the_headline_without_intervals_and_of_one_date():
     assert headline_text(one, 0.92).startswith("92 % of the map was not observed. Water covers")
 
 
+def test_where_water_of_one_date_was_hidden_the_headline_is_of_the_ground_seen_on_both():
+    best = {
+        "stable water": 100.0, "lost": 23.4, "gained": 2.1,
+        "water 1988": 150.9, "water 2017": 102.1, "net change": -21.3,
+    }  # fmt: skip
+    table = pd.DataFrame({"best": best})
+    assert headline_text(table) == (
+        "Where both dates were observed, water shrank from 123.4 to 102.1 km² (−21.3 km², −17.3 %)."
+    )
+    table["low_95"], table["high_95"] = table["best"] - 30, table["best"] + 30
+    assert headline_text(table).startswith(
+        "No change beyond the uncertainty where both dates were observed: 123.4 and 102.1 km²"
+    )
+    whole = best | {"water 1988": 123.4}
+    assert headline_text(pd.DataFrame({"best": whole})).startswith("Water shrank from 123.4")
+
+
+def test_the_areas_of_the_headline_differ_by_its_net_change_whatever_is_hidden():
+    scene, later = round_lake(radius=900), round_lake(radius=700)
+    hidden = later.where(later.x > float(later.x.mean()))
+    masks = [sl.water_mask(sl.segment(one, n_clusters=3)) for one in (scene, hidden)]
+    table = sl.areas(sl.compare(*masks), intervals=True)
+    said = headline_text(table)
+    assert said.startswith("Where both dates were observed, water shrank from ")
+    first, last, change, percent = map(
+        float, re.findall(r"[-\d.]+", said.replace("−", "-").split("95 %")[0])
+    )
+    assert last - first == pytest.approx(change, abs=0.011)
+    assert percent == pytest.approx(100 * change / first, abs=0.5)
+
+
 def test_where_most_was_not_observed_that_is_said_before_that_there_is_no_water():
     evidence = pd.DataFrame({"share": [1.0], "mndwi": [-0.4], "water": False, "reason": ["dry"]})
     assert verdict_text(evidence, 0.92).startswith(

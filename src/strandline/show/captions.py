@@ -332,14 +332,17 @@ def headline_text(table: pd.DataFrame, hidden: float = 0.0) -> str:
     table : DataFrame
         From `strandline.areas` or of the results of a study: ``best``, if known ``low_95`` and
         ``high_95``, km²; by its index or its column ``quantity``: one row or two that begin with
-        ``water``, and ``net change`` where there are two dates.
+        ``water``, and where there are two dates ``stable water``, ``lost``, ``gained`` and
+        ``net change``.
     hidden : float
         Share of the map that was not observed.
 
     Returns
     -------
     str
-        Empty where there is no water, or where nothing can be said of it.
+        Empty where there is no water, or where nothing can be said of it. Where water of one date
+        was hidden on the other, the areas are those of the ground that was observed on both, as
+        the net change is, and the sentence says so.
 
     Examples
     --------
@@ -350,19 +353,44 @@ def headline_text(table: pd.DataFrame, hidden: float = 0.0) -> str:
     names = [str(name) for name in table.get("quantity", table.index)]
     rows = dict(zip(names, table.to_dict("records"), strict=True))
     water = [row for name, row in rows.items() if name.startswith("water")]
-    said = _water_sentence(water, rows.get("net change"))
+    if len(water) == 1:
+        said = _covered_sentence(water[0])
+    elif len(water) == 2 and "net change" in rows and not nothing_observed(rows["net change"]):
+        said = _change_sentence(*_comparable_areas(water, rows), rows["net change"])
+    else:
+        said = ""
     return " ".join(filter(None, [hidden_text(hidden), said]))
 
 
-def _water_sentence(water: list[dict[Any, Any]], net: dict[Any, Any] | None) -> str:
+def _comparable_areas(
+    water: list[dict[Any, Any]], rows: Mapping[str, dict[Any, Any]]
+) -> tuple[list[float], bool]:
+    """Return the areas, km², that differ by the net change, and whether they are of a part only."""
     areas = [float(row["best"]) for row in water]
-    if not areas or max(areas) <= 0:
+    if not {"stable water", "lost", "gained"} <= set(rows):
+        return areas, False
+    stable, lost, gained = (
+        float(rows[name]["best"]) for name in ("stable water", "lost", "gained")
+    )
+    common = [stable + lost, stable + gained]
+    largest = max(*areas, *common)
+    tolerance = 10.0 ** -area_decimals(largest)  # what is printed
+    same = all(abs(a - b) < tolerance for a, b in zip(areas, common, strict=True))
+    return (areas, False) if same else (common, True)
+
+
+def _covered_sentence(row: Mapping[Any, Any]) -> str:
+    area = float(row["best"])
+    if not area > 0:
+        return ""
+    digits = area_decimals(area)
+    return f"Water covers {area:,.{digits}f} km²{_within(row, digits)}."
+
+
+def _change_sentence(areas: Sequence[float], partly: bool, net: Mapping[Any, Any]) -> str:
+    if max(areas) <= 0:
         return ""
     digits = min(area_decimals(area) for area in areas if area > 0)
-    if len(areas) == 1:
-        return f"Water covers {areas[0]:,.{digits}f} km²{_within(water[0], digits)}."
-    if net is None or len(areas) != 2 or nothing_observed(net):
-        return ""
     first, last = (f"{area:,.{digits}f}" for area in areas)
     change, low, high = (float(net.get(name, np.nan)) for name in ("best", "low_95", "high_95"))
     percent = f", {100 * change / areas[0]:+.1f} %" if areas[0] > 0 else ""
@@ -370,12 +398,14 @@ def _water_sentence(water: list[dict[Any, Any]], net: dict[Any, Any] | None) -> 
     if np.isfinite([low, high]).all():
         of_change += f"; 95 %: {low:+,.{digits}f} to {high:+,.{digits}f} km²"
         if low <= 0 <= high:
+            where = " where both dates were observed" if partly else ""
             return true_minus(
-                f"No change beyond the uncertainty: {first} and {last} km² ({of_change})."
+                f"No change beyond the uncertainty{where}: {first} and {last} km² ({of_change})."
             )
     verb = "did not change:" if change == 0 else "shrank from" if change < 0 else "grew from"
     joint = "and" if change == 0 else "to"
-    return true_minus(f"Water {verb} {first} {joint} {last} km² ({of_change}).")
+    subject = "Where both dates were observed, water" if partly else "Water"
+    return true_minus(f"{subject} {verb} {first} {joint} {last} km² ({of_change}).")
 
 
 def _within(row: Mapping[Any, Any], digits: int) -> str:
