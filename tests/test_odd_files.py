@@ -102,7 +102,7 @@ def options_of(case: str) -> dict[str, object]:
     return options
 
 
-@pytest.mark.filterwarnings("ignore:.*may stand for no data")  # the cloud, which is of one number
+@pytest.mark.filterwarnings("ignore:.*may mean nodata")  # the cloud, which is of one number
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_masked_is_not_observed_and_the_rest_is_measured(odd_files, lake, case):
     scene = sl.open_scene(str(odd_files / case), **options_of(case))

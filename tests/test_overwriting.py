@@ -165,6 +165,6 @@ def test_a_saved_search_may_grow_and_replaces_no_other_file(tmp_path):
     assert (tmp_path / "found.json").read_bytes() == before
     search("c", overwrite=True)
     (tmp_path / "found.json").write_text("my notes")
-    with pytest.raises(OutputError, match="is no list of scenes"):
+    with pytest.raises(OutputError, match="is not a list of scenes"):
         search("c")
     assert (tmp_path / "found.json").read_text() == "my notes"

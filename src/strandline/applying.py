@@ -87,7 +87,7 @@ def run_apply(
     ConfigurationError
         If the settings cannot work, or there is no scene.
     ModelFileError
-        If the model is damaged, or is no segmentation of scenes.
+        If the model is damaged, or is not a segmentation of scenes.
     SceneError, GridError, WaterError, OutputError
         From the stages; nothing is left behind then.
     """

@@ -34,7 +34,7 @@ _REMEDIES = {
     errno.EROFS: ("The disk is read-only.", "Write to another folder."),
     errno.EACCES: ("Permission denied.", "Choose a folder that you may write to."),
     errno.EPERM: ("Permission denied.", "Choose a folder that you may write to."),
-    errno.ENOTDIR: ("A part of the path is a file, not a folder.", "Choose another folder."),
+    errno.ENOTDIR: ("Part of the path is a file, not a folder.", "Choose another folder."),
     errno.EEXIST: ("A file is already there.", "Choose another name."),
     errno.EISDIR: ("A folder is already there.", "Choose another name."),
     errno.ENAMETOOLONG: ("The name is too long.", "Choose a shorter name."),

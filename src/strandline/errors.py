@@ -96,11 +96,11 @@ class AccessDeniedError(UnreadableSourceError, PermissionError):
 
 
 class UnreachableSourceError(UnreadableSourceError, ConnectionError):
-    """A server did not answer, broke off, or failed, also when asked again."""
+    """A server did not answer, broke off, or failed, also when tried again."""
 
 
 class UnknownProductError(SceneError):
-    """The source is no product that Strandline knows how to interpret."""
+    """The source is not a product that Strandline knows how to interpret."""
 
 
 class MetadataError(SceneError):

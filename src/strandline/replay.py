@@ -145,8 +145,8 @@ def repeat(
         config = parse(earlier["config"])
     except ConfigurationError as error:
         raise RecordError(
-            f"The record's configuration is none: {error.problem}",
-            remedy="Restore the record as it was written, or run the study anew.",
+            f"The record's configuration is not valid: {error.problem}",
+            remedy="Restore the record as it was written, or run the study again.",
         ) from error
     beside = local_path(record)
     folders = [beside if beside.is_dir() else beside.parent, Path.cwd()]
@@ -157,7 +157,7 @@ def repeat(
             "The inputs are not those of the record: "
             + "; ".join(f"'{name}' {problem}" for name, problem in changed.items())
             + ".",
-            remedy="Bring the same files back, or run the study anew.",
+            remedy="Restore the same files, or run the study again.",
         )
     if naming is not None:
         config = naming.placed(config)
@@ -167,10 +167,10 @@ def repeat(
     if different:
         other = "" if earlier["strandline"] == __version__ else f" of {earlier['strandline']}"
         raise RecordError(
-            "The replay gave other results: "
+            "The replay produced different results: "
             + "; ".join(f"'{name}' {problem}" for name, problem in different.items())
             + ".",
             expected=f"the bytes of the record{other}",
-            remedy="Compare 'packages' in the two records: other versions may round otherwise.",
+            remedy="Compare 'packages' in the two records: other versions may round differently.",
         )
     return len(earlier["outputs"])

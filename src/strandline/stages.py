@@ -212,7 +212,7 @@ def check_order(opened: list[xr.DataArray]) -> None:
         warnings.warn(
             SuspiciousSceneWarning(
                 f"The scene before is of {before}, the scene after of {after}: what is called "
-                "lost and gained runs back in time. Swap them, unless that is meant."
+                "lost and gained is reversed in time. Swap the scenes, unless intended."
             ),
             stacklevel=3,
         )

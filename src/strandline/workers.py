@@ -151,7 +151,7 @@ def _finish_on_workers(tiles: Mapping[str, Any], done: TileDone, client: Any) ->
                 seen = time.monotonic()
             elif time.monotonic() - seen > WORKER_SECONDS:
                 raise SchedulerError(
-                    "All workers are gone.",
+                    "All workers were lost.",
                     remedy="Start workers (dask worker ADDRESS), and run the same command again.",
                 )
             time.sleep(_POLL_SECONDS)
@@ -262,7 +262,7 @@ def _explained(client: Any) -> Iterator[None]:
         raise
     except KilledWorker as error:
         raise SchedulerError(
-            "Workers died again and again over the same piece of work.",
+            "Workers died repeatedly at the same task.",
             got=str(error).split(". ")[0],
             remedy="They may lack memory: give each more, or fewer threads.",
         ) from error
@@ -271,7 +271,7 @@ def _explained(client: Any) -> Iterator[None]:
         if not of_scheduler and client.status == "running":
             raise  # a file, not the scheduler
         raise SchedulerError(
-            "The Dask scheduler was lost in the middle of the work.",
+            "The connection to the Dask scheduler was lost.",
             got=f"status '{client.status}'",
             remedy="Start it again, with workers, and run the same command again.",
         ) from error

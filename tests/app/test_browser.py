@@ -242,7 +242,7 @@ def test_dates_are_made_comparable_and_stay_so_on_reload(browser, server, librar
     with visit(browser, server.url) as there:
         there.ready()
         there.page.get_by_text("Make the dates comparable").click()
-        there.page.get_by_text("As one sensor sees it").click()
+        there.page.get_by_text("Harmonise the sensors").click()
         there.has_address("harmonize=true")
         there.has_area(first)
         assert there.areas() == rounded([first, last, last - first])
@@ -252,7 +252,7 @@ def test_dates_are_made_comparable_and_stay_so_on_reload(browser, server, librar
         there.ready()
         assert there.areas() == rounded([first, last, last - first])
         there.page.get_by_text("Make the dates comparable").click()
-        assert there.page.get_by_label("As one sensor sees it").is_checked()
+        assert there.page.get_by_label("Harmonise the sensors").is_checked()
 
 
 def test_subclusters_and_another_crs_are_chosen_and_a_wrong_one_loses_nothing(
@@ -269,7 +269,7 @@ def test_subclusters_and_another_crs_are_chosen_and_a_wrong_one_loses_nothing(
         message.get_by_text("CRS is not known.").wait_for(timeout=10_000)
         assert there.areas() == areas_of(expected.outcome)
         assert "crs=" not in there.page.url
-        there.set("Subclusters, in all", "60")
+        there.set("Number of subclusters", "60")
         there.has_address("n_subclusters=60")
         there.ready()
         there.set("CRS of the map", "EPSG:32610")
@@ -438,7 +438,7 @@ def test_an_error_is_shown_beside_its_button_and_in_the_head_until_the_next_atte
         there.ready()
         message = there.page.locator(".message[role=alert]")
         there.choose("Scene, or the earlier of two", "scenes/lake.tif")
-        there.page.get_by_text("What a file does not say").click()
+        there.page.get_by_text("What the file does not state").click()
         there.set("CRS", "EPSG:nowhere")
         there.button("Open").click()
         message.wait_for(timeout=20_000)
@@ -451,7 +451,7 @@ def test_an_error_is_shown_beside_its_button_and_in_the_head_until_the_next_atte
         there.ready()
         assert message.count() == 0
         # At the last step the map and the head are still in view, and so is the next error.
-        field = there.page.get_by_label("Subclusters, in all", exact=True)
+        field = there.page.get_by_label("Number of subclusters", exact=True)
         there.page.get_by_text("More", exact=True).click()
         field.fill("2")
         field.press("Enter")

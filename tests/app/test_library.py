@@ -160,7 +160,7 @@ def test_two_folders_of_one_name_are_told_apart(tmp_path, demo_products):
 
 
 def test_a_folder_that_is_none_is_refused_at_start(scenes, tmp_path, demo_products):
-    with pytest.raises(ConfigurationError, match="is no folder"):
+    with pytest.raises(ConfigurationError, match="is not a folder"):
         Library([scenes / "lake.tif"], tmp_path, demo_products)
 
 

@@ -72,7 +72,7 @@ def test_nothing_is_given_away_without_its_name(server, path):
 
 def test_a_folder_that_is_none_is_told_before_anything_is_served(tmp_path, monkeypatch):
     monkeypatch.setenv("STRANDLINE_CACHE", str(tmp_path))
-    with pytest.raises(ConfigurationError, match="is no folder"):
+    with pytest.raises(ConfigurationError, match="is not a folder"):
         serve([tmp_path / "none"], 0, open_browser=False, demo_resolution=600.0)
 
 
@@ -184,7 +184,7 @@ def test_an_address_in_the_network_waits_for_open(folder, network, tmp_path):
     ):
         network.forget()
         session.follow(query)
-        for more in ({}, {"n_clusters": 4}):  # another choice is no leave to fetch
+        for more in ({}, {"n_clusters": 4}):  # another choice is no permission to fetch
             session.choose(**more)
             with pytest.raises(AccessDeniedError, match="nothing was fetched"):
                 session.run()

@@ -722,7 +722,7 @@ def test_a_job_tells_its_stages_and_how_much_is_done(session, monkeypatch):
     assert stages == [
         "opening the scenes",
         "reading onto one grid",
-        "thinning out for the pictures",
+        "reducing the scenes for pictures",
         "clustering the spectra",
         "finding the water",
         "measuring areas",

@@ -245,7 +245,7 @@ RASTERS = [
         SCALED,
     ),
     Row("a scale of zero", broken.raster, ScaleError, {"scale": 0.0}),
-    Row("a scale that is no number", broken.raster, ScaleError, {"scale": NAN}),
+    Row("a scale that is not a number", broken.raster, ScaleError, {"scale": NAN}),
     Row(
         "numbers that were scaled already",
         broken.of_values((broken.numbers() * 1e-4).astype("float32")),
@@ -301,7 +301,7 @@ PRODUCTS = [
         MetadataError,
     ),
     Row(
-        "an MTL factor that is no number",
+        "an MTL factor that is not a number",
         broken.with_metadata(broken.metadata(REFLECTANCE_MULT_BAND_4="NaN")),
         MetadataError,
     ),
@@ -483,7 +483,7 @@ STUDY_OPTIONS = {"scale", "time", "platform", "crs", "offset"}
 
 CHECKED_FIRST = {  # what a study refuses by its configuration alone, before anything is opened
     "a scale of zero": ConfigurationError,
-    "a scale that is no number": ConfigurationError,
+    "a scale that is not a number": ConfigurationError,
     "a CRS that is none": GridError,
 }
 
@@ -525,7 +525,7 @@ LAUGHS = "a0: &a0 [ha, ha]\n" + "".join(
 CATALOGS = [
     Row("an empty catalogue", catalog(""), CatalogError),
     Row("a catalogue that is a list", catalog("[1, 2]"), CatalogError),
-    Row("a catalogue that is no YAML", catalog("sources: {lake: [}"), CatalogError),
+    Row("a catalogue that is not YAML", catalog("sources: {lake: [}"), CatalogError),
     Row("a binary catalogue", catalog(bytes(range(256))), CatalogError),
     Row("a catalogue in Latin-1", catalog("sources: {é: {}}".encode("latin-1")), CatalogError),
     Row("a catalogue of 2 MB", catalog("#" * (2 << 20)), CatalogError),

@@ -295,7 +295,7 @@ def test_what_is_neither_fraction_nor_mask_is_refused():
     with pytest.raises(ConfigurationError, match="level= has no meaning for a water mask"):
         shorelines(mask, level=0.3)
     for level in (0.0, 1.0, np.nan):
-        with pytest.raises(ConfigurationError, match="level= is no water fraction"):
+        with pytest.raises(ConfigurationError, match="level= is not a water fraction"):
             shorelines(fraction_of(np.eye(3), grid), level=level)
     with pytest.raises(MissingCRSError):
         shorelines(xr.DataArray(np.eye(3), dims=("y", "x")))

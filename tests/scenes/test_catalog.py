@@ -680,7 +680,7 @@ def test_describe_says_everything(catalog):
         ("{{ '%0999999999d'|format(1) }}", "format is refused"),
         ("{{ p.strftime('%999999999Y') }}", "format is refused"),
         ("{{ 'x'|center(999999999) }}", "refused.*the filter center"),
-        ("{{ unknown }}", "uses 'unknown', which is no parameter"),
+        ("{{ unknown }}", "uses 'unknown', not a parameter"),
         ("{{ p.year }}", "fails: .*no attribute 'year'"),
         ("{{ '%d' % p }}", "fails: "),
         ("{{ p }", "fails: "),

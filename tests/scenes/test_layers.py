@@ -1,4 +1,4 @@
-"""Layers that are no spectra: they mask where they say what is valid, and are no bands."""
+"""Layers that are not spectra: they mask where they say what is valid, and are not bands."""
 
 from __future__ import annotations
 

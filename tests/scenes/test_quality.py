@@ -78,7 +78,7 @@ def test_tm_water_has_no_clear_bit_and_oli_water_has():
         (1 << 5, {"snow"}),
         (1 << 6, set()),
         (1 << 7, set()),
-        (0b11 << 8, set()),  # confidence alone is no cloud
+        (0b11 << 8, set()),  # confidence alone is not cloud
         (0b101000, {"cloud", "snow"}),
     ],
 )

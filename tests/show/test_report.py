@@ -138,7 +138,7 @@ def test_no_water_is_said_in_words():
     text = words(report(scenes, segmentation, evidence, masks, compare(masks[0], masks[1])))
     assert true_minus(verdict_text(evidence)) in text
     assert "None of them is water" in text
-    assert "Why this is no water" in text
+    assert "Why this is not water" in text
     assert "water 2017-10-22 0 km²" in text
 
 

@@ -172,7 +172,7 @@ def test_a_drag_and_the_slider_reveal_the_other_date(browser, path):
         page.mouse.up()
         assert float(cut.input_value()) == pytest.approx(100 * 90.5 / 120, abs=1)
         wet = colour(page, *SHORE)
-        assert facts(page)["row, column"] != "20, 90"  # a drag is no click
+        assert facts(page)["row, column"] != "20, 90"  # a drag is not a click
         cut.focus()
         for _ in range(60):
             page.keyboard.press("ArrowLeft")

@@ -72,11 +72,13 @@ class Assessment:
             _with_whole_counts(self.by_class).to_string(),
         ]
         if self.boundary is not None:
-            parts.append("Shorelines apart, metres\n" + self.boundary.round(2).to_string())
+            parts.append(
+                "Distance between the shorelines, metres\n" + self.boundary.round(2).to_string()
+            )
         if self.estimates is not None:
             about = self.estimates.attrs
             parts.append(
-                "What the random sample stands for, km²\n"
+                "Areas estimated from the random sample, km²\n"
                 + self.estimates.round(4).T.to_string()
                 + f"\noverall accuracy {about['overall']:.4f}, standard error "
                 f"{about['overall_se']:.4f}"
@@ -118,7 +120,7 @@ def assess(
     Raises
     ------
     ConfigurationError
-        If one is no map of one date, classes cannot be told, nothing can be compared, one is a
+        If one is not a map of one date, classes cannot be told, nothing can be compared, one is a
         label map and the other of water, or the points of a random sample leave a class out.
     GridError, MissingCRSError
         If a map has no place on Earth, or the two do not overlap.
@@ -160,7 +162,7 @@ def assess(
     if isinstance(reference, xr.DataArray):
         if random_sample:
             raise ConfigurationError(
-                "A raster is no random sample.",
+                "A raster is not a random sample.",
                 expected="random_sample=True with points",
                 got="a raster",
             )
@@ -213,7 +215,7 @@ def _refuse_clusters_as_water(ours: ClassMap, theirs: ClassMap) -> None:
     for one, other, which in ((ours, theirs, "map"), (theirs, ours, "reference")):
         if one.says_clusters and other.says_water:
             raise ConfigurationError(
-                "Clusters cannot be held against water: their numbers are not its classes.",
+                "Clusters cannot be compared with water: cluster numbers are not water classes.",
                 expected="two maps of water, or two of the same clusters",
                 got=f"clusters as the {which} ({_first(list(one.names.values()))})",
                 remedy="Pass the water mask: water_mask(segmentation), or water_DATE.tif of the "
@@ -251,7 +253,7 @@ def _confusion(
     if not len(one):
         raise ConfigurationError(
             "Nothing can be compared.",
-            expected="places observed on the map and sure in the reference",
+            expected="places that the map observed and where the reference is certain",
             got=", ".join(f"{count:,} {why}" for why, count in left_out.items() if count) or "none",
         )
     counts = np.bincount(one.astype(int) * 256 + other, minlength=256 * 256).reshape(256, 256)

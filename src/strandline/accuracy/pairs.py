@@ -59,7 +59,7 @@ class ClassMap:
         array = stored_classes(array)
         if set(array.dims) != {"y", "x"} or array.dtype.kind not in "fiub":
             raise ConfigurationError(
-                f"What was passed as {which} is no map of one date.",
+                f"What was passed as {which} is not a map of one date.",
                 expected="classes as integers, or a fraction of water, of dimensions (y, x)",
                 got=f"{array.dtype} of dimensions {tuple(map(str, array.dims))}",
                 remedy="Pick one date: mask.isel(time=0).",
@@ -92,7 +92,7 @@ def _check_fraction(values: NDArray[Any], which: str) -> None:
     seen = values[~np.isnan(values)]
     if seen.size and not (seen.min() >= 0 and seen.max() <= 1):
         raise ConfigurationError(
-            f"{which.capitalize()} holds real numbers that are no fraction of water.",
+            f"{which.capitalize()} holds real numbers that are not a water fraction.",
             expected="0 to 1, or classes as integers",
             got=f"{seen.min():g} to {seen.max():g}",
         )
@@ -182,7 +182,7 @@ def _positions(points: pd.DataFrame, grid: GeoBox) -> tuple[NDArray[Any], NDArra
         frame = cast(Any, points)
         if frame.crs is None or not (frame.geom_type == "Point").all():
             raise ConfigurationError(
-                "The reference is no set of points on Earth.",
+                "The reference is not a set of points with a CRS.",
                 expected="a GeoDataFrame of points with a CRS",
                 got=f"{', '.join(sorted(set(map(str, frame.geom_type))))} with CRS {frame.crs}",
             )
@@ -191,7 +191,7 @@ def _positions(points: pd.DataFrame, grid: GeoBox) -> tuple[NDArray[Any], NDArra
         x, y = (_numbers(_column(points, names)) for names in (LONGITUDE, LATITUDE))
         if len(x) and not ((np.abs(y) <= 90) & (x >= -180) & (x <= 360)).all():
             raise ConfigurationError(
-                "Points of the reference are no places on Earth.",
+                "Points of the reference lie outside of the Earth.",
                 expected="lon -180 to 180 and lat -90 to 90, in degrees",
             )
     to_grid = pyproj.Transformer.from_crs(crs, crs_of(grid), always_xy=True)
@@ -215,7 +215,7 @@ def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
     if np.isnan(numbers).any():
         raise ConfigurationError(
-            f"Column {column.name!r} of the reference holds what is no number.",
+            f"Column {column.name!r} of the reference holds values that are not numbers.",
             expected="a number in each row",
             got=repr(column.iloc[int(np.argmax(np.isnan(numbers)))]),
         )

@@ -140,7 +140,7 @@ def sample_estimates(counts: pd.DataFrame, mapped_area: NDArray[Any]) -> pd.Data
             remedy="Draw more places there, or leave random_sample out.",
         )
     share = n / np.maximum(drawn, 1)[:, None]
-    # Variance of each share of a stratum; a class that is not on the map is no stratum.
+    # Variance of each share of a stratum; a class that is not on the map is not a stratum.
     variance = share * (1 - share) / np.maximum(drawn - 1, 1)[:, None]
     weights = area / area.sum()
     proportions = (weights[:, None] * share).sum(axis=0)

@@ -108,7 +108,7 @@ def _prepare(config: StudyConfig, opened: list[xr.DataArray], job: Job, step: in
     grid = study_grid(config, opened[0])
     scenes, dates, found = together(opened, grid, config)
     scenes = in_memory(scenes)
-    job.begin("thinning out for the pictures")
+    job.begin("reducing the scenes for pictures")
     comparability = None if found is None else found.as_record()
     return Prepared(scenes, dates, views_of(scenes), comparability, step)
 

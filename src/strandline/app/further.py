@@ -22,15 +22,15 @@ MOST_CLUSTERS = NOT_OBSERVED - 1
 _COMPARABLE = {
     "harmonize": (
         LABELS["harmonize"],
-        "Turns the reflectance of TM, ETM+ and Sentinel-2 into that of Landsat 8 and 9.",
+        "Adjusts the reflectance of TM, ETM+ and Sentinel-2 to that of Landsat 8 and 9.",
     ),
     "normalize": (
         LABELS["normalize"],
-        "Makes the second like the first, by ground that did not change.",
+        "Relative radiometric normalisation of the second date to the first, by stable pixels.",
     ),
     "correct_shift": (
         LABELS["correct_shift"],
-        "Moves the second if the two lie a little apart.",
+        "Co-registration: moves the second date onto the first if the two are shifted.",
     ),
 }
 _RESAMPLINGS = {
@@ -82,7 +82,7 @@ class Further:
         }
         self.comparable = folded("Make the dates comparable", *self._explained())
         self.more = folded("More", *self._make_more())
-        self.lake = folded("Measure one lake by itself", *self._make_lake())
+        self.lake = folded("Measure one lake separately", *self._make_lake())
         self.polygons = folded("Polygons", *self._make_polygons())
         self.polygons.visible = not missing_packages()
         for name, check in self.checks.items():
@@ -121,8 +121,8 @@ class Further:
     def _make_more(self) -> list[Any]:
         self.subclusters = pn.widgets.TextInput(
             stylesheets=[CONTROL], name=LABELS["n_subclusters"], width=230,
-            description="How finely water is decided about; at least one per cluster, "
-            f"at most {MOST_CLUSTERS}.",
+            description="How many subclusters are judged as water or not; "
+            f"at least one per cluster, at most {MOST_CLUSTERS}.",
         )  # fmt: skip
         self.crs = pn.widgets.TextInput(
             stylesheets=[CONTROL], name=LABELS["crs"], width=230,

@@ -86,7 +86,7 @@ def host_and_port(name: str) -> tuple[str, int | None]:
         rest = parts.path + parts.query + parts.fragment + (parts.username or "")
     if not host or rest or not re.fullmatch(r"[a-z0-9_:-][a-z0-9_.:-]{,252}", host):
         raise ConfigurationError(
-            f"'{name[:80]}' is no name of a host.",
+            f"'{name[:80]}' is not a name of a host.",
             expected="a host, or host:port, without http:// and path, in ASCII",
             got=repr(name[:80]),
         )

@@ -99,7 +99,7 @@ class Library:
         AccessDeniedError
             If it leads, or may lead, outside.
         ConfigurationError
-            If it is no name.
+            If it is not a name.
         """
         text = name.strip()
         if not text or "\0" in text:
@@ -337,7 +337,7 @@ def _named_folders(folders: Iterable[str | os.PathLike[str]]) -> dict[str, Path]
         root = local_path(given).resolve()
         if not root.is_dir():
             raise ConfigurationError(
-                f"'{given}' is no folder.",
+                f"'{given}' is not a folder.",
                 expected="folders that hold scenes",
                 remedy="Name the folder that a file lies in, not the file.",
             )

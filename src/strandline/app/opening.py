@@ -180,7 +180,7 @@ class Opening:
         )
         self.cloud = pn.widgets.IntSlider(
             stylesheets=[CONTROL],
-            name="At most so much cloud, %",
+            name="Largest cloud cover, %",
             value=20,
             start=0,
             end=100,

@@ -132,7 +132,7 @@ class Page:
     ) -> Job:
         self._forget_problem(at)
         job = Job(on_change=self._tell)
-        job.stage = "waiting for its turn"
+        job.stage = "waiting for other work to finish"
         self._workshop.do(job, work(job), lambda result: self._later(then, result, job))
         return job
 

@@ -10,28 +10,28 @@ from strandline.errors import MissingCRSError, StrandlineError
 
 LABELS = {
     "platform": "Platform",
-    "scale": "Reflectance per number",
-    "offset": "Reflectance of number 0",
-    "nodata": "Number of missing pixels",
-    "band_names": "Names of the bands, in order",
+    "scale": "Scale factor",
+    "offset": "Offset",
+    "nodata": "Nodata value",
+    "band_names": "Band names, in order",
     "n_clusters": "How many",
     "bands": "Bands",
-    "n_subclusters": "Subclusters, in all",
+    "n_subclusters": "Number of subclusters",
     "crs": "CRS of the map",
     "resolution": "Pixel size, in units of the map",
-    "resampling": "Scenes on other grids are resampled",
-    "mask": "Not observed where flagged as",
-    "conflicts": "Cloud or water: who is right",
-    "seed": "Seed of what is random",
-    "water_at": "A point in it: longitude, latitude",
-    "min_pixels": "Smallest, in pixels",
-    "harmonize": "As one sensor sees it",
-    "normalize": "In the light of the first date",
-    "correct_shift": "In the place of the first date",
+    "resampling": "Resampling of scenes on other grids",
+    "mask": "Mask pixels flagged as",
+    "conflicts": "Where flag and spectrum disagree, trust",
+    "seed": "Random seed",
+    "water_at": "Point in the lake: longitude, latitude",
+    "min_pixels": "Smallest body of water, pixels",
+    "harmonize": "Harmonise the sensors",
+    "normalize": "Normalise to the first date",
+    "correct_shift": "Co-register to the first date",
 }
 """What the library's parameters are called on the page."""
 
-UNSAID = "What a file does not say"
+UNSAID = "What the file does not state"
 """Under which the page asks how a file is to be read."""
 
 _OF_FILES = {"platform", "scale", "offset", "nodata", "band_names"}
@@ -88,7 +88,7 @@ class Problem:
             return cls(problem, kind=type(error).__name__, **details)
         return cls(
             library.plainly(f"Unexpected {type(error).__name__}: {error}"),
-            remedy="This is a fault of Strandline; the server's log has the details.",
+            remedy="This is a bug in Strandline; the server's log has the details.",
             kind=type(error).__name__,
         )
 

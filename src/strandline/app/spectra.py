@@ -49,8 +49,8 @@ class SpectralSpace:
         )
         self.date = pn.widgets.Select(stylesheets=[CONTROL], name="Date", options=dates, width=130)
         self.told = pn.pane.HTML(
-            "<p class='small muted'>Draw a box around points: their pixels light up in the map. "
-            "Draw a box in the map: its pixels stand out among the points.</p>",
+            "<p class='small muted'>Draw a box around points: their pixels are highlighted on "
+            "the map. Draw a box on the map: its pixels are highlighted among the points.</p>",
             stylesheets=[parts.STYLE], sizing_mode="stretch_width",
         )  # fmt: skip
         self.caption = pn.pane.HTML("", stylesheets=[parts.STYLE], sizing_mode="stretch_width")
@@ -132,7 +132,9 @@ class SpectralSpace:
         bands = (self.across.value, self.up.value)
         lit = self._outcome.lit_up(self.date.value, bands, box_of(bounds))
         self.map.show(lit=lit)
-        self.told.object = f"<p class='small'><b>{lit.mean():.1%}</b> of the pixels light up.</p>"
+        self.told.object = (
+            f"<p class='small'><b>{lit.mean():.1%}</b> of the pixels are highlighted.</p>"
+        )
 
     def _on_map(self, box: tuple[float, float, float, float]) -> None:
         view = self._outcome.prepared.views

@@ -283,7 +283,7 @@ class Session:
         Raises
         ------
         ConfigurationError
-            If it is no place.
+            If it is not a place.
         """
         if not text.strip():
             return self.choose(water_at=None)
@@ -309,7 +309,7 @@ class Session:
 
     def _wait_for_open(self) -> Outcome:
         raise AccessDeniedError(
-            "The address of this page names scenes in the network; nothing was fetched yet.",
+            "The address of this page names scenes on the network; nothing was fetched yet.",
             got=", ".join(self.unopened)[:200],
             remedy="Press “Open” to open them.",
         )

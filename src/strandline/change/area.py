@@ -83,7 +83,7 @@ def areas(
     ConfigurationError
         If the array is neither a water mask nor a change map.
     GridError
-        If `at` is no place on the map.
+        If `at` is not a place on the map.
     WaterError
         If there is no water at `at`.
 
@@ -233,7 +233,7 @@ def _best_of(
     """Sum the water of each date by another segmentation, in the same region."""
     if set(member.dims) != set(mask.dims) or not same_grid(grid_of(member), grid_of(mask)):
         raise ConfigurationError(
-            "A member is no mask of the same pixels.",
+            "A member is not a mask of the same pixels.",
             expected=describe_grid(grid_of(mask)),
             got=describe_grid(grid_of(member)),
             remedy="Pass water_mask of what segment_again returned.",

@@ -67,7 +67,7 @@ def change_areas(
     ConfigurationError
         If there are several maps, or values that a change map does not have.
     GridError, WaterError
-        If `at` is no place on the map, or there is no water.
+        If `at` is not a place on the map, or there is no water.
     """
     if "time" in change.dims:
         raise ConfigurationError(
@@ -124,7 +124,7 @@ def _known_water(
     if (known == _NO_CLASS).any():
         strange = sorted(set(np.unique(change).tolist()) - {*CLASS_NAMES, NOT_OBSERVED})
         raise ConfigurationError(
-            "Values that a change map does not have.",
+            "The change map holds impossible values.",
             expected="0, 1, 2, 3 and 255",
             got=", ".join(map(str, strange)),
         )

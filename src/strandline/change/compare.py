@@ -60,7 +60,7 @@ def compare(
     GridMismatchError
         If the masks are on different grids.
     ConfigurationError
-        If one is no water mask. For a lazy mask, wrong values are found when the result is
+        If one is not a water mask. For a lazy mask, wrong values are found when the result is
         computed.
     ShiftError
         If `shift` is longer than 1.5 pixels.
@@ -82,7 +82,7 @@ def compare(
             "The two water masks are not on one grid.",
             expected=describe_grid(grid),
             got=describe_grid(other),
-            remedy="Put the scenes together with stack_scenes, or one mask on the other's "
+            remedy="Stack the scenes with stack_scenes, or bring one mask onto the other's "
             "grid with regrid.",
         )
     data = tuple(mask.data for mask in masks)
@@ -128,7 +128,7 @@ def _checked(mask: xr.DataArray, which: str) -> xr.DataArray:
     mask = stored_classes(mask)
     if set(mask.dims) != {"y", "x"} or mask.dtype not in (np.uint8, bool):
         raise ConfigurationError(
-            f"What was passed as {which}=… is no water mask of one date.",
+            f"What was passed as {which}=… is not a water mask of one date.",
             expected="a uint8 array of dimensions (y, x)",
             got=f"{mask.dtype} of dimensions {tuple(map(str, mask.dims))}",
             remedy="Pass what water_mask returned, one date of it: mask.isel(time=0).",

@@ -134,7 +134,7 @@ def _check(part: Floats) -> None:
         wrong = (part < 0) | (part > 1)
     if wrong.any():
         raise ConfigurationError(
-            "Values that a water fraction does not have.",
+            "The water fraction holds impossible values.",
             expected="0 to 1, and NaN where nothing was observed",
             got=f"{part[wrong][0]:g}",
             remedy="Pass what water_fraction returned, or a water mask of uint8.",

@@ -152,7 +152,7 @@ def _pairs(
     if pairs.max(initial=0) >= _NO_CLASS:
         wrong = [one[number[one] == _NO_CLASS] for one in (before, after)]
         raise ConfigurationError(
-            "Values that are no classes.",
+            "The map holds values that are not classes.",
             expected=f"0 to {n_classes - 1}, and {NOT_OBSERVED}",
             got=", ".join(map(str, np.unique(np.concatenate(wrong)))),
         )

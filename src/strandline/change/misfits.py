@@ -67,7 +67,11 @@ def spectral_misfits(looks: pd.DataFrame, shares: NDArray[np.float64]) -> list[l
     judged = np.array([not found for found in reasons])
     for column, least, words in (
         ("white_share", MORE_WHITE, "of the observed pixels look like snow, ice or cloud"),
-        ("odd_share", MORE_ODD, "of the observed pixels are unlike all that the model knows"),
+        (
+            "odd_share",
+            MORE_ODD,
+            "of the observed pixels are unlike all spectra that the model was fitted to",
+        ),
     ):
         values = looks[column].to_numpy(float)
         usual, spread = _usual(values[judged])

@@ -85,7 +85,7 @@ def water_polygons(
     Raises
     ------
     ConfigurationError
-        If the array is no water mask, or a parameter has an impossible value.
+        If the array is not a water mask, or a parameter has an impossible value.
     GridError, MissingCRSError
         If the mask has no grid.
     MissingDependencyError

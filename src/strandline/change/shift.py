@@ -325,10 +325,10 @@ _CONES = [_steps_along(*direction) for direction in _directions(SECTORS)]
 def _checked(shift: Shift, step: int = 1) -> Drift:
     if shift.pixels > MOST * step:
         raise ShiftError(
-            "The two dates lie too far apart to tell what the shift has made.",
+            "The shift between the two dates is too large to say which changes it caused.",
             expected=f"at most {MOST * step:g} pixels",
             got=f"{shift.pixels:.2f} pixels",
-            remedy="Put the later scene right with correct_shift first.",
+            remedy="Co-register the later scene with correct_shift first.",
         )
     if shift.pixels < LEAST * step:
         return Drift(0.0, 0.0)

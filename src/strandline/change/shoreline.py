@@ -143,7 +143,7 @@ def to_map(line: Floats, grid: GeoBox) -> Floats:
 def _checked(array: xr.DataArray, level: float) -> tuple[xr.DataArray, bool]:
     if not 0 < level < 1:
         raise ConfigurationError(
-            "level= is no water fraction.", expected="between 0 and 1", got=f"{level:g}"
+            "level= is not a water fraction.", expected="between 0 and 1", got=f"{level:g}"
         )
     array = stored_classes(array)
     is_mask = array.dtype in (np.uint8, bool)

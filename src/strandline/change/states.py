@@ -18,7 +18,7 @@ def water_states(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if (states == _NO_STATE).any():
         strange = sorted({int(value) for value in np.unique(mask)} - {LAND, WATER, NOT_OBSERVED})
         raise ConfigurationError(
-            "Values that a water mask does not have.",
+            "The water mask holds impossible values.",
             expected="0, 1 and 255",
             got=", ".join(map(str, strange)),
             remedy="A label map becomes a water mask by water_mask(segmentation).",

@@ -124,7 +124,7 @@ def timeline(
     GridMismatchError
         If masks are on different grids.
     GridError
-        If `at` is no place on the map.
+        If `at` is not a place on the map.
     MissingBandError, InvalidDataError, WaterError
         As `segment` and `find_water`; or there was never water at `at`.
 
@@ -243,7 +243,7 @@ def _dated(
         given = given.expand_dims("time")
     if "time" not in given.coords or np.isnat(given["time"].values).any():
         raise ConfigurationError(
-            "A date does not say when it was.",
+            "A scene or mask has no time.",
             expected="a coordinate time",
             got="none",
             remedy="Pass time=… to open_scene, or assign_coords(time=…).",
@@ -262,7 +262,7 @@ def _check_unused(how: dict[str, Any]) -> None:
     given = [f"{name}={value!r}" for name, value in how.items() if value != usual[name]]
     if given:
         raise ConfigurationError(
-            "Nothing is fitted to water masks, nor where a model is given.",
+            "No model is fitted to water masks, or where a model is given.",
             got=", ".join(given),
             remedy="Leave that out, or pass scenes and no model.",
         )
@@ -272,7 +272,7 @@ def _stacked_masks(masks: list[Any]) -> xr.DataArray:
     """Put water masks of one date each together."""
     if not masks or not all(isinstance(mask, xr.DataArray) for mask in masks):
         raise ConfigurationError(
-            "There are no dates to follow.",
+            "There are no dates.",
             expected="scenes, or water masks",
             got=", ".join(sorted({type(mask).__name__ for mask in masks})) or "nothing",
         )
@@ -284,12 +284,12 @@ def _stacked_masks(masks: list[Any]) -> xr.DataArray:
                 "The water masks are not on one grid.",
                 expected=describe_grid(grid),
                 got=describe_grid(grid_of(mask)),
-                remedy="Put the scenes together with stack_scenes, or a mask on the others' "
+                remedy="Stack the scenes with stack_scenes, or bring a mask onto the others' "
                 "grid with regrid.",
             )
         if "time" not in mask.coords:
             raise ConfigurationError(
-                "A date does not say when it was.",
+                "A scene or mask has no time.",
                 expected="a scalar coordinate time",
                 got="none",
                 remedy="assign_coords(time=…).",

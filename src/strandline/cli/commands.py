@@ -94,7 +94,7 @@ def _options(
         switch("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
     debug: Annotated[
-        bool, switch("--debug", help="Show tracebacks of errors; may stand anywhere.")
+        bool, switch("--debug", help="Show tracebacks of errors; accepted anywhere on the line.")
     ] = False,
 ) -> None:
     """Water and land cover from satellite scenes, without training data."""
@@ -274,7 +274,7 @@ def timeline(
     water_labels: WaterLabels = None,
     keep_all: Annotated[
         bool,
-        switch("--keep-all", help="Keep dates in the maps that do not fit the others."),
+        switch("--keep-all", help="Keep outlier dates in the maps."),
     ] = False,
     mask: Mask = None,
     conflicts: Conflicts = "quality",

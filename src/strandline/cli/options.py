@@ -135,7 +135,7 @@ WaterAt = Annotated[
     tuple[float, float] | None,
     typer.Option(
         metavar="LON LAT",
-        help="A point in the water, whose lake is measured by itself too; default: water is found.",
+        help="A point in a lake that is also measured separately; default: water is found.",
         rich_help_panel=WATER,
     ),
 ]

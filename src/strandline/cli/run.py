@@ -44,7 +44,7 @@ def main() -> None:
     try:
         app(arguments, prog_name="strandline")
     except BrokenPipeError:
-        # The reader of our output (`| head`) has gone; that is no error of ours.
+        # The reader of our output (`| head`) has gone; that is not an error of ours.
         sys.stderr.close()
         sys.exit(1)
     except Exception as error:
@@ -62,7 +62,7 @@ def _is_expected(error: Exception) -> bool:
 
 
 def _is_of_a_name(error: Exception) -> bool:
-    """Say whether a file's name is in bytes that are no text in this system's encoding."""
+    """Say whether a file's name is in bytes that are not text in this system's encoding."""
     return isinstance(error, UnicodeEncodeError) and any(
         "\ud800" <= letter <= "\udfff" for letter in error.object
     )
@@ -80,7 +80,7 @@ def _message(error: Exception, arguments: Sequence[str]) -> str:
     if not _is_expected(error):
         return (
             f"Unexpected {type(error).__name__}: {error}\n"
-            "This is a fault of Strandline; run again with --debug and report what it says."
+            "This is a bug in Strandline; run again with --debug and report what it says."
         )
     name, options = command_of(arguments)
     notes = getattr(error, "__notes__", [])
@@ -153,7 +153,7 @@ def show_progress() -> Iterator[dict[str, Any]]:
             yield {"progress": bars.begin, "on_tile": bars.count}
     except KeyboardInterrupt as interruption:
         # Caught here, since Typer's own handling says nothing and differs between versions.
-        kept = getattr(interruption, "__notes__", ["Nothing half-finished was left behind."])
+        kept = getattr(interruption, "__notes__", ["No incomplete results were left behind."])
         _complain(" ".join(["Interrupted.", *kept]))
         terminated = isinstance(interruption, _Terminated)
         raise typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED) from None

@@ -109,7 +109,7 @@ def _dataset(maps: Mapping[str, xr.DataArray]) -> xr.Dataset:
         array = stored_classes(given)
         if array.dtype != np.uint8:
             raise OutputError(
-                f"'{name}' is no map of classes.", expected="uint8", got=str(array.dtype)
+                f"'{name}' is not a map of classes.", expected="uint8", got=str(array.dtype)
             )
         if not same_grid(grid_of(array), grid):
             raise GridMismatchError(

@@ -88,7 +88,7 @@ def label_map(
     MissingDependencyError
         If what draws is not installed.
     ConfigurationError
-        If what was passed is no map of classes, or the scenes are not one per date.
+        If what was passed is not a map of classes, or the scenes are not one per date.
     """
     holoviews("label_map")
     dated = list(each_map(labels))
@@ -143,7 +143,7 @@ def water_map(
     MissingDependencyError
         If what draws is not installed.
     ConfigurationError
-        If what was passed is no map of classes, or the scenes are not one per date.
+        If what was passed is not a map of classes, or the scenes are not one per date.
     """
     holoviews("water_map")
     dated = list(each_map(masks))
@@ -182,7 +182,7 @@ def change_map(
     MissingDependencyError
         If what draws is not installed.
     ConfigurationError
-        If what was passed is no change map.
+        If what was passed is not a change map.
     """
     holoviews("change_map")
     (one,) = each_map(change)

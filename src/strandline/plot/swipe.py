@@ -98,7 +98,7 @@ def swipe(
             "The two dates are not on one grid.",
             expected=describe_grid(grids[0]),
             got=describe_grid(grids[1]),
-            remedy="Put the scenes together with stack_scenes.",
+            remedy="Stack the scenes with stack_scenes.",
         )
     view = View(geo, tiles, width, max_pixels)
     dates = [

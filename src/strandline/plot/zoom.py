@@ -241,7 +241,7 @@ def drawn(
     Parameters
     ----------
     rasters : dict of str to Raster
-        What can be chosen, all on one grid. A single one is no choice.
+        What can be chosen, all on one grid. A single one is not a choice.
     make : callable
         Called with the name of the chosen one; returns what makes its picture.
     max_pixels : int
@@ -278,7 +278,7 @@ def drawn(
         return make(name)(*raster.seen(part, screen, max_pixels))
 
     if len(rasters) == 1 and not choice:
-        # HoloViews looks at the names of parameters: this one is no dimension.
+        # HoloViews looks at the names of parameters: this one is not a dimension.
         alone = partial(view, next(iter(rasters)))
         return hv.DynamicMap(alone, streams=[RangeXY(), PlotSize()]) if large else alone()
     streams = [RangeXY(), PlotSize()] if large else []

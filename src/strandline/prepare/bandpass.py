@@ -192,7 +192,7 @@ def harmonize(
         return scene
     if before is not None:
         raise SceneError(
-            "Scene was made like another sensor already.",
+            "The scene was harmonised already.",
             expected=f"reflectance as measured, or harmonised to {to}",
             got=f"harmonised to {before}",
             remedy="Harmonise the scene as it was opened.",
@@ -228,7 +228,7 @@ def _instrument(scene: xr.DataArray) -> str:
     instrument = str(scene.attrs.get("instrument", ""))
     if not instrument:
         raise SceneError(
-            "Scene does not say which sensor measured it.",
+            "The scene does not state its sensor.",
             expected="the attribute instrument: tm, etm, oli or msi",
             got="none",
             remedy="Pass platform=… to open_scene.",
@@ -249,7 +249,7 @@ def _level(scene: xr.DataArray, given: str | None) -> str:
     known = LEVELS.get(str(scene.attrs.get("processing_level")))
     if known is None:
         raise SceneError(
-            "Scene does not say whether its reflectance is that of the surface.",
+            "The scene does not state whether it holds surface or top-of-atmosphere reflectance.",
             expected="the attribute processing_level: L1 or L2",
             got=repr(scene.attrs.get("processing_level")),
             remedy="Pass level='surface' or level='toa' to harmonize(); or match the dates by "

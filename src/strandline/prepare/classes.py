@@ -36,7 +36,7 @@ def stored_classes(classes: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     ConfigurationError
-        If its values are no classes; for a lazy map, when it is computed.
+        If its values are not classes; for a lazy map, when it is computed.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def _encoded(values: NDArray[Any]) -> NDArray[np.uint8]:
     if (stored != whole).any():
         strange = whole[stored != whole]
         raise ConfigurationError(
-            "The values of a map of classes are no classes.",
+            "The map holds values that are not classes.",
             expected="whole numbers from 0 to 254, and NaN where nothing was observed",
             got=f"{strange[0]:g} and {strange.size - 1} more"
             if strange.size > 1

@@ -58,11 +58,11 @@ class Comparability:
         Examples
         --------
         >>> Comparability().sentences()
-        ['How far the dates lie apart cannot be told: no windows of both look alike.']
+        ['The shift between the dates cannot be estimated: no windows of the two match.']
         """
         said = [self._shift_sentence()]
         if self.harmonized:
-            said.append(f"Reflectance is as OLI would measure it ({'; '.join(self.harmonized)}).")
+            said.append(f"Reflectance was harmonised to OLI ({'; '.join(self.harmonized)}).")
         if self.normalization is not None:
             table = self.normalization.table
             before, after = (table[f"rmse_{when}"].mean() for when in ("before", "after"))
@@ -75,18 +75,18 @@ class Comparability:
 
     def _shift_sentence(self) -> str:
         if self.shift is None:
-            return "How far the dates lie apart cannot be told: no windows of both look alike."
+            return "The shift between the dates cannot be estimated: no windows of the two match."
         if not self.shift.reliable:
             return (
-                "How far the dates lie apart cannot be told: only "
+                "The shift between the dates cannot be estimated: only "
                 f"{self.shift.agreeing} of {self.shift.total} windows agree."
             )
         if self.corrected:
-            done = "The second was moved back."
+            done = "The second date was co-registered to the first."
         elif self.shift.pixels < NEGLIGIBLE:
             done = "That is too little to correct."
         else:
-            done = "--correct-shift (correct_shift=True) would move the second back."
+            done = "--correct-shift (correct_shift=True) co-registers the second date."
         lie = "lay" if self.corrected else "lie"
         return f"The dates {lie} {self.shift.distance} apart: {self.shift.support}. {done}"
 
@@ -197,7 +197,7 @@ def _apart(dates: list[xr.DataArray], grid: GeoBox, unshift: bool) -> Comparabil
         return Comparability()
     if unshift and not shift.reliable:
         raise ShiftError(
-            "The shift between the dates cannot be corrected, since it cannot be told.",
+            "The shift between the dates cannot be corrected, since it cannot be estimated.",
             expected="three windows that agree, and more than half of those with a clear peak",
             got=f"{shift.agreeing} of {shift.clear} ({shift.total} in all)",
             remedy="Choose a larger area, or leave the shift as it is.",
@@ -205,8 +205,8 @@ def _apart(dates: list[xr.DataArray], grid: GeoBox, unshift: bool) -> Comparabil
     if shift.reliable and shift.pixels > FAR_APART and not unshift:
         warnings.warn(
             SuspiciousSceneWarning(
-                f"The dates lie {shift.distance} apart: {shift.support}. Shores will look "
-                "changed that are not. Correct it with --correct-shift (correct_shift=True)."
+                f"The dates lie {shift.distance} apart: {shift.support}. Unchanged shores "
+                "will appear changed. Correct it with --correct-shift (correct_shift=True)."
             ),
             stacklevel=4,
         )

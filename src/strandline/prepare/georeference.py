@@ -46,7 +46,7 @@ def grid_of(scene: xr.DataArray | xr.Dataset | GeoBox) -> GeoBox:
     MissingCRSError
         If nothing says which CRS the coordinates are in.
     GridError
-        If there is a CRS, but the coordinates are no regular grid.
+        If there is a CRS, but the coordinates do not form a regular grid.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def grid_of(scene: xr.DataArray | xr.Dataset | GeoBox) -> GeoBox:
     found = scene.odc.geobox
     if not isinstance(found, GeoBox) or not _is_regular(scene):
         raise GridError(
-            "The coordinates y and x of the scene are no regular grid.",
+            "The coordinates y and x of the scene do not form a regular grid.",
             expected="evenly spaced pixel centres (or a GeoTransform, where there is one pixel)",
             got=f"{scene.sizes['y']} rows and {scene.sizes['x']} columns",
             remedy="Reproject the scene to a regular grid first.",

@@ -118,7 +118,7 @@ def make_grid(
     given = [name for name, value in ways.items() if value is not None]
     if len(given) > 1 or (not given and like is None):
         raise GridError(
-            "The place of the grid has to be given in one way.",
+            "The extent of the grid has to be given in exactly one way.",
             expected="one of center=(lon, lat) with buffer=…, bbox=…, geometry=…, or like=…",
             got=" and ".join(given) or "none of them",
         )
@@ -206,7 +206,7 @@ def _lattice(
     if model is not None and upright and _same_lattice(model, target, resolution):
         if not model.axis_aligned:
             raise GridError(
-                "The lattice of a rotated scene cannot be taken over.",
+                "The grid of a rotated scene cannot be aligned with.",
                 remedy="Pass crs=… and resolution=… for a grid that is not rotated.",
             )
         return (abs(model.resolution.x), abs(model.resolution.y)), (model.affine.c, model.affine.f)

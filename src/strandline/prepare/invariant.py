@@ -229,7 +229,7 @@ def normalization(scene: xr.DataArray, reference: xr.DataArray) -> Normalization
     weak = table.index[~(table["r"] >= CLOSEST)]
     if len(weak):
         raise StablePixelsError(
-            "The pixels that changed least do not agree either: the dates are too different.",
+            "Even the pixels that changed least do not correlate: the dates are too different.",
             expected=f"a correlation of {CLOSEST} or more in every band",
             got=", ".join(f"{name} {table.loc[name, 'r']:.2f}" for name in weak),
             remedy="Choose dates of one season, a larger area, or correct a shift first.",
@@ -379,7 +379,7 @@ def _lattice(*scenes: xr.DataArray) -> tuple[Table, ...]:
 
 def _too_few(count: int, looked_at: int, what: str) -> StablePixelsError:
     return StablePixelsError(
-        f"Too few {what} to make one date like the other.",
+        f"Too few {what} to normalise one date to the other.",
         expected=f"at least {FEWEST}",
         got=f"{count} of {looked_at}",
         remedy="Choose a larger area, or dates with fewer clouds.",

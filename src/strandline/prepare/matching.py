@@ -95,7 +95,7 @@ def lay_out(pair: Pair) -> tuple[list[int], list[int], int]:
         raise no_overlap(grid_of(pair.scene), grid_of(pair.reference))
     if shortest < WINDOW_SIDES[-1]:
         raise ShiftError(
-            "The two scenes share too little ground to compare them.",
+            "The two scenes overlap too little to be compared.",
             expected=f"at least {WINDOW_SIDES[-1]} x {WINDOW_SIDES[-1]} pixels",
             got=" x ".join(str(length) for _, length in shared),
         )

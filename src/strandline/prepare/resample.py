@@ -160,7 +160,7 @@ def _method(scene: xr.DataArray, source: GeoBox, target: GeoBox, resampling: str
         resampling = "bilinear" if averaged else "nearest"
     if resampling not in KERNEL_RADIUS:
         raise ConfigurationError(
-            "Resampling method is not known.",
+            "The resampling method is not known.",
             expected="one of " + ", ".join([*KERNEL_RADIUS, "measured"]),
             got=repr(resampling),
         )
@@ -199,7 +199,7 @@ def _fill_value(scene: xr.DataArray) -> float | int | bool:
     if scene.dtype == np.uint8 and is_class_map(scene):
         return NOT_OBSERVED
     raise ConfigurationError(
-        "Integer scene does not say which value means not observed.",
+        "The integer scene does not state its nodata value.",
         expected="one value in attrs['nodata'] or attrs['_FillValue']",
         got="none, or a different one per band",
         remedy="Set it, or open the scene as reflectance.",

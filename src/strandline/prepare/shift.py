@@ -195,8 +195,8 @@ def estimate_shift(scene: xr.DataArray, reference: xr.DataArray, band: str | Non
             break
     if best is None:
         raise ShiftError(
-            "Nothing was found that both dates have in common.",
-            expected="at least one window in which the two look alike",
+            "No window of the two dates matches.",
+            expected="at least one window in which the two match",
             got=f"none ({', '.join(names)})",
             remedy="Choose a larger area, or scenes with fewer clouds.",
         )

@@ -63,7 +63,7 @@ class Standardizer:
     def __init__(self, how: str = "global") -> None:
         if how not in HOWS:
             raise ConfigurationError(
-                "Way to standardise is not known.",
+                "The standardisation is not known.",
                 expected="one of " + ", ".join(HOWS),
                 got=repr(how),
             )
@@ -150,13 +150,11 @@ class Standardizer:
 
     def _apply(self, samples: Samples, function: Any) -> Samples:
         if not hasattr(self, "center_"):
-            raise ConfigurationError(
-                "The standardizer has not learned anything yet.", remedy="Call fit first."
-            )
+            raise ConfigurationError("The standardizer is not fitted.", remedy="Call fit first.")
         data = _plain(samples)
         if data.ndim != 2 or data.shape[1] != len(self.center_):
             raise ConfigurationError(
-                "Samples do not match those the standardizer has learned from.",
+                "The samples do not match those that the standardizer was fitted to.",
                 expected=f"shape (sample, {len(self.center_)})",
                 got=f"shape {data.shape}",
             )

@@ -100,7 +100,7 @@ def summarise(areas: pd.DataFrame) -> str:
             text = f"  {row['quantity']:<26} {best_in_words(row):>10}"
             text += bounds_in_words(row)
             if row.get("shift_explainable", 0.0) >= 0.005:
-                text += f"   {row['shift_explainable']:.2f} of it may be a shift of the images"
+                text += f"   {row['shift_explainable']:.2f} of it may be due to a shift"
             lines.append(text)
     return "\n".join(lines)
 

@@ -72,8 +72,8 @@ def _warn_of_nothing_in_common(areas: pd.DataFrame) -> None:
         warnings.warn(
             SuspiciousSceneWarning(
                 "No pixel was observed on both dates: nothing is known of the change, and a "
-                "change of 0 says what was seen, not what was. Take other dates, or look at "
-                "quality.csv for why."
+                "change of 0 only means that none was observed. Choose other dates; "
+                "quality.csv says why."
             ),
             stacklevel=3,
         )

@@ -100,7 +100,7 @@ def read_classes(path: str | Path) -> xr.DataArray:
     Raises
     ------
     SceneError
-        If nothing is there, it is no raster, its values are no classes, or it has no CRS.
+        If nothing is there, it is not a raster, its values are not classes, or it has no CRS.
     """
     header = read_header(path)
     if header.crs is None:
@@ -115,7 +115,7 @@ def read_classes(path: str | Path) -> xr.DataArray:
         empty = np.zeros(values.shape, bool) if nodata is None else values == nodata
         if not ((values[~empty] >= 0) & (values[~empty] <= UNKNOWN)).all():
             raise SceneError(
-                f"{str(path)!r} is no map of classes.",
+                f"{str(path)!r} is not a map of classes.",
                 expected="whole numbers from 0 to 254",
                 got=f"{values[~empty].min()} to {values[~empty].max()}",
             )

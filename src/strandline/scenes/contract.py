@@ -118,7 +118,7 @@ def placed_by_transform(
         if abs(position - round(position)) < _ON_A_CORNER:
             moved[dim] = (dim, places + step / 2, array[dim].attrs)
     if not moved or (beside_crs and len(moved) < 2):
-        return array  # along one dim alone it is no convention, but a move on purpose
+        return array  # along one dim alone it is not a convention, but a move on purpose
     if beside_crs:
         warnings.warn(
             SuspiciousSceneWarning(
@@ -172,7 +172,7 @@ def check_scene(scene: xr.DataArray) -> pd.DataFrame:
     Raises
     ------
     ConfigurationError
-        If it is no scene.
+        If it is not a scene.
     MetadataError
         If its date lies in the future, or before its satellite was launched.
     ReflectanceRangeError
@@ -313,7 +313,7 @@ def _suspicions(
 ) -> list[str]:
     """Say what looks wrong; refuse what is wrong."""
     if len(rows) >= _FEWEST and not np.isfinite(rows).any():
-        return ["no pixel was observed where it was looked at"]
+        return ["none of the pixels that were checked was observed"]
     whole = rows[np.isfinite(rows).all(axis=1)].astype(np.float64)
     if len(whole) < _FEWEST:
         return []
@@ -353,7 +353,7 @@ def _check_levels(rows: NDArray[np.float64], bands: Sequence[str], name: str) ->
             f"Nearly all values of {name} are negative.",
             expected="reflectance around 0 to 1",
             got=f"a median of {np.median(rows):.3g}",
-            remedy="The factors may be another product's: check scale and offset.",
+            remedy="The factors may be those of another product: check scale and offset.",
         )
 
 
@@ -385,13 +385,13 @@ def _fill(
     share = f"{count / len(rows):.1%}"
     if reflectance and number < _NEVER:
         raise ReflectanceRangeError(
-            f"A number for no data is among the values of {name}.",
+            f"A nodata value is probably among the values of {name}.",
             expected="reflectance",
             got=f"{number:.4g} in all bands of {share} of the pixels",
             remedy="Pass the stored number with nodata=… (often 0 or -9999).",
         )
     yield (
-        f"{share} of the pixels have {number:g} in all bands, which may stand for no data "
+        f"{share} of the pixels have {number:g} in all bands, which may mean nodata "
         "(then pass nodata=…)"
     )
 

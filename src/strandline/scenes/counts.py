@@ -238,7 +238,7 @@ def _dates(scene: xr.DataArray) -> list[xr.DataArray]:
 def _check(scene: xr.DataArray, dims: tuple[str, ...]) -> None:
     if set(scene.dims) != set(dims):
         raise ConfigurationError(
-            "The pixels of a scene can be counted, not these.",
+            "Only the pixels of a scene can be counted.",
             expected=f"dimensions {', '.join(dims)}",
             got=", ".join(map(str, scene.dims)),
         )

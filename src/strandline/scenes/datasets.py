@@ -400,7 +400,7 @@ def _layers_of_array(
     _check_size(array, label)
     texts = _texts(array, given, sensor, label)
     nodata = _per_band(array.attrs.get("nodata"), len(texts), _own_nodata(array))
-    # What is said of the array is said of its spectra: units and flags are no layer's own.
+    # Attributes of the array describe its spectra, not one layer.
     layers = [
         layer_of(text, sensor, dtype=array.dtype, product=label, nodata=fill)
         for text, fill in zip(texts, nodata, strict=True)
@@ -634,9 +634,9 @@ def _check_places(places: xr.DataArray, label: str) -> None:
             return
         problem = "some twice" if (steps == 0).any() else "in no order"
     else:
-        problem = "some that are no numbers"
+        problem = "some that are not numbers"
     raise MetadataError(
-        f"The coordinates {places.name} of {label} are no rows or columns of pixels.",
+        f"The coordinates {places.name} of {label} are not rows or columns of pixels.",
         expected="numbers that rise or fall from pixel to pixel",
         got=problem,
         remedy=f"Sort them with .sortby({str(places.name)!r}), and drop those that occur twice.",

@@ -2,7 +2,7 @@
 
 Every store has its own family of errors, and GDAL has words of its own for them. What
 matters to a user is one of four things: nothing is there, access was refused, nobody
-answered (which may pass), or what came is no raster.
+answered (which may pass), or what came is not a raster.
 """
 
 from __future__ import annotations
@@ -274,5 +274,5 @@ def unreachable(url: str, got: str) -> UnreachableSourceError:
 def _damaged(url: str, reason: str) -> UnreadableSourceError:
     return UnreadableSourceError(
         f"{redact_url(url)!r} cannot be read as a raster: {redact_url(reason)}.",
-        remedy="It may be truncated, damaged, or no raster: try gdalinfo, or fetch it again.",
+        remedy="It may be truncated, damaged, or not a raster: try gdalinfo, or download it again.",
     )

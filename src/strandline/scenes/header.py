@@ -124,7 +124,7 @@ def read_header(
     SourceNotFoundError
         If nothing is there.
     UnreadableSourceError
-        If it is no raster, or damaged.
+        If it is not a raster, or damaged.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """What of a folder can be opened as a scene, each listed once, for those who choose from a list.
 
 The band files of one product are one entry, and so is a product with its metadata. Left out is what
-is no scene: masks and other rasters of one band, our own results, companions of other systems.
+is not a scene: masks and other rasters of one band, our own results, companions of other systems.
 """
 
 from __future__ import annotations

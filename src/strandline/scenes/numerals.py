@@ -36,6 +36,6 @@ def to_number(text: str, name: str, source: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise MetadataError(
-            f"{name} in {source!r} is no number.", expected="a number", got=repr(text[:60])
+            f"{name} in {source!r} is not a number.", expected="a number", got=repr(text[:60])
         )
     return value

@@ -146,7 +146,7 @@ def open_scene(
     UnreadableSourceError
         If it is truncated or damaged; damaged pixels raise it when they are computed.
     AccessDeniedError, UnreachableSourceError
-        If its owner refuses, or no server answers, also when asked again.
+        If its owner refuses, or no server answers, also when tried again.
     UnknownProductError, MetadataError
         If it is nothing we know, or its metadata is incomplete.
     MissingBandError
@@ -156,7 +156,7 @@ def open_scene(
     MissingCRSError
         If it says nowhere where on the Earth it lies.
     ScaleError, ReflectanceRangeError
-        If its numbers cannot become reflectance, or are no reflectance; for lazy integers the
+        If its numbers cannot become reflectance, or are not reflectance; for lazy integers the
         range is checked when they are computed.
 
     Examples

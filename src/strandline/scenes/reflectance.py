@@ -398,8 +398,7 @@ def _check_range(
             f"{count} values{where} cannot be reflectance.",
             expected=f"values above {LOWEST}",
             got=f"{values[low].min():.4g} from the stored number {numbers[low].min()}",
-            remedy="If that number stands for no data, pass nodata=…; otherwise check scale "
-            "and offset.",
+            remedy="If that number means nodata, pass nodata=…; otherwise check scale and offset.",
         )
     high = int(np.count_nonzero(values > HIGHEST))
     # A sliver at the scene's edge may be all glint; most of a block may not.

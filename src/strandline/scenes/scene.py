@@ -207,7 +207,7 @@ def assemble(stored: Stored, asked: ReadOptions) -> xr.DataArray:
     thermal = [name for name in names if is_thermal(name)]
     if reflectance and thermal:
         raise ScaleError(
-            f"The band {thermal[0]!r} of {stored.source!r} measures heat and has no reflectance.",
+            f"The band {thermal[0]!r} of {stored.source!r} is thermal and has no reflectance.",
             remedy="Leave it out of bands=…, or pass reflectance=False.",
         )
     convert = to_reflectance if reflectance else to_float
@@ -290,7 +290,7 @@ def _with_mask(flags: xr.DataArray | None, hidden: xr.DataArray) -> xr.DataArray
 
 
 def left_out(names: Iterable[str]) -> dict[str, str]:
-    """Say in an attribute which layers of a source are no part of the scene."""
+    """Say in an attribute which layers of a source are not part of the scene."""
     text = ", ".join(names)
     return {"left_out": text} if text else {}
 
@@ -316,7 +316,7 @@ def _masked(
     if winner == "spectrum" and flags.attrs.get("winner") != winner:
         if before is not None or not measured:
             raise ConfigurationError(
-                "The spectrum cannot win over the quality band here.",
+                "The spectrum cannot override the quality band here.",
                 expected="reflectance that has not been masked yet",
                 got="stored numbers" if before is None else "a scene that was masked before",
                 remedy="Leave conflicts='spectrum' out, or open the product that it comes from.",
@@ -358,7 +358,7 @@ def _with_crs(stored: Stored, crs: Any) -> xr.DataArray:
                 placed: xr.DataArray = assign_crs(values, crs, crs_coord_name="spatial_ref")
             except (CRSError, ValueError, TypeError) as error:
                 raise ConfigurationError(
-                    "The CRS cannot be understood.",
+                    "The CRS is not known.",
                     expected="such as crs='EPSG:32611'",
                     got=repr(crs),
                 ) from error
@@ -392,7 +392,7 @@ def _check_own_crs(values: xr.DataArray, placed: xr.DataArray, source: str) -> N
 
 
 def _check_on_earth(scene: xr.DataArray, source: str) -> None:
-    """Refuse coordinates that are no place on Earth in their CRS."""
+    """Refuse coordinates that lie outside of the Earth in their CRS."""
     if scene.odc.crs is None:
         return
     x, y = (scene[name].values for name in ("x", "y"))

@@ -27,8 +27,8 @@ UNNAMED = re.compile(r"^band[ _]?(\d+)$", re.IGNORECASE)
 """What GDAL and we call a band that nobody named."""
 
 NOT_OF_THE_GROUND = frozenset({"cirrus", "nir09", "pan"})
-"""Bands that are no part of a scene unless they are asked for: two see the atmosphere, and what the
-panchromatic one sees the colours say already."""
+"""Bands that are not part of a scene unless they are asked for: two observe the atmosphere, and the
+panchromatic one repeats the colours."""
 
 
 def default_bands(there: Sequence[str], *, reflectance: bool) -> list[str]:

@@ -127,7 +127,7 @@ def check_local(source: str) -> None:
     >>> check_local("/dev/zero")
     Traceback (most recent call last):
     ...
-    strandline.errors.UnreadableSourceError: '/dev/zero' is no file. Expected a file or ...
+    strandline.errors.UnreadableSourceError: '/dev/zero' is not a file. Expected a file or ...
     """
     inner = split_subdataset(source)
     if inner is not None:
@@ -143,12 +143,12 @@ def check_local(source: str) -> None:
         if isinstance(error, PermissionError | NotADirectoryError):
             return  # whoever opens it says so
         raise SourceNotFoundError(
-            f"There can be no file of the name {source[:60]!r}{'…' if len(source) > 60 else ''}.",
+            f"Not a valid file name: {source[:60]!r}{'…' if len(source) > 60 else ''}.",
             remedy="Check the path: it is too long, a link that leads to itself, or no path.",
         ) from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise UnreadableSourceError(
-            f"{source!r} is no file.",
+            f"{source!r} is not a file.",
             expected="a file or a folder",
             got="a pipe, a socket or a device",
             remedy="Write its content to a file first.",

@@ -61,7 +61,8 @@ def zip_names(path: str, source: str, *, images: bool = False) -> list[str]:
     Raises
     ------
     UnreadableSourceError
-        If it is damaged or locked, points outside of itself, or would inflate out of bounds.
+        If it is damaged or locked, points outside of itself, or would become too large
+        when unpacked.
     """
     with opened_zip(path) as archive:
         members = archive.infolist()

@@ -65,7 +65,7 @@ def segment_again(
     """
     if n_members < 1:
         raise ConfigurationError(
-            "An ensemble has members.", expected="1 or more", got=str(n_members)
+            "The number of members is not valid.", expected="1 or more", got=str(n_members)
         )
     scene = one_array(scenes)
     model = SegmentationModel.of(segmentation)

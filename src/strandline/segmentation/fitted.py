@@ -60,4 +60,4 @@ def load_fitted(data: bytes) -> xr.Dataset:
             parts[about["coord"]][name] = (about["dims"], values, about["attrs"])
         return xr.Dataset(parts[False], coords=parts[True], attrs=header["attrs"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError("What was kept of the fit is damaged.", got=repr(error)) from error
+        raise ModelFileError("The saved fit is damaged.", got=repr(error)) from error

@@ -221,7 +221,7 @@ class SegmentationModel:
         text = segmentation.attrs.get("model")
         if not isinstance(text, str):
             raise ModelFileError(
-                "The Dataset carries no model.",
+                "The Dataset holds no model.",
                 expected="a segmentation, with its attribute 'model'",
                 got=f"attributes {sorted(map(str, segmentation.attrs))}",
                 remedy="Pass what segment(…) returned.",

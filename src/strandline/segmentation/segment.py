@@ -223,7 +223,7 @@ def one_array(
         scene = given[0] if len(given) == 1 else stack_scenes(given)
     if not {"band", "y", "x"} <= set(scene.dims) <= {"time", "band", "y", "x"}:
         raise ConfigurationError(
-            "The array is no scene.",
+            "The array is not a scene.",
             expected="dimensions (band, y, x) or (time, band, y, x)",
             got=f"dimensions {tuple(map(str, scene.dims))}",
         )
@@ -288,7 +288,7 @@ def _most_clusters(engine: SpectralClustering) -> int:
     if isinstance(engine.n_clusters, int | np.integer):
         return int(engine.n_clusters)
     raise ConfigurationError(
-        "n_clusters is no number.", expected="2 … 254 or 'auto'", got=repr(engine.n_clusters)
+        "n_clusters is not a number.", expected="2 … 254 or 'auto'", got=repr(engine.n_clusters)
     )
 
 
@@ -296,7 +296,7 @@ def _check_seed(seed: Any) -> None:
     if seed is None or (isinstance(seed, int | np.integer) and seed >= 0):
         return
     raise ConfigurationError(
-        "random_state is no seed.", expected="a whole number from 0", got=repr(seed)
+        "random_state is not a seed.", expected="a whole number from 0", got=repr(seed)
     )
 
 
@@ -347,7 +347,7 @@ def _sample(scene: xr.DataArray, n_clusters: int) -> _Sample:
             "Too few pixels were observed in all bands.",
             expected=f"at least {n_clusters}, one per cluster",
             got=f"{len(rows)} of {scene.size // scene.sizes['band']}",
-            remedy="Take another area or date, fewer bands, or a milder cloud mask.",
+            remedy="Choose another area or date, fewer bands, or a less strict cloud mask.",
         )
     _check_dates(scene, drawn.numbers, rows)
     if rare is None or sides is None:

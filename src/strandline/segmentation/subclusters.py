@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from strandline.segmentation.sides import Sides
 from strandline.spectral.landmarks import choose_landmarks, collapse_duplicates
-from strandline.spectral.tiles import in_tiles, scratch, whole_lanes
+from strandline.spectral.tiles import in_tiles, product, scratch, whole_lanes
 
 OFFSET = 0.05
 """Offset of the logarithms, relative to the brightness of a bright pixel."""
@@ -97,7 +97,7 @@ class Subclusters:
         shape = (len(logarithms), self._transposed.shape[1])
         score = scratch("subclusters", shape, logarithms.dtype)
         bias = scratch("subclusters of the cluster", shape, logarithms.dtype)
-        np.matmul(logarithms, self._transposed, out=score)
+        product(logarithms, self._transposed, score)
         score += self._bias.take(groups, axis=0, out=bias, mode="clip")
         nearest: NDArray[np.intp] = score.argmax(axis=1)
         return nearest

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from strandline.errors import ConfigurationError, InvalidDataError
 from strandline.spectral.landmarks import closeness, search_matrix
-from strandline.spectral.tiles import map_tiles, scratch, whole_lanes
+from strandline.spectral.tiles import map_tiles, product, scratch, whole_lanes
 
 _FARTHEST = 1e6
 """Features are cut here, in units of the data's own spread: beyond it all is "far"."""
@@ -111,7 +111,7 @@ class GaussianKernel:
         exponent = (
             scratch("exponents", shape, left.dtype) if passing else np.empty(shape, left.dtype)
         )
-        np.matmul(left, self._right, out=exponent)
+        product(left, self._right, exponent)
         # Far out, where large numbers cancel, rounding could make it anything; near, cutting
         # it at zero would take as long as the product did.
         far = np.flatnonzero(half_norm > _EXACT_NORM)

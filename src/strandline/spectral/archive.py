@@ -125,7 +125,7 @@ def _read(data: bytes) -> tuple[dict[str, NDArray[Any]], Any]:
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error,
             NotImplementedError, AttributeError, RuntimeError) as error:  # fmt: skip
         raise ModelFileError(
-            "The model file is damaged or is no model file.",
+            "The model file is damaged or is not a model file.",
             expected="an .npz archive with a JSON header",
             got=f"{len(data)} bytes ({error})",
         ) from error

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from strandline.spectral.tiles import scratch, whole_lanes
+from strandline.spectral.tiles import product, scratch, whole_lanes
 
 MAX_ITERATIONS = 300
 TOLERANCE = 1e-7
@@ -61,7 +61,7 @@ class LinearRule:
     def __call__(self, embedded: NDArray[Any]) -> NDArray[np.int32]:
         """Labels of embedded samples, shape (n_points,)."""
         scores = scratch("scores", (len(embedded), self._wide.shape[1]), self._wide.dtype)
-        scores = np.matmul(embedded, self._wide, out=scores)[:, : len(self.bias)]
+        scores = product(embedded, self._wide, scores)[:, : len(self.bias)]
         scores += self.bias
         labels: NDArray[np.int32] = scores.argmax(axis=1).astype(np.int32)
         return labels

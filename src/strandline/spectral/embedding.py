@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from strandline.errors import InvalidDataError
 from strandline.spectral.affinity import GaussianKernel, NeighbourWeights, PairwiseKernel
-from strandline.spectral.tiles import map_tiles, one_blas_thread, scratch, whole_lanes
+from strandline.spectral.tiles import map_tiles, one_blas_thread, product, scratch, whole_lanes
 
 _NO_EIGENVALUE = 1e-12
 """Eigenvalues below this, relative to the first, are rounding errors."""
@@ -113,8 +113,8 @@ class NystromMap:
     def combine(self, affinities: NDArray[Any], *, passing: bool = False) -> NDArray[Any]:
         """Embed points whose affinities to the landmarks are known already."""
         shape, dtype = (len(affinities), self._wide.shape[1]), self._wide.dtype
-        product = scratch("embedding", shape, dtype) if passing else np.empty(shape, dtype)
-        rows = np.matmul(affinities, self._wide, out=product)[:, : len(self.offset)]
+        out = scratch("embedding", shape, dtype) if passing else np.empty(shape, dtype)
+        rows = product(affinities, self._wide, out)[:, : len(self.offset)]
         rows += self.offset
         return unit_rows(rows)
 
@@ -221,7 +221,7 @@ def nystrom_spectrum(
     mean_degree = float(mean_feature @ mean_feature) / n_total
     if not mean_degree > 0.0:
         raise InvalidDataError(
-            "The kernel gives the samples no similarity to one another.",
+            "The affinity of every pair of samples is zero.",
             expected="a positive mean affinity",
             got=f"{mean_degree:g}",
             remedy="Choose another affinity, or do not centre the samples for this one.",

@@ -9,7 +9,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from strandline.spectral.sampling import mixed_bits
-from strandline.spectral.tiles import map_tiles, scratch, whole_lanes
+from strandline.spectral.tiles import map_tiles, product, scratch, whole_lanes
 
 _SEEDING_ROUNDS = 8
 _POOL_PER_LANDMARK = 10
@@ -203,7 +203,7 @@ def closeness(points: NDArray[Any], matrix: NDArray[Any], n_landmarks: int) -> N
     left = np.ones((len(points), points.shape[1] + 1), points.dtype)
     left[:, :-1] = points
     score = scratch("closeness", (len(points), matrix.shape[1]), points.dtype)
-    return np.matmul(left, matrix, out=score)[:, :n_landmarks]
+    return product(left, matrix, score)[:, :n_landmarks]
 
 
 def nearest_landmark(

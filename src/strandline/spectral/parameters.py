@@ -113,7 +113,7 @@ def _checked_assignment(assign_labels: Any) -> Any:
         "Unknown way to assign labels.",
         expected=f"{', '.join(map(repr, names))} or a clusterer (an object with fit_predict)",
         got=repr(assign_labels),
-        remedy="A model read from a file keeps only the description of a clusterer.",
+        remedy="A model that was read from a file holds only the description of a clusterer.",
     )
 
 

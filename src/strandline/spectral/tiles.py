@@ -1,8 +1,9 @@
 """Work through rows in tiles that fit the cache, with the same bits however the rows arrive.
 
-Three rules keep a result independent of chunking and of the number of threads: every
-tile has the same shape, so the matrix product takes the same path for every row; the
-linear algebra inside a tile is single-threaded, threads work on different tiles; and
+Four rules keep a result independent of chunking and of the number of threads: every
+tile has the same shape, so the matrix product takes the same path for every tile; products
+that say something of each row are made by `product`, which rounds all rows of a tile alike;
+the linear algebra inside a tile is single-threaded, threads work on different tiles; and
 what is summed over tiles is summed in tile order, in float64.
 """
 
@@ -37,6 +38,9 @@ _TILES_AT_ONCE = 8
 _LANES = 16
 """Columns of a matrix product come in multiples of this: kernels for odd edges may round
 the same row differently at different places of a tile."""
+
+_UNROLLED = 8
+"""Terms of a dot product from which kernels unroll its loop, and may add in another order."""
 
 NOT_LABELLED = -1
 """The label of a sample that has a NaN among its features."""
@@ -177,6 +181,55 @@ def whole_lanes(matrix: NDArray[Any], axis: int = 1) -> NDArray[Any]:
     missing = -matrix.shape[axis] % _LANES
     widths = [(0, missing if i == axis else 0) for i in range(matrix.ndim)]
     return np.ascontiguousarray(np.pad(matrix, widths))
+
+
+def product(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
+    """Compute ``left @ right`` with the same bits for equal rows, wherever they lie in the tile.
+
+    Some kernels of BLAS (OpenBLAS's sgemm for AVX2, from eight columns on) add the terms of half
+    of the rows in another order than those of the other half. Where the kernels of this
+    processor do, the product is made in float64, whose kernels do not, and rounded.
+
+    Parameters
+    ----------
+    left : ndarray of shape (n_rows, k)
+    right : ndarray of shape (k, m)
+        From `whole_lanes`.
+    out : ndarray of shape (n_rows, m)
+        Where the product is put, of the type of both.
+
+    Returns
+    -------
+    ndarray
+        `out`.
+
+    Examples
+    --------
+    >>> left, right = np.ones((3, 2)), whole_lanes(np.ones((2, 1)))
+    >>> product(left, right, np.empty((3, 16)))[:, 0].tolist()
+    [2.0, 2.0, 2.0]
+    """
+    if out.dtype != np.float32 or len(right) < _UNROLLED or _rounds_rows_alike():
+        return np.matmul(left, right, out=out)
+    wide = scratch("wide rows", left.shape, np.dtype(np.float64))
+    wide[...] = left
+    exact = scratch("wide product", out.shape, np.dtype(np.float64))
+    out[...] = np.matmul(wide, right.astype(np.float64), out=exact)
+    return out
+
+
+@cache
+def _rounds_rows_alike() -> bool:
+    """Say whether the float32 product of this machine's BLAS gives equal rows the same bits."""
+    rng = np.random.default_rng(0)
+    with one_blas_thread():
+        for columns, lanes in ((_UNROLLED, _LANES), (256, 2 * _LANES), (333, 16 * _LANES)):
+            row = rng.standard_normal(columns).astype(np.float32)
+            right = rng.standard_normal((columns, lanes)).astype(np.float32)
+            result = np.tile(row, (TILE_ROWS, 1)) @ right
+            if (result != result[0]).any():
+                return False
+    return True
 
 
 def thread_count(n_jobs: int | None) -> int:

@@ -167,6 +167,6 @@ def _value_problems(array: xr.DataArray, kind: str) -> Iterator[str]:
             allowed = frozenset({*np.ravel(array.attrs["flag_values"]).tolist(), 255})
         found = set(np.unique(values).tolist())
         if not found <= allowed:
-            yield f"values that are no class: {sorted(found - allowed)}"
+            yield f"values that are not classes: {sorted(found - allowed)}"
     elif np.isinf(values).any():
         yield "infinite values; what was not observed is NaN"

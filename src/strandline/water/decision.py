@@ -34,7 +34,7 @@ def classes_of(decision: pd.DataFrame, n_subclusters: int) -> NDArray[np.uint8]:
     """
     if "water" not in decision or len(decision) != n_subclusters:
         raise WaterError(
-            "The decision belongs to another segmentation.",
+            "The decision is of another segmentation.",
             expected=f"a row for each of {n_subclusters} subclusters, with a column 'water'",
             got=f"{len(decision)} rows with columns {', '.join(map(str, decision.columns))}",
             remedy="Pass what find_water returned for this segmentation.",

@@ -102,7 +102,7 @@ def find_water(
     'water'
     """
     if at is not None and labels is not None:
-        raise WaterError("Water was pointed at in two ways.", expected="at=… or labels=…, not both")
+        raise WaterError("Water was named in two ways.", expected="at=… or labels=…, not both")
     evidence = _signature_evidence(segmentation)
     # Numbers stretched for display are no mixtures, nor is a class that the user names.
     spectra = segmentation["subcluster_mean"]
@@ -128,7 +128,7 @@ def find_water(
     else:
         if "mndwi" not in evidence and "ndwi" not in evidence:
             raise WaterError(
-                "The bands do not say where water is.",
+                "The bands do not suffice to find water.",
                 expected="green with swir16, swir22 or nir08",
                 got=", ".join(str(name) for name in segmentation["band"].values),
                 remedy="Point at a lake with at=(lon, lat), or name clusters with labels=….",
@@ -160,7 +160,7 @@ def _signature_evidence(segmentation: xr.Dataset) -> pd.DataFrame:
     """Tabulate what each subcluster's mean spectrum says, before any decision."""
     if "subcluster_mean" not in segmentation:
         raise WaterError(
-            "The Dataset carries no signatures.",
+            "The Dataset holds no signatures.",
             expected="a segmentation as segment(…) returns it",
             got=f"variables {', '.join(map(str, segmentation.data_vars)) or 'none'}",
             remedy="For what a model predicted, pass water_mask the evidence of the segmentation "
@@ -201,7 +201,7 @@ def _judge(spectra: xr.DataArray) -> tuple[NDArray[np.bool_], list[str]]:
     signs = signs_of(spectra, reflectance=_is_reflectance(spectra), wet_above=above)
     if signs is None:
         count = spectra.sizes["subcluster"]
-        return np.zeros(count, bool), ["no band that tells water from land"] * count
+        return np.zeros(count, bool), ["no band that separates water from land"] * count
     nir = spectra.sel(band="nir08").values if "nir08" in spectra["band"].values else signs.wetness
     reasons = []
     for number, value in enumerate(signs.wetness):
@@ -243,8 +243,8 @@ def _warn_of_dry_point(evidence: pd.DataFrame, subcluster: int, place: str) -> N
     warnings.warn(
         SuspiciousSceneWarning(
             f"The point {place} does not look like water ({seen['reason']}). Its cluster, "
-            f"{100 * share:.2g} % of the observed pixels, is called water because it was pointed "
-            "at, and nothing else is. If that is not meant, check the point: longitude first."
+            f"{100 * share:.2g} % of the observed pixels, is mapped as water because of the "
+            "point, and nothing else is. If that is not intended, check the point: longitude first."
         ),
         stacklevel=3,
     )

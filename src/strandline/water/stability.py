@@ -65,7 +65,7 @@ def stability_map(
     others = list(members)
     if of not in ("water", "class") or not others:
         raise ConfigurationError(
-            "Stability cannot be told.",
+            "Stability cannot be computed.",
             expected="of='water' or 'class', and at least one member",
             got=f"of={of!r} and {len(others)} members",
         )

@@ -83,8 +83,8 @@ def test_elements_may_have_the_names_of_old_products():
         (("Sentinel-2A</SPACE", "Sentinel-5P</SPACE"), "spacecraft that is not known"),
         (("Sentinel-2A</SPACE", "Landsat-5</SPACE"), "spacecraft that is not known"),
         ((">Level-2Ap<", ">Level-1C<"), "contradicts itself about the level"),
-        ((">2000<", ">two<"), "QUANTIFICATION_VALUE in 'a.xml' is no number"),
-        ((">2000<", ">nan<"), "is no number"),
+        ((">2000<", ">two<"), "QUANTIFICATION_VALUE in 'a.xml' is not a number"),
+        ((">2000<", ">nan<"), "is not a number"),
         (("2015-12-31T23:59:59.999Z", "yesterday"), "no usable time"),
         (("<PROCESSING_LEVEL>", "<PROCESSING_LEVEL>Level-2A</PROCESSING_LEVEL><PROCESSING_LEVEL>"),
          "several values"),
@@ -104,7 +104,7 @@ def test_damaged_product_files_are_refused_saying_where(change, message):
     [
         (('band_id="8"', 'band_id="13"'), "for no band that there is"),
         (('band_id="8">-1000', 'band_id="7">-999'), "RADIO_ADD_OFFSET of band 8"),
-        (('band_id="8">-1000', 'band_id="8">inf'), "is no number"),
+        (('band_id="8">-1000', 'band_id="8">inf'), "is not a number"),
         ((">10000<", "><"), "an empty one"),
     ],
 )

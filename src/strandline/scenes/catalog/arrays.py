@@ -92,7 +92,7 @@ def chunk_sizes(chunks: Any) -> ChunkSizes:
     Raises
     ------
     CatalogError
-        If a size is no number, zero, or below -1.
+        If a size is not a number, zero, or below -1.
 
     Examples
     --------
@@ -223,7 +223,7 @@ def open_datasets(
     """
     options = dict(xarray_kwargs or {})
     options["chunks"] = {} if chunks is None else chunks
-    options.setdefault("decode_coords", "all")  # the CRS's variable is no band
+    options.setdefault("decode_coords", "all")  # the CRS's variable is not a band
     if kind == "zarr":
         options.setdefault("engine", "zarr")
     sources: list[Any] = list(urls)

@@ -45,7 +45,7 @@ def open_catalog(path: str | Path, *, storage_options: Mapping[str, Any] | None 
     SourceNotFoundError
         If there is no such file.
     CatalogError
-        If it is no catalogue.
+        If it is not a catalogue.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def open_catalog(path: str | Path, *, storage_options: Mapping[str, Any] | None 
     sources = document.get("sources")
     if not isinstance(sources, dict):
         raise CatalogError(
-            f"{str(path)!r} is no intake version-1 catalogue.",
+            f"{str(path)!r} is not an intake version-1 catalogue.",
             expected="a mapping of sources under the key 'sources'",
             got="no such key" if sources is None else type(sources).__name__,
             remedy="Catalogues of version 2 (key 'entries') open with intake; pass what their "
@@ -90,7 +90,7 @@ def _read_text(path: str, storage_options: Mapping[str, Any] | None) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CatalogError(
-            f"{path!r} is no catalogue.", expected="a YAML file in UTF-8", got="other bytes"
+            f"{path!r} is not a catalogue.", expected="a YAML file in UTF-8", got="other bytes"
         ) from error
 
 

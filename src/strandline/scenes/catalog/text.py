@@ -60,7 +60,7 @@ def parse_yaml(text: str, path: str) -> dict[str, Any]:
     Raises
     ------
     CatalogError
-        If it is no YAML mapping, is larger than 1 MiB, repeats a key, contains itself, or grows
+        If it is not a YAML mapping, is larger than 1 MiB, repeats a key, contains itself, or grows
         out of bounds through its aliases.
 
     Examples
@@ -92,7 +92,7 @@ def parse_yaml(text: str, path: str) -> dict[str, Any]:
         loader.dispose()
     if not isinstance(data, dict):
         raise CatalogError(
-            f"{path!r} is no catalogue.",
+            f"{path!r} is not a catalogue.",
             expected="a YAML mapping with the key 'sources'",
             got="nothing" if data is None else type(data).__name__,
         )
@@ -108,7 +108,7 @@ def _not_yaml(error: Exception, text: str, path: str) -> CatalogError:
     # YAML and Python do not quite agree on what ends a line.
     line = "" if mark is None else "".join(text.splitlines()[mark.line : mark.line + 1])
     return CatalogError(
-        f"The catalogue {path!r} is no valid YAML{where}: {reason}.",
+        f"The catalogue {path!r} is not valid YAML{where}: {reason}.",
         remedy="Put quotes around values that begin with a template."
         if "{{" in line
         else "Mend it there; tags that run code are refused.",
@@ -303,7 +303,7 @@ def _check_names(tree: nodes.Template, variables: Mapping[str, Any], text: str, 
     }
     if unknown and not calls & set(_REFUSED_FUNCTIONS):
         raise CatalogError(
-            f"The template {text!r} of {where} uses {sorted(unknown)[0]!r}, which is no parameter.",
+            f"The template {text!r} of {where} uses {sorted(unknown)[0]!r}, not a parameter.",
             expected=", ".join(sorted(variables)),
             remedy="Declare it under the source's parameters.",
         )

@@ -42,7 +42,7 @@ def members_of(path: str) -> dict[str, str]:
     Raises
     ------
     UnreadableSourceError
-        If it is damaged, points outside of itself, or would inflate out of bounds.
+        If it is damaged, points outside of itself, or would become too large when unpacked.
     UnknownProductError
         If it holds no product, or two files of one name.
     """
@@ -84,7 +84,7 @@ def _names(path: str) -> list[str]:
                 is_metadata(member.name) and member.size > MAX_TEXT
             ):
                 raise UnreadableSourceError(
-                    f"The archive {path!r} would inflate out of bounds.",
+                    f"The archive {path!r} would become too large when unpacked.",
                     expected=f"at most {_MAX_INFLATED:,} bytes in all, {MAX_TEXT:,} of metadata",
                     got=f"{member.size:,} for {member.name!r}",
                     remedy="Do not trust it.",

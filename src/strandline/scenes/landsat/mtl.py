@@ -114,7 +114,7 @@ def parse_metadata(content: str, source: str) -> Metadata:
     Raises
     ------
     MetadataError
-        If it is cut, its groups do not close, or it is no MTL file.
+        If it is cut, its groups do not close, or it is not an MTL file.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def parse_metadata(content: str, source: str) -> Metadata:
         root, tree = _from_odl(content, source)
     if root not in _ROOTS:
         raise MetadataError(
-            f"{source!r} is no Landsat MTL file.",
+            f"{source!r} is not a Landsat MTL file.",
             expected=f"the outermost group {' or '.join(_ROOTS[:2])}",
             got=root or "no group",
         )

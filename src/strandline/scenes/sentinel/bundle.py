@@ -181,7 +181,7 @@ def _header(product: SafeProduct, path: str, options: Mapping[str, Any] | None) 
         raise MissingCRSError(
             f"The image {header.url!r} does not say where it lies."
             if header.count == 1
-            else f"The image {header.url!r} is no single band.",
+            else f"The image {header.url!r} is not a single band.",
             expected="one band with a georeference of its own, as every product has it",
             got=f"{header.count} bands" if header.count != 1 else "none",
             remedy="It may be damaged: fetch the product again.",

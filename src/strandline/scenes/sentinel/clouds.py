@@ -63,7 +63,7 @@ def parse_clouds(content: str, source: str, crs: str | None = None) -> tuple[Clo
     MetadataError
         If it is damaged, or lies in another CRS.
     UnknownProductError
-        If it is no mask.
+        If it is not a mask.
 
     Examples
     --------

@@ -132,7 +132,7 @@ def read_document(content: str, source: str, root: re.Pattern[str], named: str) 
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.characters
     try:
-        # Lone surrogates, which a careless decoder leaves, are no UTF-8.
+        # Lone surrogates, which a careless decoder leaves, are not UTF-8.
         parser.Parse(content.strip("\x00 \t\r\n\ufeff").encode("utf-8", "replace"), True)
     except expat.ExpatError as error:
         raise MetadataError(
@@ -169,7 +169,7 @@ class _Reader:
         self._count += 1
         if len(self._open) >= _DEEPEST or self._count > _MOST:
             raise MetadataError(
-                f"The metadata file {self.document.source!r} is no product's.",
+                f"The metadata file {self.document.source!r} is not a product's.",
                 expected=f"at most {_MOST} elements, {_DEEPEST} deep",
                 got="more",
             )

@@ -107,7 +107,7 @@ def has_offset(baseline: str) -> bool:
     Raises
     ------
     MetadataError
-        If it is no baseline.
+        If it is not a baseline.
 
     Examples
     --------

@@ -228,7 +228,7 @@ def _level(document: Document) -> str:
         )
     if by_root not in ("1C", "2A"):
         raise UnknownProductError(
-            f"{document.source!r} describes a product that is no image on a map.",
+            f"{document.source!r} describes a product that is not an image on a map.",
             expected="Level-1C or Level-2A",
             got=written,
         )

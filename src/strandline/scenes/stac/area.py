@@ -40,7 +40,7 @@ def area_of(
     Raises
     ------
     ConfigurationError
-        If it is no area, or given in two ways.
+        If it is not an area, or given in two ways.
 
     Examples
     --------
@@ -123,7 +123,9 @@ def _around(longitude: float, latitude: float, buffer: float) -> BaseGeometry:
     longitude = (longitude + 180) % 360 - 180
     if not 0 < buffer <= 5e6:
         raise ConfigurationError(
-            "The buffer cannot work.", expected="metres above 0, at most 5000 km", got=f"{buffer:g}"
+            "The buffer is not valid.",
+            expected="metres above 0, at most 5000 km",
+            got=f"{buffer:g}",
         )
     plane = f"+proj=aeqd +lat_0={latitude} +lon_0={longitude} +datum=WGS84 +units=m"
     back = pyproj.Transformer.from_crs(plane, "EPSG:4326", always_xy=True)

@@ -104,7 +104,7 @@ def layers_of(
     Yields
     ------
     Layer
-        Its name is empty if it is no band that measures.
+        Its name is empty if it is not a band that measures.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def layers_of(
 
 
 def names_of(key: str, asset: pystac.Asset, sensor: Sensor | None) -> list[str]:
-    """Find the common names of an asset's bands; empty where one is no band that measures."""
+    """Find the common names of an asset's bands; empty where one is not a band that measures."""
     bands = bands_of(asset)
     return [_name(key, asset.href, band, sensor, alone=len(bands) == 1) for band in bands]
 
@@ -163,7 +163,7 @@ def bands_of(asset: pystac.Asset) -> list[dict[str, Any]]:
 def _name(
     key: str, href: str, band: Mapping[str, Any], sensor: Sensor | None, *, alone: bool
 ) -> str:
-    """Find the common name of a band; empty if the asset is no band that measures."""
+    """Find the common name of a band; empty if the asset is not a band that measures."""
     own, common = str(band.get("name") or ""), str(band.get("common_name") or "")
     if sensor is None:
         if not (own or common):
@@ -245,7 +245,7 @@ def _number(value: Any, item: str, what: str) -> float | None:
         return float(value)  # STAC writes NaN and infinities as text
     except (TypeError, ValueError):
         raise MetadataError(
-            f"The STAC item {item!r} has a {what} that is no number.", got=repr(value)
+            f"The STAC item {item!r} has a {what} that is not a number.", got=repr(value)
         ) from None
 
 
@@ -256,7 +256,7 @@ def _dtype(value: Any, item: str, key: str) -> str | None:
         found = np.dtype(str(value))
     except TypeError:
         raise MetadataError(
-            f"The STAC item {item!r} has a data_type of {key} that is no type of numbers.",
+            f"The STAC item {item!r} has a data_type of {key} that is not a type of numbers.",
             got=repr(value),
         ) from None
     if found.kind not in "iuf":

@@ -49,7 +49,7 @@ def seen_share(found: FoundScenes, *, storage_options: Mapping[str, Any] | None 
 
     if found.area is None:
         raise ConfigurationError(
-            "What was seen of an area cannot be told without one.",
+            "The share of an area that was observed needs an area.",
             expected="a search with bbox=…, geometry=… or center=… and buffer=…",
         )
     grid = _points(found.area)
@@ -58,7 +58,7 @@ def seen_share(found: FoundScenes, *, storage_options: Mapping[str, Any] | None 
     )
     if "quality" not in scene.coords:
         raise MissingBandError(
-            f"{found!r} has no quality band to tell what was seen.",
+            f"{found!r} has no quality band to say what was observed.",
             remedy="Choose by the items: clearest(by='items').",
         )
     flags = scene.coords["quality"].compute()

@@ -150,7 +150,7 @@ class StacReader:
                 f"{self.href!r} does not lie where its STAC item says.",
                 expected=describe_grid(promised),
                 got=describe_grid(grid),
-                remedy="Open the file by itself, and tell the archive's keeper.",
+                remedy="Open the file by itself, and report it to the archive.",
             )
 
 

@@ -128,7 +128,7 @@ class FoundScenes(Sequence["pystac.Item"]):
         Raises
         ------
         ConfigurationError
-            If `n` is no number of passes, `by` is neither, or there is no area to look at.
+            If `n` is not a number of passes, `by` is neither, or there is no area to look at.
         SourceNotFoundError
             If nothing was found.
         SceneError
@@ -136,7 +136,7 @@ class FoundScenes(Sequence["pystac.Item"]):
         """
         if not isinstance(n, int) or n < 1:
             raise ConfigurationError(
-                "The number of passes cannot work.", expected="a whole number above 0", got=repr(n)
+                "The number of passes is not valid.", expected="a whole number above 0", got=repr(n)
             )
         if by not in ("items", "pixels"):
             raise ConfigurationError(
@@ -272,7 +272,7 @@ def cloud_of(item: pystac.Item) -> float | None:
     """Give the cloud cover of an item in percent, if it tells."""
     value = item.properties.get("eo:cloud_cover", item.properties.get("cloud_cover"))
     try:
-        number = float(value)  # type: ignore[arg-type]  # what is no number is caught
+        number = float(value)  # type: ignore[arg-type]  # what is not a number is caught
     except (TypeError, ValueError):
         return None
     return number if 0 <= number <= 100 else None  # archives write -1 for unknown

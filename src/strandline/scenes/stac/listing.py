@@ -34,7 +34,7 @@ def search_listing(
     out : path-like, optional
         Where to save the items.
     overwrite : bool
-        Whether a file may be replaced that lists other items, or is no list of items.
+        Whether a file may be replaced that lists other items, or is not a list of items.
     say : callable, optional
         Called with the table before it is saved, so that it is not lost if it cannot be.
 
@@ -79,7 +79,9 @@ def _keep_another(found: FoundScenes, path: Path) -> None:
     except (OSError, ValueError, TypeError, KeyError):
         listed = None
     if listed is None or not listed <= {item.id for item in found}:
-        holds = "is no list of scenes" if listed is None else "lists scenes that were not found now"
+        holds = (
+            "is not a list of scenes" if listed is None else "lists scenes that were not found now"
+        )
         raise OutputError(
             f"'{path}' is there already, and {holds}.",
             remedy="Choose another file, or pass overwrite=True to replace it.",

@@ -131,7 +131,7 @@ def search_scenes(
     SearchError
         If the service cannot be searched, or does not answer as STAC does.
     SourceNotFoundError, UnreachableSourceError, AccessDeniedError, UnreadableSourceError
-        If nothing is there, or it cannot be had, also when asked again.
+        If nothing is there, or it cannot be had, also when tried again.
     ConfigurationError
         If the place, the time or another condition makes no sense.
     MissingDependencyError
@@ -157,7 +157,7 @@ def search_scenes(
     )
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise ConfigurationError(
-            "The limit cannot work.", expected="a whole number above 0", got=repr(limit)
+            "The limit is not valid.", expected="a whole number above 0", got=repr(limit)
         )
     with needing_packages():
         import pystac_client  # noqa: F401  said now rather than half-way
@@ -209,7 +209,7 @@ def _percent(value: float | None) -> float | None:
         number = -1.0
     if not 0 <= number <= 100:
         raise ConfigurationError(
-            "The cloud cover cannot work.", expected="percent, from 0 to 100", got=repr(value)
+            "The cloud cover is not valid.", expected="percent, from 0 to 100", got=repr(value)
         )
     return number
 
@@ -221,7 +221,7 @@ def _candidates(api: Any, address: str, wanted: _Wanted) -> Iterator[pystac.Item
             return
         if not is_stac(api):
             raise ConfigurationError(
-                "This cannot be searched.",
+                "The archive to search is not valid.",
                 expected="a URL or path, or STAC items",
                 got=type(api).__name__,
             )
@@ -240,7 +240,7 @@ def _candidates(api: Any, address: str, wanted: _Wanted) -> Iterator[pystac.Item
             yield from _ask(address, document, wanted)
     else:
         raise SearchError(
-            f"{address!r} is no STAC API or catalogue.",
+            f"{address!r} is not a STAC API or catalogue.",
             expected="a document of type Catalog, Collection, Feature or FeatureCollection",
             got=f"type {kind!r}" if kind else "a document without a type",
         )
@@ -272,7 +272,7 @@ def _walk(address: str, document: Mapping[str, Any]) -> Iterator[pystac.Item]:
             continue
         if found.get("type") not in ("Catalog", "Collection"):
             raise SearchError(
-                f"{place!r} is no part of a STAC catalogue.",
+                f"{place!r} is not part of a STAC catalogue.",
                 expected="a document of type Catalog, Collection, Feature or FeatureCollection",
                 got=f"type {found.get('type')!r}",
             )

@@ -131,7 +131,7 @@ def _refused(address: str, error: Exception) -> SceneError:
         return SearchError(f"{shown} does not take the request (HTTP {status}): {said}.")
     if status is not None:
         return UnreachableSourceError(
-            f"{shown} failed (HTTP {status}), also when asked again.",
+            f"{shown} failed (HTTP {status}), also when tried again.",
             remedy="The service may be down or overloaded: try later.",
         )
     timed_out = "timed out" in str(error).lower()
@@ -175,7 +175,7 @@ def read_document(address: str) -> dict[str, Any]:
     SourceNotFoundError, UnreachableSourceError, AccessDeniedError
         If it cannot be had.
     UnreadableSourceError
-        If it is no JSON object.
+        If it is not a JSON object.
     """
     if is_url(address):
         with asking(address):
@@ -193,13 +193,13 @@ def read_document(address: str) -> dict[str, Any]:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnreadableSourceError(
-            f"{unsigned(address)!r} is no JSON: {_first_line(error)}.",
+            f"{unsigned(address)!r} is not JSON: {_first_line(error)}.",
             got=repr(text[:40]) if text.strip() else "an empty document",
             remedy="Check the address: a web page for people is not the service itself.",
         ) from error
     if not isinstance(document, Mapping):
         raise UnreadableSourceError(
-            f"{unsigned(address)!r} is no STAC document.",
+            f"{unsigned(address)!r} is not a STAC document.",
             expected="a JSON object",
             got=type(document).__name__,
         )

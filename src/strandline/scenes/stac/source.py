@@ -102,7 +102,7 @@ def items_of(source: Any) -> list[pystac.Item]:
     SourceNotFoundError
         If nothing is there, or no item of that name.
     UnreadableSourceError, UnknownProductError
-        If it is no item and no collection of items.
+        If it is not an item and no collection of items.
     """
     if isinstance(source, str | Path):
         path, name = split_name(str(source))
