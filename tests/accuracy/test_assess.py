@@ -91,7 +91,7 @@ def test_clusters_are_not_held_against_water():
         (labels, share, "clusters as the map"),
         (segmentation["subclusters"], mask, r"clusters as the map \(subcluster_0, "),
     ):
-        with pytest.raises(ConfigurationError, match=rf"not its classes.*{got}.*water_mask"):
+        with pytest.raises(ConfigurationError, match=rf"not water classes.*{got}.*water_mask"):
             sl.assess(mapped, reference)
 
 
@@ -152,13 +152,13 @@ def test_what_cannot_be_compared_is_said():
     mask = mask_of(lake(), GRID)
     with pytest.raises(ConfigurationError, match="neither a map nor points"):
         sl.assess(mask, [1, 2])
-    with pytest.raises(ConfigurationError, match="no map of one date"):
+    with pytest.raises(ConfigurationError, match="not a map of one date"):
         sl.assess(mask.expand_dims("time"), mask)
-    with pytest.raises(ConfigurationError, match="no random sample"):
+    with pytest.raises(ConfigurationError, match="not a random sample"):
         sl.assess(mask, mask, random_sample=True)
     with pytest.raises(ConfigurationError, match="Nothing can be compared"):
         sl.assess(mask, xr_unsure(mask))
-    with pytest.raises(ConfigurationError, match="no fraction of water"):
+    with pytest.raises(ConfigurationError, match="not a water fraction"):
         sl.assess(mask.astype(float).drop_attrs(deep=False) * 3, mask)
     with pytest.raises(GridError, match="overlap"):
         sl.assess(mask, mask_of(lake(), lake_grid((40, 50), corner=(0.0, 0.0))))
@@ -248,5 +248,5 @@ def test_the_command_line_says_which_file_to_take_instead_of_the_label_map(files
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1
     said = f"{result.output} {result.exception}"
-    assert "Clusters cannot be held against water" in said
+    assert "Clusters cannot be compared with water" in said
     assert "water_DATE.tif" in said

@@ -838,7 +838,9 @@ def test_a_scene_of_nodata_opens_and_cannot_be_segmented(tmp_path):
     scene = sl.open_scene(path, scale=1e-4)
     assert np.isnan(scene.values).all()
     fails(lambda: sl.segment(scene), InvalidDataError)
-    with pytest.warns(SuspiciousSceneWarning, match="no pixel was observed"):
+    with pytest.warns(
+        SuspiciousSceneWarning, match="none of the pixels that were checked was observed"
+    ):
         sl.check_scene(scene)
 
 

@@ -57,7 +57,7 @@ def test_other_grids_and_other_values_are_refused():
     before, after = maps((20, 30), 4)
     with pytest.raises(GridMismatchError):
         crosstable(before, after[:, 1:], 4)
-    with pytest.raises(ConfigurationError, match="no classes"):
+    with pytest.raises(ConfigurationError, match="not classes"):
         crosstable(before, after, 3)
 
 
@@ -96,6 +96,6 @@ def test_a_value_beyond_two_hundred_classes_is_found_on_either_date(which):
     table = crosstable(*pair, 200)
     assert table.loc[199, 199] == table.to_numpy().sum() > 0
     pair[which].values[1, 0] = 200
-    with pytest.raises(ConfigurationError, match="no classes") as told:
+    with pytest.raises(ConfigurationError, match="not classes") as told:
         crosstable(*pair, 200)
     assert told.value.got == "200"

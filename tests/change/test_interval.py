@@ -206,7 +206,7 @@ def test_intervals_of_the_wrong_things_are_refused():
     with pytest.raises(ConfigurationError, match="intervals only"):
         sl.areas(mask, members=[mask])
     elsewhere = mask_of(lake(), lake_grid((60, 80), resolution=10.0))
-    with pytest.raises(ConfigurationError, match="no mask of the same pixels"):
+    with pytest.raises(ConfigurationError, match="not a mask of the same pixels"):
         sl.areas(mask, intervals=True, members=[elsewhere])
 
 

@@ -84,7 +84,7 @@ def test_what_does_not_fit_is_refused(tmp_path):
         write_arrays({"water": mask}, tmp_path / "m.hdf")
     plain = mask.astype(float)
     plain.attrs = {}
-    with pytest.raises(OutputError, match=r"no map of classes\. Expected uint8, got float64"):
+    with pytest.raises(OutputError, match=r"not a map of classes\. Expected uint8, got float64"):
         write_arrays({"water": plain}, tmp_path / "m.nc")
     with pytest.raises(GridMismatchError, match="on another grid"):
         write_arrays({"a": mask, "b": mask_of(np.eye(4), lake_grid((4, 4)))}, tmp_path / "m.nc")

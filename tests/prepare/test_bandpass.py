@@ -72,7 +72,7 @@ def test_the_reduced_major_axis_leads_there_and_back():
 def test_it_is_never_applied_twice():
     once = sl.harmonize(seen_by("landsat-5", "tm"))
     assert sl.harmonize(once).identical(once)
-    with pytest.raises(SceneError, match="made like another sensor already"):
+    with pytest.raises(SceneError, match="harmonised already"):
         sl.harmonize(once, "etm")
 
 

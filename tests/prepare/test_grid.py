@@ -274,7 +274,7 @@ def test_a_scene_without_crs_or_without_a_plane_has_no_grid():
         grid_of(scene.isel(y=0, x=0))
     with pytest.raises(GridError, match="no pixels"):
         grid_of(scene.isel(y=slice(0, 0)))
-    with pytest.raises(GridError, match="no regular grid"):
+    with pytest.raises(GridError, match="not form a regular grid"):
         grid_of(scene.isel(y=[0, 1, 5]))
 
 

@@ -117,7 +117,7 @@ SUSPICIOUS: dict[str, tuple[Callable[[xr.DataArray], xr.DataArray], str]] = {
     "a bright number that may stand for no data": (lambda s: filled(s, 1.6), "1.6 in all bands"),
     "values of another product's factors": (lambda s: s + 0.6, "nothing in it is darker"),
     "many negative values": (lambda s: s - 0.15, "below -0.03"),
-    "nothing observed": (lambda s: s * np.nan, "no pixel was observed"),
+    "nothing observed": (lambda s: s * np.nan, "none of the pixels that were checked was observed"),
 }
 
 
@@ -191,7 +191,7 @@ def test_each_date_is_checked_where_scenes_are_segmented(scene, chunks):
 
 def test_two_dates_of_which_one_is_wrong_are_refused_where_they_are_segmented(scene):
     later = filled(landscape(time=np.datetime64("1990-10-22", "ns")), -0.2)
-    with pytest.raises(ReflectanceRangeError, match="number for no data"):
+    with pytest.raises(ReflectanceRangeError, match="nodata value is probably"):
         sl.segment([scene, later], 2)
 
 

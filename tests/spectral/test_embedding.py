@@ -93,5 +93,5 @@ def test_a_kernel_without_any_similarity_is_an_error():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(50, 3))
     X = np.concatenate([X, -X])  # centred exactly: a linear kernel adds up to zero
-    with pytest.raises(InvalidDataError, match="no similarity"):
+    with pytest.raises(InvalidDataError, match="affinity of every pair"):
         SpectralClustering(2, affinity=lambda a, b: np.zeros((len(a), len(b)))).fit(X)

@@ -125,7 +125,7 @@ def test_files_keep_what_the_clusterer_found_but_not_the_clusterer(groups, assig
     assert dump_model(loaded) == data
     assert loaded.n_clusters_ == 4
     if not isinstance(assign_labels, str):
-        with pytest.raises(ConfigurationError, match="keeps only the description"):
+        with pytest.raises(ConfigurationError, match="holds only the description"):
             loaded.fit(X)
 
 

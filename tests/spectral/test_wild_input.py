@@ -15,7 +15,7 @@ from strandline.spectral import SpectralClustering
 
 GEOMETRIC = ["rbf", "nearest_neighbors"]
 NAMED = ["laplacian", "cosine", "linear", "polynomial", "sigmoid", "chi2", "additive_chi2"]
-REASONS = ("no similarity", "NaN or infinity", "negative values")
+REASONS = ("affinity of every pair", "NaN or infinity", "negative values")
 
 wild_numbers = st.one_of(
     st.floats(-1e3, 1e3),

@@ -204,7 +204,7 @@ def test_pan_comes_by_itself_only(unpacked):
 
 def test_heat_is_no_reflectance(unpacked):
     folder = unpacked(TM_L2)
-    with pytest.raises(ScaleError, match="heat"):
+    with pytest.raises(ScaleError, match="thermal"):
         open_bundle(folder, ReadOptions(bands=["lwir"]))
     raw = open_bundle(folder, ReadOptions(bands=["lwir"], reflectance=False, mask=()))
     np.testing.assert_array_equal(np.nan_to_num(raw.values[0]), band_of(folder, "_ST_B6.TIF"))

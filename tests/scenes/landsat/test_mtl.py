@@ -85,7 +85,7 @@ def test_cut_xml_and_json_are_refused(unpacked, kind):
         ("END_GROUP = IMAGE", "END_GROUP = IMAG", "END_GROUP = IMAGE_ATTRIBUTES"),
         ("    WRS_ROW = 063", "    WRS_ROW", "KEY = VALUE"),
         ("    WRS_ROW = 063", "    WRS_ROW = 1\n    WRS_ROW = 2", "two values"),
-        ("L1_METADATA_FILE", "OTHER_FILE", "no Landsat MTL"),
+        ("L1_METADATA_FILE", "OTHER_FILE", "not a Landsat MTL"),
         ("GROUP = PRODUCT_METADATA", "GROUP = IMAGE_ATTRIBUTES", "twice"),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_missing_key_names_file_group_and_key():
 
 def test_a_value_that_is_no_number_is_refused():
     metadata = parse_metadata(ODL.replace("49.75588889", '"NaN"'), "a_MTL.txt")
-    with pytest.raises(MetadataError, match="no number"):
+    with pytest.raises(MetadataError, match="not a number"):
         metadata.number("SUN_ELEVATION", "IMAGE_ATTRIBUTES")
 
 

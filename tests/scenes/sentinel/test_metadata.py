@@ -137,7 +137,7 @@ def test_one_kind_of_file_is_not_taken_for_another(texts):
             if other != kind:
                 with pytest.raises(UnknownProductError, match="not what its name says"):
                     parse(text, "a.xml")
-    with pytest.raises(UnknownProductError, match="no image on a map"):
+    with pytest.raises(UnknownProductError, match="not an image on a map"):
         parse_product(OLD.replace("Level-2Ap", "Level-1B").replace("Level-2A", "Level-1B"), "a.xml")
 
 

@@ -293,7 +293,7 @@ def test_conditions_that_make_no_sense_are_refused_before_anything_is_asked(
 
 
 def test_what_is_no_archive_is_refused():
-    with pytest.raises(ConfigurationError, match="cannot be searched"):
+    with pytest.raises(ConfigurationError, match="archive to search is not valid"):
         sl.search_scenes(42)
     with pytest.raises(SourceNotFoundError, match=r"nowhere\.json"):
         sl.search_scenes("nowhere.json")
