@@ -228,17 +228,26 @@ def _write(
     from strandline.prepare.georeference import grid_of
     from strandline.prepare.memory import hold
     from strandline.results import dates_of, views_of
+    from strandline.show.captions import water_clusters
+    from strandline.show.clusters import cluster_palette
     from strandline.show.maps import water_map
     from strandline.show.palettes import palette_for
     from strandline.water import water_confidence
+    from strandline.water.decision import cluster_means
 
     palettes = {}
+    colours = cluster_palette(
+        cluster_means(decision) if "bands" in decision.attrs else None,
+        water_clusters(decision)[0],
+        n_labels=labelled.sizes["cluster"],
+    )
     for number, when in enumerate(dates_of(water)):
         ending = f"_{when}" if when else ""
         platform = {"platform": str(dates["platform"].values[number])}
         for name, layer in (("labels", labelled["labels"][number]), ("water", water[number])):
             layer = hold(layer.assign_attrs(platform))
-            palette = palettes[f"{name}{ending}.tif"] = palette_for(layer)
+            palette = colours if name == "labels" else palette_for(layer)
+            palettes[f"{name}{ending}.tif"] = palette
             path = folder / f"{name}{ending}.tif"
             write_style(palette, write_cog(layer, path, palette=palette))
         if "bands" in decision.attrs:

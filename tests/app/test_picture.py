@@ -17,13 +17,13 @@ from strandline.app.picture import (
     TRUE,
     WATER,
     MapPicture,
+    clusters_of,
     layers_of,
 )
 from strandline.app.shared import Shared
 from strandline.app.state import Session
 from strandline.plot import zoom
 from strandline.prepare.georeference import grid_of
-from strandline.show.palettes import label_palette
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the packages that draw
 
@@ -98,7 +98,7 @@ def test_clusters_have_their_colours(outcome):
     shown = MapPicture(outcome, ignore, ignore, ignore)
     shown.outline = False
     shown.show()
-    table = np.round(255 * label_palette(8).rgba_table()).astype(np.uint8)
+    table = np.round(255 * clusters_of(outcome).rgba_table()).astype(np.uint8)
     assert (colours(shown.picture) == table[outcome.segmentation["labels"][0].values]).all()
 
 
@@ -108,7 +108,7 @@ def test_a_large_map_is_drawn_from_what_is_in_view_by_the_commonest_class(outcom
     shown.outline = False
     shown.show()
     hv.render(shown.picture, backend="bokeh")
-    table = np.round(255 * label_palette(8).rgba_table()).astype(np.uint8)
+    table = np.round(255 * clusters_of(outcome).rgba_table()).astype(np.uint8)
     seen = {tuple(colour) for colour in colours(shown.picture).reshape(-1, 4).tolist()}
     assert seen <= {tuple(colour) for colour in table[:8].tolist()}, "no colour between classes"
     (left, bottom, right, top) = grid_of(outcome.water).boundingbox

@@ -22,7 +22,9 @@ def test_a_style_has_the_classes_of_the_palette(tmp_path, palette):
         (int(entry.get("value")), entry.get("label"), entry.get("color"), entry.get("alpha"))
         for entry in renderer.iterfind("colorPalette/paletteEntry")
     ]
-    assert found == [(c.value, c.name, c.colour, "255") for c in palette.categories]
+    assert found == [
+        (c.value, c.name, c.colour, "0" if c.clear else "255") for c in palette.categories
+    ]
 
 
 def test_a_style_begins_as_qgis_writes_it(tmp_path):

@@ -16,7 +16,8 @@ import strandline as sl
 from strandline.errors import ConfigurationError, GridMismatchError, MissingBandError
 from strandline.plot.ground import Degrees, Ground
 from strandline.prepare.georeference import grid_of
-from strandline.show.palettes import change_palette, label_colour, water_palette
+from strandline.show.clusters import cluster_palette
+from strandline.show.palettes import change_palette, water_palette
 from strandline.testing.lakes import round_lake
 
 
@@ -67,7 +68,8 @@ def test_labels_keep_their_values_and_their_colours(segmentation):
     assert (values(image, "cluster") == labels.values).all()
     assert values(image, "cluster").dtype == np.uint8
     mapper = figure_of(image).select({"type": LinearColorMapper})[0]
-    assert mapper.palette[:3] == [label_colour(i) for i in range(3)]
+    palette = cluster_palette(segmentation["signature_mean"])
+    assert mapper.palette[:3] == [palette[i].colour for i in range(3)]
     assert (mapper.low, mapper.high, len(mapper.palette)) == (-0.5, 3.5, 4)
     assert mapper.high_color == "rgba(0, 0, 0, 0)"
 
@@ -263,8 +265,9 @@ def test_tiles_lie_below_and_only_they_name_an_address(segmentation):
 def test_signatures_have_the_colours_of_the_labels_and_tell_their_numbers(segmentation):
     chart = sl.plot.signatures(segmentation, water=[0])
     points = list(chart.traverse(lambda x: x, [hv.Scatter]))
+    palette = cluster_palette(segmentation["signature_mean"], water=[0])
     assert [p.opts.get("style").kwargs["color"] for p in points] == [
-        label_colour(i) for i in range(3)
+        palette[i].colour for i in range(3)
     ]
     means = segmentation["signature_mean"].values
     np.testing.assert_allclose(points[1].dimension_values("reflectance"), means[1])

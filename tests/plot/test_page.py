@@ -15,6 +15,7 @@ from bokeh_page import frame_of, pointed, position
 from browser import open_page
 from strandline.errors import ConfigurationError
 from strandline.export import write_picture
+from strandline.show.clusters import cluster_palette
 from strandline.testing.lakes import round_lake
 
 
@@ -180,6 +181,7 @@ def test_labels_are_drawn_in_their_colours_and_nothing_where_nothing_was_seen(
     browser, tmp_path, segmentation
 ):
     labels = segmentation["labels"]
+    palette = cluster_palette(segmentation["signature_mean"])
     path = write_picture(sl.plot.label_map(labels, segmentation), tmp_path / "labels.html")
     with open_page(browser, offline=True) as (page, watch):
         page.goto(path.as_uri())
@@ -190,7 +192,7 @@ def test_labels_are_drawn_in_their_colours_and_nothing_where_nothing_was_seen(
             across, down = position(frame, x, y)
             found = "#" + bytes(shot[round(down), round(across)]).hex()
             label = int(labels[row, column])
-            assert found == ("#ffffff" if label == 255 else sl.show.palettes.label_colour(label))
+            assert found == ("#ffffff" if label == 255 else palette[label].colour)
         assert not watch.errors
 
 

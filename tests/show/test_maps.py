@@ -20,7 +20,7 @@ from PIL import Image
 from strandline.change import compare
 from strandline.errors import ConfigurationError, MissingBandError
 from strandline.show.canvas import picture_bytes
-from strandline.show.captions import percent_text, sensor_text, signature_hints
+from strandline.show.captions import percent_text, sensor_text
 from strandline.show.furniture import metres_per_unit
 from strandline.show.maps import (
     before_after,
@@ -212,32 +212,9 @@ def test_labels_come_with_a_hint_a_share_and_the_water():
         coords={"cluster": [0, 1, 2], "band": BANDS},
     )
     said = words(label_map(labels, segmentation=segmentation, water=[0]))
-    assert {"0  water", "1  green vegetation", "2  bright ground"} <= set(said)
+    assert {"0 water", "1 dense vegetation", "2 cloud or white ground"} <= set(said)
     assert said.count("50.0 %") == 2
     assert "0.0 %" in said
-
-
-def test_hints_know_snow_and_water_and_survive_missing_bands():
-    means = xr.DataArray(
-        [[0.06, 0.02], [0.8, 0.1]], dims=("cluster", "band"), coords={"band": ["green", "swir16"]}
-    )
-    assert signature_hints(means) == {0: "like water", 1: "snow or ice"}
-    assert signature_hints(means.assign_coords(band=["b1", "b2"])) == {
-        0: "dark ground",
-        1: "bright ground",
-    }
-
-
-def test_shade_is_dark_ground_whatever_its_ratios_say():
-    bands = ["blue", "green", "red", "nir08", "swir16"]
-    spectra = {
-        "dark ground": [0.024, 0.032, 0.034, 0.082, 0.062],  # hills in shade
-        "sparse vegetation": [0.05, 0.07, 0.07, 0.16, 0.15],
-        "green vegetation": [0.02, 0.04, 0.03, 0.25, 0.11],
-        "like water": [0.03, 0.03, 0.02, 0.01, 0.006],
-    }
-    means = xr.DataArray(list(spectra.values()), dims=("cluster", "band"), coords={"band": bands})
-    assert list(signature_hints(means).values()) == list(spectra)
 
 
 @pytest.mark.parametrize(("count", "columns"), [(2, 1), (6, 1), (8, 2)])

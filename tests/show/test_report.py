@@ -243,7 +243,7 @@ def test_the_evidence_of_many_classes_is_summed_up_by_cluster(study):
     weighted = np.average(first["mndwi"], weights=first["share"])
     wet = first.loc[first["water"], "share"].sum() / first["share"].sum()
     text = words(report(*study))
-    row = f"0 like water {first['share'].sum():.1%} yes {wet:.1%}"
+    row = f"0 water {first['share'].sum():.1%} yes {wet:.1%}"
     assert row in text
     assert f"{weighted:.3f}" in text[text.index(row) :][:200]
 

@@ -226,5 +226,5 @@ def test_what_a_model_predicts_is_masked_by_the_evidence_it_was_fitted_with(lake
     mask = water_mask(later, find_water(lake))
     check_map(mask, "mask", lazy=False)
     assert ((mask.values == 1) == (lake_fraction(lake_grid(), 400) > 0.5)).mean() > 0.99
-    with pytest.raises(WaterError, match="carries no signatures"):
+    with pytest.raises(WaterError, match="holds no signatures"):
         water_mask(later)

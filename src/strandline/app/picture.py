@@ -26,10 +26,11 @@ from strandline.plot.zoom import DIRECT_PIXELS, Layers, Raster, Window, plane
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
-from strandline.show.captions import change_text, channel_ranges, seen_text, signature_hints
+from strandline.show.captions import change_text, channel_ranges, seen_text, water_clusters
+from strandline.show.clusters import cluster_palette
 from strandline.show.composites import composite_bands, is_true_colour
 from strandline.show.display import Extent, Stretch, fit_stretch
-from strandline.show.palettes import CHANNELS, change_palette, label_palette, water_palette
+from strandline.show.palettes import CHANNELS, Palette, change_palette, water_palette
 
 CLUSTERS, WATER, TRUE, FALSE = "Clusters", "Water", "True colour", "False colour"
 CHANGE = "Change"
@@ -209,8 +210,7 @@ class MapPicture:
                 for text, colour in zip(texts, colours.tolist(), strict=True)
             ]
         if self.layer == CLUSTERS:
-            names = cluster_names(self._outcome)
-            palette = label_palette(len(names), names)
+            palette = clusters_of(self._outcome)
         else:
             palette = water_palette() if self.layer == WATER else change_palette()
         return [(category.name, category.colour) for category in palette.categories]
@@ -255,8 +255,7 @@ class MapPicture:
             return _bytes(water_palette().rgba_table())[classes["water"]]
         if self.layer == CHANGE:
             return _bytes(change_palette().rgba_table())[classes["change"]]
-        count = self._outcome.segmentation.sizes["cluster"]
-        colours = _bytes(label_palette(count).rgba_table())[classes["cluster"]]
+        colours = _bytes(clusters_of(self._outcome).rgba_table())[classes["cluster"]]
         if self.outline:
             colours[_edges(classes["water"])] = _OUTLINE
         if "lit" in classes:
@@ -361,10 +360,15 @@ class MapPicture:
         figure.background_fill_color = "#eef1f4"
 
 
+def clusters_of(outcome: Outcome) -> Palette:
+    """Return the colours of the clusters, and what they look like, by the evidence of water."""
+    water, _ = water_clusters(outcome.evidence)
+    return cluster_palette(outcome.segmentation["signature_mean"], water)
+
+
 def cluster_names(outcome: Outcome) -> dict[int, str]:
-    """Name each cluster by its number and what its mean spectrum looks like."""
-    hints = signature_hints(outcome.segmentation["signature_mean"])
-    return {cluster: f"Cluster {cluster}, {hint}" for cluster, hint in hints.items()}
+    """Return the name of each cluster: its number and what its mean spectrum looks like."""
+    return {c.value: f"Cluster {c.value}, {c.name}" for c in clusters_of(outcome).categories}
 
 
 def layers_of(outcome: Outcome) -> list[str]:

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from strandline.app import parts
 from strandline.app.looks import CONTROL
 from strandline.app.outcome import Outcome
-from strandline.app.picture import MapPicture, box_of, date_names
+from strandline.app.picture import MapPicture, box_of, clusters_of, date_names
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show.captions import seen_text
-from strandline.show.palettes import label_colour
 
 MOST_POINTS = 6000
 """Pixels in the scatter, drawn by position so that the same scene gives the same points."""
@@ -99,7 +98,7 @@ class SpectralSpace:
             for widget in (self.across, self.up)
         )
         seen = there != NOT_OBSERVED
-        colours = np.array([label_colour(c) for c in range(NOT_OBSERVED)])[there[seen]]
+        colours = np.array([c.colour for c in clusters_of(self._outcome).categories])[there[seen]]
         chosen = np.ones(seen.sum(), bool)
         if self._in_map is not None:
             chosen = self._in_map[row, column][seen]

@@ -20,13 +20,13 @@ from strandline.app.picture import (
     WATER,
     MapPicture,
     cluster_names,
+    clusters_of,
     date_names,
     layers_of,
 )
 from strandline.app.problem import Problem
 from strandline.app.spectra import SpectralSpace
-from strandline.show.captions import percent_text, signature_hints, water_clusters
-from strandline.show.palettes import label_colour
+from strandline.show.captions import percent_text, water_clusters
 
 if TYPE_CHECKING:
     from strandline.app.page import Page
@@ -184,19 +184,18 @@ class Views:
 
     def _rows(self, outcome: Outcome) -> list[dict[str, Any]]:
         segmentation = outcome.segmentation
-        hints = signature_hints(segmentation["signature_mean"])
         pixels = np.asarray(segmentation["pixels"], dtype=float)
         whole, some = water_clusters(outcome.evidence)
         return [
             {
-                "cluster": cluster,
-                "colour": label_colour(cluster),
-                "hint": hint,
-                "share": percent_text(pixels[cluster] / max(pixels.sum(), 1)),
-                "water": cluster in whole,
-                "some": cluster in some,
+                "cluster": category.value,
+                "colour": category.colour,
+                "hint": category.name,
+                "share": percent_text(pixels[category.value] / max(pixels.sum(), 1)),
+                "water": category.value in whole,
+                "some": category.value in some,
             }
-            for cluster, hint in hints.items()
+            for category in clusters_of(outcome).categories
         ]
 
     def _tapped(self, x: float, y: float) -> None:

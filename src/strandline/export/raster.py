@@ -281,12 +281,27 @@ def _check_readable(cog: Path) -> None:
             source.read(window=window)
 
 
+def _write_colours(node: ElementTree.Element, palette: Palette) -> None:
+    ElementTree.SubElement(node, "ColorInterp").text = "Palette"
+    table, colours = ElementTree.SubElement(node, "ColorTable"), palette.colour_table()
+    for value in range(256):
+        channels = colours.get(value, (0, 0, 0, 255))
+        ElementTree.SubElement(
+            table, "Entry", {f"c{i}": str(channel) for i, channel in enumerate(channels, start=1)}
+        )
+
+
 def _write_sidecar(cog: Path, palette: Palette, bands: int) -> None:
-    """Write the class names where GDAL looks for them."""
+    """Write class names, and colours with their transparency, where GDAL looks for them.
+
+    The colour map of a TIFF has no transparency; GDAL prefers the table of this file.
+    """
     root = ElementTree.Element("PAMDataset")
     names = {c.value: c.name for c in palette.categories} | {NOT_OBSERVED: "not observed"}
     for band in range(1, bands + 1):
         node = ElementTree.SubElement(root, "PAMRasterBand", band=str(band))
+        if bands == 1:
+            _write_colours(node, palette)
         categories = ElementTree.SubElement(node, "CategoryNames")
         for value in range(256):
             ElementTree.SubElement(categories, "Category").text = names.get(value, "")

@@ -15,7 +15,7 @@ _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
 def write_style(palette: Palette, raster: str | os.PathLike[str]) -> Path:
     """Write the style of a map of classes, ``water.qml`` for ``water.tif``.
 
-    QGIS loads it with the raster. What was not observed is left transparent.
+    QGIS loads it with the raster. Land of masks and what was not observed are transparent.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def write_style(palette: Palette, raster: str | os.PathLike[str]) -> Path:
             value=str(category.value),
             color=category.colour,
             label=category.name,
-            alpha="255",
+            alpha="0" if category.clear else "255",
         )
     ElementTree.SubElement(root, "blendMode").text = "0"
     ElementTree.indent(root)

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from strandline.plot.engine import holoviews
-from strandline.show.captions import seen_text, signature_hints
+from strandline.show.captions import seen_text
 from strandline.show.charts import band_positions, clustered_dates
-from strandline.show.palettes import label_colour
+from strandline.show.clusters import cluster_palette
 
 
 def signatures(
@@ -47,12 +47,11 @@ def signatures(
     names = [str(b) for b in means["band"].values]
     positions, axis_name = band_positions(names)
     order = np.argsort(positions)
-    hints = signature_hints(means)
+    palette = cluster_palette(means, water)
     layers = []
-    for i, cluster in enumerate(hints):
+    for i, cluster in enumerate(means["cluster"].values.tolist()):
         wet = cluster in (water or ())
-        label = f"{cluster} {'water' if wet else hints[cluster]}"
-        colour = label_colour(cluster)
+        label, colour = f"{cluster} {palette[cluster].name}", palette[cluster].colour
         x, mean = positions[order], np.asarray(means, float)[i, order]
         spread = np.asarray(spreads, float)[i, order]
         share = np.full(len(x), 100 * pixels[i] / max(pixels.sum(), 1))

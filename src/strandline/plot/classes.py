@@ -27,8 +27,8 @@ from strandline.show.captions import (
     class_amounts,
     class_shares,
     percent_text,
-    signature_hints,
 )
+from strandline.show.clusters import cluster_palette
 from strandline.show.composites import (
     each_map,
     each_scene,
@@ -38,7 +38,6 @@ from strandline.show.palettes import (
     Palette,
     change_palette,
     flag_names,
-    label_palette,
     water_palette,
 )
 
@@ -94,15 +93,11 @@ def label_map(
     dated = list(each_map(labels))
     shares = class_shares(dated) if _in_reach(dated, max_pixels) else {}
     count = max((v for v in shares if v != NOT_OBSERVED), default=-1) + 1
-    hints: Mapping[int, str] = {}
+    means = None
     if segmentation is not None:
-        count = max(count, segmentation.sizes["cluster"])
-        hints = signature_hints(segmentation["signature_mean"])
-    names = {
-        i: f"{i} {'water' if i in (water or ()) else hints.get(i, '')}".strip()
-        for i in range(count or _count_of(dated))
-    }
-    palette = label_palette(len(names), names)
+        means = segmentation["signature_mean"]
+        count = max(count, means.sizes["cluster"])
+    palette = cluster_palette(means, water, n_labels=count or _count_of(dated)).numbered()
     notes = {value: percent_text(share) for value, share in shares.items()}
     return _class_maps(
         dated,

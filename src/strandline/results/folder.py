@@ -86,13 +86,15 @@ class Results:
             write_signatures,
             write_table,
         )
+        from strandline.show.clusters import too_many_text
         from strandline.show.palettes import palette_for
 
         palettes = {}
         for name, layer in self._maps():
-            palette = palettes[f"{name}.tif"] = palette_for(layer)
+            palette = self._clusters() if name.startswith("labels") else palette_for(layer)
+            palettes[f"{name}.tif"] = palette
             write_style(palette, write_cog(layer, folder / f"{name}.tif", palette=palette))
-        notes: list[str] = []
+        notes = [text for text in [too_many_text(self.segmentation.sizes["cluster"])] if text]
         sure = self._write_dates(folder, notes)
         write_areas(self.areas, folder / "areas.csv")
         write_evidence(self.evidence, folder / "evidence.csv")
@@ -132,6 +134,14 @@ class Results:
             quality=self.quality,
             confidence=list(sure) or [views_of(self._confidence(number)) for number in dates],
         )
+
+    def _clusters(self) -> Palette:
+        """Return the colours of the clusters, and what they look like, by the evidence of water."""
+        from strandline.show.captions import water_clusters
+        from strandline.show.clusters import cluster_palette
+
+        means = self.segmentation["signature_mean"]
+        return cluster_palette(means, water_clusters(self.evidence)[0])
 
     def _confidence(self, number: int) -> xr.DataArray:
         """Compute how sure the mask of a date is."""

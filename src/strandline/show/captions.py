@@ -17,9 +17,6 @@ from strandline.show.furniture import Place
 from strandline.show.palettes import palette_for
 from strandline.water.verdict import MOSTLY_HIDDEN
 
-_VISIBLE = ("red", "green", "blue")
-_DARK = 0.1  # reflectance; leaves in the sun are brighter in the near infrared
-
 
 def date_text(data: xr.DataArray) -> str:
     """Say the day of an acquisition, or nothing."""
@@ -173,73 +170,6 @@ def place_of(data: xr.DataArray) -> Place:
     rows, columns = data.shape[-2:]
     pixel = ((extent.right - extent.left) / columns, (extent.bottom - extent.top) / rows)
     return Place(extent, crs, pixel)
-
-
-def signature_hints(means: xr.DataArray) -> dict[int, str]:
-    """Say in a word or two what each cluster's mean spectrum looks like.
-
-    A hint for the reader of a legend, by common index thresholds; water is
-    decided by `strandline.find_water`, not here.
-
-    Parameters
-    ----------
-    means : DataArray
-        Dims (cluster, band), reflectance.
-
-    Returns
-    -------
-    dict of int to str
-        Cluster to hint.
-
-    Examples
-    --------
-    >>> means = xr.DataArray(
-    ...     [[0.03, 0.04, 0.30, 0.12]],
-    ...     dims=("cluster", "band"),
-    ...     coords={"band": ["red", "green", "nir08", "swir16"]},
-    ... )
-    >>> signature_hints(means)
-    {0: 'green vegetation'}
-    """
-    means = means.transpose("cluster", "band")
-    bands = [str(b) for b in means["band"].values]
-    values = np.asarray(means, dtype=float)
-    overall = np.nanmean(values, axis=1) if values.size else np.empty(0)
-    ranks = np.argsort(np.argsort(overall))
-    clusters = means["cluster"].values if "cluster" in means.coords else range(len(values))
-    hints = {}
-    for i, cluster in enumerate(clusters):
-        spectrum = dict(zip(bands, values[i], strict=True))
-        third = ranks[i] / max(1, len(values) - 1)
-        tone = "dark" if third < 1 / 3 else "bright" if third > 2 / 3 else "medium"
-        hints[int(cluster)] = _hint(spectrum) or f"{tone} ground"
-    return hints
-
-
-def _hint(spectrum: Mapping[str, float]) -> str | None:
-    def ratio(a: str, b: str) -> float:
-        if a not in spectrum or b not in spectrum:
-            return float("nan")
-        total = spectrum[a] + spectrum[b]
-        return (spectrum[a] - spectrum[b]) / total if total > 0 else float("nan")
-
-    greenness = ratio("nir08", "red")
-    wetness = ratio("green", "swir16")
-    if wetness > 0.4 and spectrum["green"] > 0.35:
-        return "snow or ice"
-    if wetness > 0 and not greenness > 0.2:
-        return "like water"
-    # In shade the sky lights the ground, and ratios of what little comes back mean nothing.
-    if spectrum and all(value < _DARK for value in spectrum.values()):
-        return "dark ground"
-    if greenness > 0.55:
-        return "green vegetation"
-    if greenness > 0.3:
-        return "sparse vegetation"
-    visible = [spectrum[b] for b in _VISIBLE if b in spectrum]
-    if visible and min(visible) > 0.4:
-        return "cloud or very bright"
-    return None
 
 
 def water_clusters(evidence: pd.DataFrame) -> tuple[list[int], list[int]]:

@@ -12,9 +12,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from strandline.show.canvas import NARROW, own_style
-from strandline.show.captions import seen_text, signature_hints
+from strandline.show.captions import seen_text
+from strandline.show.clusters import cluster_palette
 from strandline.show.furniture import INK, SOFT
-from strandline.show.palettes import WATER, label_colour
+from strandline.show.palettes import WATER
 
 _WIDTH, _LEGEND = 8.6, 2.5
 
@@ -65,8 +66,8 @@ def signature_chart(
     bands = [str(b) for b in means["band"].values]
     positions, axis_name = band_positions(bands)
     order = np.argsort(positions)
-    hints = signature_hints(means)
-    clusters = list(hints)
+    palette = cluster_palette(means, water)
+    clusters = [int(c) for c in means["cluster"].values]
     wet = set(water or ())
     told = (seen_text(clustered_dates(segmentation)), "shaded: one standard deviation")
     subline = " · ".join(filter(None, told))
@@ -98,12 +99,12 @@ def signature_chart(
         for i, cluster in enumerate(clusters):
             mean = np.asarray(means)[i, order]
             spread = np.asarray(spreads)[i, order]
-            x, colour = positions[order], label_colour(cluster)
+            x, colour = positions[order], palette[cluster].colour
             axes.fill_between(x, mean - spread, mean + spread, color=colour, alpha=0.13, lw=0)
             share = pixels[i] / max(pixels.sum(), 1)
             axes.plot(
                 x, mean, color=colour, marker="o", ms=3.5, lw=3.2 if cluster in wet else 1.5,
-                label=_name(cluster, hints[cluster], cluster in wet, share),
+                label=f"{cluster}  {palette[cluster].name}  ({100 * share:.1f} %)",
             )  # fmt: skip
         _dress(axes, bands, positions, axis_name, str(means.attrs.get("units", "1")))
         beside = {"bbox_to_anchor": (1.03, 1.0), "bbox_transform": axes.transAxes}
@@ -127,10 +128,6 @@ def clustered_dates(segmentation: xr.Dataset) -> list[xr.DataArray]:
         return []
     labels = segmentation["labels"]
     return list(labels) if "time" in labels.dims else [labels]
-
-
-def _name(cluster: int, hint: str, is_water: bool, share: float) -> str:
-    return f"{cluster}  {'water' if is_water else hint}  ({100 * share:.1f} %)"
 
 
 def band_positions(bands: Sequence[str]) -> tuple[np.ndarray, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -59,6 +59,7 @@ class Category:
     """One class of a map: its stored value, its name and its colour (``#rrggbb``).
 
     ``flag`` is what the map's CF ``flag_meanings`` call it, if that is not the name in one word.
+    ``clear``: transparent in files, so that a basemap shows through.
 
     Examples
     --------
@@ -70,6 +71,7 @@ class Category:
     name: str
     colour: str
     flag: str | None = None
+    clear: bool = False
 
     @property
     def machine_name(self) -> str:
@@ -97,17 +99,40 @@ class Palette:
                 return category
         raise KeyError(value)
 
+    def numbered(self) -> Palette:
+        """Return the palette with the stored values before the names.
+
+        Examples
+        --------
+        >>> water_palette().numbered()[1].name
+        '1 water'
+        """
+        return replace(self, categories=tuple(map(_numbered, self.categories)))
+
     def colour_table(self) -> dict[int, tuple[int, int, int, int]]:
-        """Value to (red, green, blue, alpha), 0..255; not observed is transparent."""
-        table = {c.value: (*c.rgb, 255) for c in self.categories}
+        """Return (red, green, blue, alpha) of each value, 0..255, as files have it.
+
+        Land of masks is transparent, and what was not observed.
+        """
+        table = {c.value: (*c.rgb, 0 if c.clear else 255) for c in self.categories}
         return {**table, NOT_OBSERVED: (0, 0, 0, 0)}
 
     def rgba_table(self) -> np.ndarray:
-        """Look-up table (256, 4), float32 in 0..1; values without a class are transparent."""
+        """Return a look-up table (256, 4), float32 in 0..1, as pictures have it.
+
+        Values without a class are transparent.
+        """
         table = np.zeros((256, 4), dtype=np.float32)
-        for value, colour in self.colour_table().items():
-            table[value] = np.asarray(colour) / 255
+        for category in self.categories:
+            table[category.value] = np.asarray((*category.rgb, 255)) / 255
         return table
+
+
+def _numbered(category: Category) -> Category:
+    unnamed = category.name == f"cluster {category.value}"
+    return replace(
+        category, name=str(category.value) if unnamed else f"{category.value} {category.name}"
+    )
 
 
 def water_palette() -> Palette:
@@ -118,7 +143,9 @@ def water_palette() -> Palette:
     >>> [(c.value, c.name) for c in water_palette().categories]
     [(0, 'not water'), (1, 'water')]
     """
-    return Palette("water", (Category(0, "not water", LAND), Category(1, "water", WATER)))
+    return Palette(
+        "water", (Category(0, "not water", LAND, clear=True), Category(1, "water", WATER))
+    )
 
 
 def change_palette() -> Palette:
@@ -132,7 +159,7 @@ def change_palette() -> Palette:
     return Palette(
         "change",
         (
-            Category(0, "land on both", LAND, "stable_land"),
+            Category(0, "land on both", LAND, "stable_land", clear=True),
             Category(1, "water on both", WATER, "stable_water"),
             Category(2, "water lost", LOST, "lost"),
             Category(3, "water gained", GAINED, "gained"),

@@ -26,9 +26,9 @@ from strandline.show.captions import (
     percent_text,
     place_of,
     sensor_text,
-    signature_hints,
     stored_values,
 )
+from strandline.show.clusters import cluster_palette, too_many_text
 from strandline.show.composites import display_bands, each_map, each_scene, is_true_colour
 from strandline.show.display import (
     Stretch,
@@ -42,7 +42,6 @@ from strandline.show.palettes import (
     CHANNELS,
     Palette,
     change_palette,
-    label_palette,
     water_palette,
 )
 
@@ -99,20 +98,17 @@ def label_sheet(
     dated = list(each_map(labels))
     shares = class_shares(dated)
     n_labels = max((v for v in shares if v != NOT_OBSERVED), default=-1) + 1
-    hints: Mapping[int, str] = {}
+    means = None
     if segmentation is not None:
-        n_labels = max(n_labels, segmentation.sizes.get("cluster", 0))
-        hints = signature_hints(segmentation["signature_mean"])
-    palette = label_palette(n_labels)
+        means = segmentation["signature_mean"]
+        n_labels = max(n_labels, means.sizes["cluster"])
+    palette = cluster_palette(means, water, n_labels=n_labels).numbered()
     rows = [
-        LegendRow(
-            c.colour,
-            f"{c.value}  {'water' if c.value in (water or ()) else hints.get(c.value, 'cluster')}",
-            percent_text(shares.get(c.value, 0.0)),
-        )
+        LegendRow(c.colour, c.name, percent_text(shares.get(c.value, 0.0)))
         for c in palette.categories
     ]
-    legend = Legend(_with_unseen(rows, shares), "Clusters, share of all pixels")
+    heading = " ".join(filter(None, ["Clusters, share of all pixels.", too_many_text(n_labels)]))
+    legend = Legend(_with_unseen(rows, shares), heading.removesuffix("."))
     panels = [_class_panel(m, palette, None) for m in dated]
     return Sheet(
         _titled(panels, dated),

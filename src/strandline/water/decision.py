@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import WaterError
@@ -102,3 +103,31 @@ def spectra_of(decision: pd.DataFrame) -> NDArray[np.float64]:
             got=f"columns {', '.join(map(str, decision.columns))}",
         )
     return decision[list(bands)].to_numpy(dtype=np.float64)
+
+
+def cluster_means(decision: pd.DataFrame) -> xr.DataArray:
+    """Compute the mean spectra of the clusters from those of their subclusters.
+
+    Parameters
+    ----------
+    decision : DataFrame
+        From `find_water`, with its spectra.
+
+    Returns
+    -------
+    DataArray of float64, shape (cluster, band)
+        Weighted by the subclusters' shares of the pixels.
+
+    Raises
+    ------
+    WaterError
+        If the decision does not say which of its columns are bands.
+    """
+    spectra, bands = spectra_of(decision), list(decision.attrs["bands"])
+    share = decision["share"].to_numpy(dtype=np.float64)[:, None]
+    of = decision["cluster"].to_numpy()
+    clusters = np.unique(of)
+    weighted = np.where(share > 0, spectra * share, 0.0)
+    means = [weighted[of == c].sum(axis=0) / share[of == c].sum() for c in clusters]
+    coords = {"cluster": clusters, "band": bands}
+    return xr.DataArray(np.array(means), dims=("cluster", "band"), coords=coords)

@@ -17,14 +17,10 @@ from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER
 from strandline.show import captions
 from strandline.show.canvas import UNSEEN_FACE
 from strandline.show.charts import band_positions
+from strandline.show.clusters import cluster_palette
 from strandline.show.composites import each_map
 from strandline.show.furniture import Place, metres_per_unit, nice_length, north_angle
-from strandline.show.palettes import (
-    change_palette,
-    label_colour,
-    label_palette,
-    water_palette,
-)
+from strandline.show.palettes import Palette, change_palette, water_palette
 from strandline.show.report.layers import class_picture, composites
 from strandline.show.report.pixels import (
     SURE_LOW,
@@ -78,7 +74,8 @@ def explorer(
     classes = [*labels, *masks, *([] if change is None else [change])]
     points = points_of(dated, bands, classes, lattice, confidence)
     place = captions.place_of(labels[0])
-    clusters = _clusters(segmentation, bands, water)
+    palette = cluster_palette(segmentation["signature_mean"], water)
+    clusters = _clusters(segmentation, bands, palette, water)
     dates = [
         {
             "name": captions.date_text(date) or f"scene {number}",
@@ -86,7 +83,7 @@ def explorer(
         }
         for number, date in enumerate(dated, start=1)
     ]
-    pictures, layers = _layers(dated, points, clusters, lattice)
+    pictures, layers = _layers(dated, points, palette, lattice)
     data = {
         "shape": points.values.shape[2:],
         "pixels": lattice.shape,
@@ -147,20 +144,19 @@ def _axis(bands: list[str]) -> dict[str, Any]:
 
 
 def _clusters(
-    segmentation: xr.Dataset, bands: Sequence[str], water: Sequence[int]
+    segmentation: xr.Dataset, bands: Sequence[str], palette: Palette, water: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Name, colour and mean spectrum of each cluster."""
     means = segmentation["signature_mean"].transpose("cluster", "band")
-    hints = captions.signature_hints(means)
     known = [str(b) for b in means["band"].values]
     values = np.asarray(means, dtype=float)
     found = []
-    for row, (cluster, hint) in enumerate(hints.items()):
+    for row, cluster in enumerate(means["cluster"].values.tolist()):
         spectrum = [values[row, known.index(b)] if b in known else math.nan for b in bands]
         found.append(
             {
-                "name": f"{cluster} {'water' if cluster in water else hint}",
-                "colour": label_colour(cluster),
+                "name": f"{cluster} {palette[cluster].name}",
+                "colour": palette[cluster].colour,
                 "water": cluster in water,
                 "mean": [round(v, 5) if math.isfinite(v) else None for v in spectrum],
             }
@@ -179,7 +175,7 @@ def _changes() -> dict[str, Any]:
 def _layers(
     dated: Sequence[xr.DataArray],
     points: Points,
-    clusters: Sequence[dict[str, Any]],
+    palette: Palette,
     lattice: Lattice,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Draw what can be shown: all pictures, and layers that name those they consist of."""
@@ -194,9 +190,9 @@ def _layers(
     layers = []
     for key, (words, drawn, legend) in composites(dated, lattice).items():
         layers.append(_layer(key, words, below=shelve(drawn), legend=legend))
-    palette, wet = label_palette(max(len(clusters), 1)), water_palette()
+    wet = water_palette()
     over = shelve([class_picture(one, palette, lattice) for one in labels])
-    legend = [{"colour": cluster["colour"], "name": cluster["name"]} for cluster in clusters]
+    legend = [{"colour": c.colour, "name": f"{c.value} {c.name}"} for c in palette.categories]
     layers.append(_layer("labels", "Clusters", over=over, legend=legend))
     over = shelve([class_picture(one, wet, lattice, clear=(LAND,)) for one in masks])
     legend = [

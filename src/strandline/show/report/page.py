@@ -12,6 +12,7 @@ import xarray as xr
 
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show import captions
+from strandline.show.clusters import cluster_names
 from strandline.show.composites import each_map, each_scene
 from strandline.show.display import north_up
 from strandline.show.report.explorer import Embedded, explorer
@@ -105,7 +106,7 @@ def report(
         for name in ("report.css", "report.js")
     )
     water, _ = captions.water_clusters(evidence)
-    hints = captions.signature_hints(segmentation["signature_mean"])
+    hints = cluster_names(segmentation["signature_mean"], water)
     tables = _named(areas)
     caption, numbers = key_numbers(flat, change, tables)
     return environment.get_template("report.html").render(

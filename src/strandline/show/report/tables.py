@@ -12,6 +12,7 @@ import xarray as xr
 from strandline.change.crosstable import crosstables
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show import captions
+from strandline.show.clusters import cluster_names
 from strandline.show.composites import each_map
 
 LONG = 14
@@ -155,13 +156,11 @@ def transition_tables(
     if len(dated) < 2:
         return None
     labels = list(each_map(segmentation["labels"]))
-    hints = captions.signature_hints(segmentation["signature_mean"])
     count = segmentation.sizes["cluster"]
     states, clusters = crosstables([(masks[0], masks[-1], 2), (labels[0], labels[-1], count)])
     names = {0: "not water", 1: "water", NOT_OBSERVED: _UNSEEN}
-    words = {
-        number: f"{number} {'water' if number in water else hint}" for number, hint in hints.items()
-    }
+    hints = cluster_names(segmentation["signature_mean"], water)
+    words = {number: f"{number} {hint}" for number, hint in hints.items()}
     return {
         "unit": "km²" if states.attrs["units"] == "km2" else "pixels",
         "first": captions.date_text(dated[0]) or "the first date",

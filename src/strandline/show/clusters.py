@@ -1,0 +1,319 @@
+"""What clusters look like by their spectra and by the evidence of water: their names and colours.
+
+Blue is water, green vegetation, sand and brown ground, white and grey cloud, snow and shadow; in
+each of these families colours get lighter as the clusters get brighter.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from strandline.show.palettes import WATER, Category, Palette, label_palette
+from strandline.show.vision import least_difference, rgb_of
+
+DISTINCT_CLUSTERS = 12
+"""Up to so many clusters have colours that everybody tells apart: at least 5 units of CIEDE2000,
+and 8 where they are of several kinds (tested)."""
+
+_DARK = 0.1
+"""Reflectance below which a band is dark: leaves in the sun are brighter in the near infrared, dry
+ground in the shortwave infrared."""
+
+
+class _Family(NamedTuple):
+    """Names and colours that clusters of a kind have: CIELAB hues, chromas and lightness."""
+
+    words: str
+    hues: tuple[int, ...]
+    chromas: tuple[int, ...]
+    lightness: tuple[int, int]
+
+
+_GREY = (20, 80, 140, 330)
+_FAMILIES = {
+    "water": _Family("water", (240, 262, 285), (24, 37, 50), (20, 82)),
+    "like water": _Family("like water", (240, 262, 285), (24, 37, 50), (20, 82)),
+    "shadow": _Family("shadow", _GREY, (0, 7, 14), (6, 56)),
+    "burnt": _Family("burnt ground", (10, 25, 40), (14, 30, 46), (8, 62)),
+    "ground": _Family("ground", (50, 68, 86), (18, 34, 50), (20, 92)),
+    "sparse": _Family("sparse vegetation", (96, 112), (20, 36, 52), (34, 92)),
+    "vegetation": _Family("vegetation", (118, 136, 154), (20, 36, 52), (18, 90)),
+    "cloud": _Family("cloud or white ground", _GREY, (0, 7, 14), (56, 100)),
+    "snow": _Family("snow or ice", (195, 225, 255), (4, 12, 19), (46, 98)),
+}
+_DENSE = 0.75
+"""NDVI above which leaves cover nearly all of the ground."""
+
+_REDDISH = 0.45
+"""Red over blue, as a normalised difference, from which ground looks red: of iron oxides."""
+
+_TONES = {1: ("",), 2: ("dark", "bright"), 3: ("dark", "medium", "bright")}
+_LIGHTNESS_STEP = 6
+_SWEEPS = 20
+"""Rounds in which colours are exchanged for better ones; it ends by itself after two to six."""
+
+
+def cluster_names(means: xr.DataArray, water: Collection[int] | None = None) -> dict[int, str]:
+    """Return what each cluster looks like, in words that differ from cluster to cluster.
+
+    Hints for the reader of a legend, by physical properties of the mean spectra; water is decided
+    by `strandline.find_water`, not here. Snow reflects green light and absorbs the shortwave
+    infrared (Hall et al. 2002); clouds are bright and white (whiteness and HOT of Zhu and Woodcock
+    2012); shade is dark in all bands and lit by the blue sky; charred ground is dark and brightens
+    towards 2.2 µm (normalised burn ratio, Key and Benson 2006); leaves reflect the near infrared.
+
+    Parameters
+    ----------
+    means : DataArray of shape (cluster, band)
+        Mean reflectance, clusters ordered from dark to bright.
+    water : collection of int, optional
+        The clusters that are water. Without, those that look like it are called "like water".
+
+    Returns
+    -------
+    dict of int to str
+        Cluster to name.
+
+    Examples
+    --------
+    >>> means = xr.DataArray(
+    ...     [[0.05, 0.06, 0.25, 0.15], [0.08, 0.08, 0.40, 0.20], [0.20, 0.24, 0.3, 0.35]],
+    ...     dims=("cluster", "band"),
+    ...     coords={"band": ["green", "red", "nir08", "swir16"]},
+    ... )
+    >>> cluster_names(means)
+    {0: 'dark green vegetation', 1: 'bright green vegetation', 2: 'ground'}
+    """
+    words = {
+        cluster: _words(kind, spectrum)
+        for (cluster, kind), spectrum in zip(
+            _kinds(means, water).items(), _spectra(means), strict=True
+        )
+    }
+    counts, seen = Counter(words.values()), Counter[str]()
+    names = {}
+    for cluster, word in words.items():
+        seen[word] += 1
+        total = counts[word]
+        if total in _TONES:
+            names[cluster] = f"{_TONES[total][seen[word] - 1]} {word}".strip()
+        else:
+            names[cluster] = f"{word}, {seen[word]} of {total}"
+    return names
+
+
+def cluster_palette(
+    means: xr.DataArray | None,
+    water: Collection[int] | None = None,
+    *,
+    n_labels: int = 0,
+) -> Palette:
+    """Return the colours and names of clusters by what they are.
+
+    Parameters
+    ----------
+    means : DataArray of shape (cluster, band), optional
+        Mean reflectance, ``signature_mean`` of a segmentation. Without, the colours follow the
+        label numbers, as those of `strandline.show.palettes.label_palette`.
+    water : collection of int, optional
+        The clusters that are water; None if that is not known.
+    n_labels : int
+        The least number of labels.
+
+    Returns
+    -------
+    Palette
+        One class per label. Up to `DISTINCT_CLUSTERS` of them are distinguishable with normal
+        sight and with colour blindness.
+
+    Examples
+    --------
+    >>> means = xr.DataArray(
+    ...     [[0.05, 0.04, 0.02, 0.01], [0.05, 0.06, 0.25, 0.15]],
+    ...     dims=("cluster", "band"),
+    ...     coords={"band": ["green", "red", "nir08", "swir16"]},
+    ... )
+    >>> palette = cluster_palette(means, water=[0])
+    >>> [category.name for category in palette.categories], palette[0].colour
+    (['water', 'green vegetation'], '#1f5fa8')
+    """
+    if means is None:
+        names = dict.fromkeys(water or (), "water")
+        return label_palette(n_labels, names)
+    kinds = _kinds(means, water)
+    names = cluster_names(means, water)
+    colours = _colours_of(kinds)
+    known = {i: Category(i, names[i], colours[i], f"cluster_{i}") for i in kinds}
+    others = label_palette(max(n_labels, max(kinds, default=-1) + 1)).categories
+    return Palette("labels", tuple(known.get(other.value, other) for other in others))
+
+
+def too_many_text(n_clusters: int) -> str:
+    """Return a warning for maps of more clusters than colours can tell apart, or nothing.
+
+    Examples
+    --------
+    >>> too_many_text(12), too_many_text(30)
+    ('', 'More than 12 clusters: their colours alone do not tell them apart.')
+    """
+    if n_clusters <= DISTINCT_CLUSTERS:
+        return ""
+    return f"More than {DISTINCT_CLUSTERS} clusters: their colours alone do not tell them apart."
+
+
+def _spectra(means: xr.DataArray) -> list[dict[str, float]]:
+    """List the mean spectra, band by band."""
+    means = means.transpose("cluster", "band")
+    bands = [str(b) for b in means["band"].values]
+    return [dict(zip(bands, row, strict=True)) for row in np.asarray(means, float).tolist()]
+
+
+def _kinds(means: xr.DataArray, water: Collection[int] | None) -> dict[int, str]:
+    """Return the family of each cluster."""
+    kinds = {}
+    for number, spectrum in zip(means["cluster"].values.tolist(), _spectra(means), strict=True):
+        if water is not None and number in water:
+            kinds[number] = "water"
+        elif means.attrs.get("units", "1") == "1":
+            kinds[number] = _kind(spectrum, decided=water is not None)
+        else:
+            kinds[number] = _kind_of_numbers(spectrum, decided=water is not None)
+    return kinds
+
+
+def _ratio(spectrum: Mapping[str, float], a: str, b: str) -> float:
+    """Compute the normalised difference of two bands; NaN where one is missing."""
+    one, other = spectrum.get(a, np.nan), spectrum.get(b, np.nan)
+    return (one - other) / (one + other) if one + other > 0 else np.nan
+
+
+def _words(kind: str, spectrum: Mapping[str, float]) -> str:
+    """Return what a cluster of a family is called."""
+    if kind == "vegetation":
+        dense = _ratio(spectrum, "nir08", "red") > _DENSE
+        return "dense vegetation" if dense else "green vegetation"
+    if kind == "ground" and _ratio(spectrum, "red", "blue") > _REDDISH:
+        return "reddish ground"
+    return _FAMILIES[kind].words
+
+
+def _kind(spectrum: Mapping[str, float], *, decided: bool) -> str:
+    """Return the family of a spectrum of reflectance that is not known to be water."""
+    blue, green, red, nir = (spectrum.get(b, np.nan) for b in ("blue", "green", "red", "nir08"))
+    greenness, burn = _ratio(spectrum, "nir08", "red"), _ratio(spectrum, "nir08", "swir22")
+    wetness = _ratio(spectrum, "green", "swir16" if "swir16" in spectrum else "swir22")
+    white = not blue < 0.8 * red  # silt is redder than snow and clouds are
+    if wetness > 0.4 and green > 0.2 and not nir < 0.11 and white:
+        return "snow"
+    if not decided and wetness > 0 and not greenness > 0.2:
+        return "like water"
+    if _is_cloud(spectrum) and not greenness > 0.3:
+        return "cloud"
+    # In shade the sky lights the ground, and ratios of what little comes back mean nothing.
+    if spectrum and all(value < _DARK for value in spectrum.values()):
+        return "shadow" if blue >= red else "ground"
+    if burn < -0.1 and red < 0.12 and nir < 0.2 and not greenness > 0.3:
+        return "burnt"
+    return _kind_of_numbers(spectrum, decided=True)
+
+
+def _kind_of_numbers(spectrum: Mapping[str, float], *, decided: bool) -> str:
+    """Return the family by ratios alone, as far as numbers that are not reflectance tell it."""
+    greenness = _ratio(spectrum, "nir08", "red")
+    if not decided and _ratio(spectrum, "green", "swir16") > 0 and not greenness > 0.2:
+        return "like water"
+    if greenness > 0.55:
+        return "vegetation"
+    return "sparse" if greenness > 0.3 else "ground"
+
+
+def _is_cloud(spectrum: Mapping[str, float]) -> bool:
+    """Say whether a spectrum is bright and white: cloud, or ground as white as one."""
+    visible = [spectrum[b] for b in ("blue", "green", "red") if b in spectrum]
+    if len(visible) < 2 or not min(visible) > 0.2:
+        return False
+    mean = sum(visible) / len(visible)
+    whiteness = sum(abs(value - mean) for value in visible) / mean
+    hazy = "blue" not in spectrum or spectrum["blue"] - 0.5 * spectrum["red"] > 0.08
+    return whiteness < 0.3 and hazy
+
+
+def _colours_of(kinds: Mapping[int, str]) -> dict[int, str]:
+    counts = Counter(kinds.values())
+    ramps = {kind: iter(ramp) for kind, ramp in _ramps(tuple(sorted(counts.items()))).items()}
+    return {cluster: next(ramps[kind]) for cluster, kind in kinds.items()}
+
+
+@cache
+def _ramps(counts: tuple[tuple[str, int], ...]) -> dict[str, tuple[str, ...]]:
+    """Choose colours for so many clusters of each family, from dark to bright, far from another.
+
+    Begins with the family of the fewest colours and takes the one farthest from those that are
+    taken; then exchanges each for a better one as long as there is any.
+    """
+    pools = {kind: _pool(kind) for kind, _ in counts}
+    colours = np.concatenate(list(pools.values()))
+    ends = np.cumsum([len(pool) for pool in pools.values()])
+    of = dict(zip(pools, np.split(np.arange(len(colours)), ends[:-1]), strict=True))
+    far = least_difference(colours)
+    wanted = [kind for kind, count in counts for _ in range(count)]
+    wanted.sort(key=lambda kind: len(of[kind]))
+    fixed = wanted.index("water") if "water" in wanted else -1
+    taken = np.full(len(wanted), -1)
+    if fixed >= 0:
+        taken[fixed] = of["water"][0]  # the blue of the masks
+    for place, kind in enumerate(wanted):
+        if taken[place] < 0:
+            taken[place] = _farthest(of[kind], taken[taken >= 0], far)
+    for _ in range(_SWEEPS if len(wanted) > 1 else 0):
+        before = taken.copy()
+        for place, kind in enumerate(wanted):
+            if place != fixed:
+                others = np.delete(taken, place)
+                better = _farthest(of[kind], others, far)
+                if far[better, others].min() > far[taken[place], others].min():
+                    taken[place] = better
+        if (taken == before).all():
+            break
+    chosen: dict[str, list[int]] = {kind: [] for kind in pools}
+    for place, kind in zip(taken.tolist(), wanted, strict=True):
+        chosen[kind].append(place)
+    return {kind: tuple(_dark_first(colours[places])) for kind, places in chosen.items()}
+
+
+def _farthest(pool: NDArray[np.intp], taken: NDArray[np.intp], far: NDArray[np.float64]) -> int:
+    if not len(taken):
+        return int(pool[len(pool) // 2])
+    return int(pool[far[np.ix_(pool, taken)].min(axis=1).argmax()])
+
+
+def _dark_first(colours: NDArray[np.float64]) -> Iterator[str]:
+    luminance = colours**2.2 @ np.array([0.2126, 0.7152, 0.0722])
+    for colour in colours[np.argsort(luminance, kind="stable")]:
+        yield "#" + bytes(round(255 * channel) for channel in colour).hex()
+
+
+@cache
+def _pool(kind: str) -> NDArray[np.float64]:
+    """List the colours of a family that a screen can show; of water, that of the masks first."""
+    family = _FAMILIES[kind]
+    low, high = family.lightness
+    lightness, chroma, hue = np.meshgrid(
+        np.arange(low, high + 1, _LIGHTNESS_STEP), family.chromas, np.radians(family.hues),
+        indexing="ij",
+    )  # fmt: skip
+    lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1)
+    rgb = rgb_of(lab.reshape(-1, 3))
+    shown = ((rgb > -1e-6) & (rgb < 1 + 1e-6)).all(axis=1)
+    rgb = np.unique(np.round(255 * np.clip(rgb[shown], 0, 1)), axis=0) / 255
+    if kind == "water":
+        mask = np.frombuffer(bytes.fromhex(WATER.removeprefix("#")), np.uint8) / 255
+        rgb = np.concatenate([mask[None], rgb])
+    return rgb
