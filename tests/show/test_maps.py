@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import wrap_xr
@@ -19,8 +20,9 @@ from PIL import Image
 
 from strandline.change import compare
 from strandline.errors import ConfigurationError, MissingBandError
+from strandline.show import palettes
 from strandline.show.canvas import picture_bytes
-from strandline.show.captions import percent_text, sensor_text
+from strandline.show.captions import km2_texts, percent_text, sensor_text
 from strandline.show.furniture import metres_per_unit
 from strandline.show.maps import (
     before_after,
@@ -83,7 +85,7 @@ def picture(figure: Figure) -> np.ndarray:
 def test_a_picture_says_what_when_by_whom_and_where():
     said = words(true_colour(scene()))
     assert "True colour, 1988-10-22" in said
-    assert "Landsat 5 TM · 30 m pixels · EPSG:32611" in said
+    assert "Landsat 5 TM · 38.74° N, 118.71° W · 30 m pixels · EPSG:32611" in said
     assert {"N", "500 m", "easting (km)", "northing (km)"} <= set(said)
 
 
@@ -185,7 +187,7 @@ def test_any_shape_of_grid_makes_a_picture_of_reasonable_size(shape):
         assert 2 < height < 14
         assert picture(figure).std() > 0
     if max(shape) > 100:
-        assert any("not to the same scale" in text for text in words(figure))
+        assert "not to the same scale" in " ".join(words(figure)).replace("\n", " ")
 
 
 def test_a_scene_without_any_observation_is_hatched_throughout():
@@ -287,3 +289,65 @@ def test_the_change_map_says_what_saw_the_dates():
     assert any(t.get_text().startswith("Landsat 5 TM and Landsat 8 OLI · ") for t in figure.texts)
     same = change_map(change, sensors=("Landsat 5 TM", "Landsat 5 TM"))
     assert any(t.get_text().startswith("Landsat 5 TM · ") for t in same.texts)
+
+
+def placed_words(figure):
+    """Text, left and right edge of each text of a figure, in inches."""
+    renderer = figure.canvas.get_renderer()
+    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in figure.texts if t.get_text()]
+    return [(text, box.x0 / figure.dpi, box.x1 / figure.dpi, box.y0, box.y1) for text, box in boxes]
+
+
+def test_one_swatch_of_water_serves_all_dates_and_each_number_stands_with_its_own():
+    masks = xr.concat([mask(), mask()], "time").assign_coords(
+        time=np.array(["1988-10-22", "2017-10-22"], "M8[ns]")
+    )
+    figure = water_map(masks)
+    swatches = [p for p in figure.get_children() if type(p).__name__ == "FancyBboxPatch"]
+    blue = [p for p in swatches if to_hex(p.get_facecolor()) == palettes.WATER]
+    assert len(blue) == 1
+    places = placed_words(figure)
+    names = [one for one in places if one[0].startswith("water, ")]
+    numbers = [one for one in places if one[0].endswith("km²")]
+    assert len(names) == len(numbers) == 2
+    for name, number in zip(names, numbers, strict=True):
+        assert 0 < number[1] - name[2] < 1.2, "no other swatch lies between name and number"
+
+
+@pytest.mark.parametrize("shape", [(60, 80), (30, 300)])
+def test_long_names_of_a_legend_do_not_reach_into_the_numbers(shape):
+    count = 8
+    labels = mask(grid(shape), values=(np.indices(shape)[1] % count).astype(np.uint8))
+    labels.attrs = {"flag_values": list(range(count)), "flag_meanings": "a b c d e f g h"}
+    means = np.linspace(0.8, 1.2, count)[:, None] * [0.03, 0.06, 0.05, 0.2, 0.2, 0.09]
+    segmentation = xr.Dataset(
+        {"signature_mean": (("cluster", "band"), means)},
+        coords={"cluster": range(count), "band": BANDS},
+    )
+    places = placed_words(label_map(labels, segmentation=segmentation))
+    names = [one for one in places if "vegetation" in one[0]]
+    numbers = [one for one in places if one[0].endswith(" %")]
+    assert len(names) == count
+    for _, left, right, low, high in names:
+        beside = [n for n in numbers if low < (n[3] + n[4]) / 2 < high and n[1] > left]
+        nearest = min(n[1] for n in beside)
+        assert nearest - right > 0.02, "the number is not written over the name"
+
+
+def test_pictures_say_where_they_are_and_whose_data_they_show():
+    said = " ".join(words(true_colour(scene())))
+    assert "38.74° N, 118.71° W" in said
+    assert "Landsat images courtesy of the U.S. Geological Survey. Made with Strandline." in said
+    sentinel = scene().assign_attrs(platform="sentinel-2a")
+    sentinel = sentinel.assign_coords(time=np.datetime64("2020-08-02", "ns"))
+    assert "Contains modified Copernicus Sentinel data 2020." in words(true_colour(sentinel))[-1]
+    assert (
+        "Simulated, not observed" in words(true_colour(scene().assign_attrs(simulated="yes")))[-1]
+    )
+
+
+def test_areas_of_a_legend_have_the_same_decimals():
+    assert km2_texts({2: 31.53, 3: 0.0639, 1: 118.94, 0: 940.8}, (1, 2, 3)) == {
+        2: "31.5 km²", 3: "0.1 km²", 1: "118.9 km²", 0: "940.8 km²",
+    }  # fmt: skip
+    assert km2_texts({2: 0.0, 3: 0.0, 1: 0.0, 0: 12.5}, (1, 2, 3))[0] == "12.50 km²"

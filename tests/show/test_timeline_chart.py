@@ -32,7 +32,7 @@ def drawn(axes: Axes, **style: str) -> list[Line2D]:
 
 def test_dates_that_do_not_fit_are_crossed_out_beside_the_line():
     series = table(
-        ["1990-07-01", "1995-07-01", "2000-07-01", "2005-07-01"],
+        ["1990-07-01", "1991-07-01", "1992-07-01", "1993-07-01"],
         [10.0, 9.0, 3.0, 2.0],
         most=[10.0, 9.0, 3.0, 40.0],
         observed_share=[1.0, 1.0, 1.0, 0.3],
@@ -46,7 +46,7 @@ def test_dates_that_do_not_fit_are_crossed_out_beside_the_line():
     assert cross.get_ydata().tolist() == [3]
     hollow = [one.get_ydata().tolist() for one in drawn(area, markerfacecolor="white")]
     assert hollow == [[2], [3]]
-    assert [text.get_text() for text in area.texts] == ["2000-07-01"]
+    assert [text.get_text() for text in area.texts] == ["1992-07-01"]
     assert [text.get_text() for text in area.get_legend().get_texts()] == ["does not fit"]
     # What a cloud may hide does not flatten everything else.
     assert area.get_ylim()[1] < 15
@@ -126,3 +126,16 @@ def test_a_series_without_any_water_can_be_drawn(platform):
     figure = timeline_chart(series)
     assert figure.axes[0].get_ylim()[0] == 0
     assert [text.get_text() for text in figure.texts[:2]] == ["Water over time", "1990-07-01"]
+
+
+def test_no_line_runs_across_years_without_data_and_the_area_begins_at_zero():
+    days = ["1990-07-01", "1991-07-20", "1996-07-01", "1997-01-01", "1997-07-01"]
+    figure = timeline_chart(table(days, [100.0, 101.0, 102.0, 99.0, 98.0], most=[103.0] * 5))
+    area = figure.axes[0]
+    lines = [[str(x)[:10] for x in line.get_xdata()] for line in drawn(area, linestyle="-")]
+    assert [len(line) for line in lines] == [2, 3]
+    assert area.get_ylim()[0] == 0
+    aid = " ".join(text.get_text() for text in figure.texts)
+    assert "no line across more than a year and a half" in aid.replace("\n", " ")
+    joined = timeline_chart(table(days[2:], [102.0, 99.0, 98.0], most=[103.0] * 3))
+    assert not any("a year and a half" in text.get_text() for text in joined.texts)

@@ -17,7 +17,7 @@ from strandline.change.interval import nothing_observed
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
 from strandline.show import captions
-from strandline.show.palettes import GAINED, LOST, WATER
+from strandline.show.palettes import GAINED, LOST, UNSEEN, WATER
 
 STYLE = text_of("parts.css")
 """Looks of these pieces; each is a world of its own, so each needs them."""
@@ -111,13 +111,15 @@ def area_cards(outcome: Outcome) -> str:
             text, percent = "–", "not observed on both dates"
         elif not np.isnan([low, high]).any():
             percent += f" · 95 %: {_span(low, high)}"
-        tone = LOST if net < 0 else GAINED
+        tone = LOST if net < 0 else GAINED if net > 0 else UNSEEN
+        if net == 0 and not nothing_observed(row):
+            text, percent = "none", percent.removeprefix("+0.0 % · ")
         cards.append(_card("Change", text, percent, tone))
     return f"<div class='cards'>{''.join(cards)}</div>"
 
 
 def _card(what: str, much: str, span: str, tone: str) -> str:
-    unit = "" if much == "–" else " <small>km²</small>"
+    unit = "" if much in ("–", "none") else " <small>km²</small>"
     return (
         f"<div class='card' style='--tone:{tone}'><div class='what'>{escape(what)}</div>"
         f"<div class='much'>{much}{unit}</div><div class='range'>{span}</div></div>"

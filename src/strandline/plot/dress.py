@@ -190,19 +190,31 @@ def key_hook(bands: Sequence[str], stretch: Stretch) -> Callable[[Any, Any], Non
     return hook
 
 
+_TRUE_TO_SCALE = 2e-3
+"""Projected metres within this of metres on the ground are taken for them by the scale bar: those
+of UTM are. Where they are longer, as around a pole, the bar is as much too long."""
+
+
 def _scale_bar(ground: Ground, across: Any) -> Any:
     """Make a bar of true length in the middle of the picture, whatever the CRS stretches."""
     from bokeh.models.annotations import ScaleBar
     from bokeh.models.annotations.dimensional import ImperialLength
 
-    own = "°" if ground.in_degrees else "units"
+    metres = ground.metres[0]
+    lengths: dict[str, Any] = {"m": (1.0, "m"), "km": (1000.0, "km")}
+    if ground.in_degrees or metres < 1 - _TRUE_TO_SCALE:
+        own = "°" if ground.in_degrees else "units"
+        lengths[own] = (metres, own)
+    else:  # Bokeh would write bars below 1 km in the units of the CRS, as they are the larger
+        own = "m" if metres < 900 else "km"
+        lengths[own] = (metres, own)
     return ScaleBar(
         name="scale",
         range=across,
         unit=own,
         # Of Bokeh's lengths, this one takes any units.
         dimensional=ImperialLength(
-            basis={own: (ground.metres[0], own), "m": (1.0, "m"), "km": (1000.0, "km")},
+            basis=lengths,
             ticks=[1, 2, 5, 10, 20, 50, 100, 200, 500],
         ),
         location="bottom_left",

@@ -12,6 +12,7 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import matplotlib
@@ -19,7 +20,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.textpath import TextToPath
 
 from strandline.show.display import Extent
 from strandline.show.furniture import (
@@ -44,6 +47,9 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+SAME = ""
+"""Colour of a row of the legend that belongs to the swatch above."""
+
 UNSEEN_FACE = "#dcdcdc"
 UNSEEN_HATCH = "#a8a8a8"
 
@@ -53,6 +59,7 @@ _LEAST = 5.0  # width of a sheet; its headline needs as much
 _LEFT, _RIGHT, _BOTTOM = 0.72, 0.22, 0.46
 _PANEL_TITLE, _GAP = 0.30, 0.30
 _LEGEND_WIDTH, _ROW, _NOTE_ROW = 2.65, 0.27, 0.155
+_SWATCH, _APART, _COLUMN_GAP = 0.33, 0.16, 0.4  # so that a number stands with its own swatch
 NARROW = 4.2
 """Width of a sheet for a phone in inches, on which text keeps its size beside a page's own."""
 _NARROW_COLUMN = 6  # maps; of more, two are side by side
@@ -80,7 +87,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class LegendRow:
-    """One class in the legend; ``colour`` None is drawn as "not observed"."""
+    """One class in the legend.
+
+    ``colour`` None is drawn as "not observed"; `SAME` leaves the swatch out, for another number of
+    the class above.
+    """
 
     colour: str | None
     name: str
@@ -109,12 +120,15 @@ class Sheet:
         Headline, and the grey line below it.
     legend : Legend, optional
         Drawn on the right, or below where the maps are wide.
+    credit : str
+        Whose data it shows, in small print at the bottom.
     """
 
     panels: Sequence[Panel]
     title: str
     subtitle: str = ""
     legend: Legend | None = None
+    credit: str = ""
 
     def draw(self, *, narrow: bool = False) -> Figure:
         """Lay out maps, title and legend.
@@ -138,8 +152,11 @@ class Sheet:
             block_height = rows * (panel_title + height + _BOTTOM)
             aside = self.legend is not None and block_height >= 0.55 * block_width and not narrow
             least = NARROW if narrow else _LEAST
-            sheet_width = max(block_width + (_LEGEND_WIDTH if aside else 0), least)
-            beside = 1 if aside else _legend_columns(sheet_width - _LEFT - _RIGHT)
+            legend_width = _legend_width(self.legend) if aside and self.legend else 0.0
+            sheet_width = max(block_width + legend_width, least)
+            beside = 1
+            if self.legend is not None and not aside:
+                beside = _legend_columns(self.legend, sheet_width - _LEFT - _RIGHT)
             legend_height = _legend_height(self.legend, beside)
             subtitle = self.subtitle
             if not to_scale:
@@ -148,10 +165,12 @@ class Sheet:
             headline = _lines(self.title, max(20, int(sheet_width * 9.5))) or [""]
             subline = _lines(subtitle, max(30, int(sheet_width * 14.5)))
             top = 0.18 + 0.25 * len(headline) + 0.17 * len(subline) + 0.08
+            credit = _lines(self.credit, max(30, int(sheet_width * 17)))
+            foot = 0.14 * len(credit) + (0.08 if credit else 0.0)
             if aside:
-                sheet_height = top + max(block_height, legend_height)
+                sheet_height = top + max(block_height, legend_height) + foot
             else:
-                sheet_height = top + block_height + legend_height
+                sheet_height = top + block_height + legend_height + foot
             figure = Figure(figsize=(sheet_width, sheet_height), facecolor="white")
             FigureCanvasAgg(figure)
             _draw_titles(figure, headline, subline)
@@ -171,11 +190,15 @@ class Sheet:
             if self.legend is not None:
                 if aside:
                     start = (block_width + 0.05, sheet_height - top - panel_title)
-                    _draw_legend(figure, self.legend, start, _LEGEND_WIDTH - 0.3, 1)
+                    _draw_legend(figure, self.legend, start, legend_width - 0.3, 1)
                 else:
-                    start = (_LEFT, legend_height)
+                    start = (_LEFT, legend_height + foot)
                     wide = sheet_width - _LEFT - _RIGHT
                     _draw_legend(figure, self.legend, start, wide, beside)
+            figure.text(
+                0.2 / sheet_width, 0.08 / sheet_height, "\n".join(credit), size=7, color=SOFT,
+                va="bottom",
+            )  # fmt: skip
         return figure
 
 
@@ -292,8 +315,30 @@ def _draw_panel(axes: Axes, panel: Panel, width: float, height: float, to_scale:
             draw_north(axes, panel.place, width, height)
 
 
-def _legend_columns(width: float) -> int:
-    return max(1, int(width / 2.3))
+@cache
+def _text_width(text: str, size: float) -> float:
+    """Return the width of a line of text in inches."""
+    with own_style():
+        font = FontProperties(size=size)
+        width, _, _ = TextToPath().get_text_width_height_descent(text, font, ismath=False)
+    return float(width) / 72
+
+
+def _row_width(legend: Legend) -> float:
+    """Return what the longest row of a legend needs: swatch, name, and number."""
+    values = max((_text_width(row.value, 8.5) for row in legend.rows if row.value), default=0.0)
+    names = max((_text_width(row.name, 8.5) for row in legend.rows), default=0.0)
+    return _SWATCH + names + (_APART + values if values else 0.0)
+
+
+def _legend_width(legend: Legend) -> float:
+    """Return the width of a legend beside the maps."""
+    heading = _text_width(legend.heading, 9) if legend.heading else 0.0
+    return max(_LEGEND_WIDTH, _row_width(legend) + 0.42, heading * 1.08 + 0.3)
+
+
+def _legend_columns(legend: Legend, width: float) -> int:
+    return max(1, int((width + _COLUMN_GAP) / (_row_width(legend) + _COLUMN_GAP)))
 
 
 def _legend_height(legend: Legend | None, columns: int) -> float:
@@ -318,9 +363,10 @@ def _draw_legend(
         y -= 0.30
     spacing = _ROW + (_NOTE_ROW if any(row.note for row in legend.rows) else 0.0)
     column_width = wide / columns
+    row_width = wide if columns == 1 else min(_row_width(legend), column_width)
     for i, row in enumerate(legend.rows):
         line, column = divmod(i, columns)
-        _draw_row(figure, row, left + column * column_width, y - line * spacing, column_width)
+        _draw_row(figure, row, left + column * column_width, y - line * spacing, row_width)
     y -= math.ceil(len(legend.rows) / columns) * spacing
     for text in legend.foot:
         figure.text(left / sheet_width, y / sheet_height, text, size=7.5, color=SOFT, va="top")
@@ -329,17 +375,19 @@ def _draw_legend(
 
 def _draw_row(figure: Figure, row: LegendRow, left: float, top: float, wide: float) -> None:
     sheet_width, sheet_height = figure.get_size_inches()
-    patch = FancyBboxPatch(
-        (left / sheet_width, (top - 0.165) / sheet_height), 0.24 / sheet_width,
-        0.155 / sheet_height, boxstyle="square,pad=0", transform=figure.transFigure,
-        facecolor=row.colour or UNSEEN_FACE, edgecolor="#555555" if row.colour else UNSEEN_HATCH,
-        linewidth=0.5, hatch=None if row.colour else "/////",
-    )  # fmt: skip
-    figure.add_artist(patch)
+    if row.colour != SAME:
+        patch = FancyBboxPatch(
+            (left / sheet_width, (top - 0.165) / sheet_height), 0.24 / sheet_width,
+            0.155 / sheet_height, boxstyle="square,pad=0", transform=figure.transFigure,
+            facecolor=row.colour or UNSEEN_FACE,
+            edgecolor="#555555" if row.colour else UNSEEN_HATCH,
+            linewidth=0.5, hatch=None if row.colour else "/////",
+        )  # fmt: skip
+        figure.add_artist(patch)
     y = (top - 0.085) / sheet_height
-    figure.text((left + 0.33) / sheet_width, y, row.name, size=8.5, color=INK, va="center")
+    figure.text((left + _SWATCH) / sheet_width, y, row.name, size=8.5, color=INK, va="center")
     figure.text(
-        (left + wide - 0.12) / sheet_width,
+        (left + wide) / sheet_width,
         y,
         row.value,
         size=8.5,
@@ -349,6 +397,6 @@ def _draw_row(figure: Figure, row: LegendRow, left: float, top: float, wide: flo
     )
     if row.note:
         figure.text(
-            (left + 0.33) / sheet_width, (top - 0.21) / sheet_height, row.note, size=7.2,
+            (left + _SWATCH) / sheet_width, (top - 0.21) / sheet_height, row.note, size=7.2,
             color=SOFT, va="top",
         )  # fmt: skip

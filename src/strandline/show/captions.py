@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import xarray as xr
 
 from strandline.change.interval import nothing_observed
 from strandline.show.display import Stretch, data_extent, stripes
-from strandline.show.furniture import Place
+from strandline.show.furniture import Place, to_lonlat
 from strandline.show.palettes import palette_for
 from strandline.water.verdict import MOSTLY_HIDDEN
 
@@ -35,12 +35,15 @@ def day_text(when: Any) -> str:
 
 def sensor_text(data: xr.DataArray) -> str:
     """Platform and instrument, as people write them."""
+    text = platform_text(_platform_of(data), str(data.attrs.get("instrument") or ""))
+    return _marked(text, data.attrs.get("simulated"))
+
+
+def _platform_of(data: xr.DataArray) -> str:
     # Dates that were stacked carry their platform as a coordinate.
     coordinate = data.coords["platform"].values if "platform" in data.coords else None
     stacked = coordinate is not None and coordinate.ndim == 0
-    platform = str(coordinate) if stacked else str(data.attrs.get("platform") or "")
-    text = platform_text(platform, str(data.attrs.get("instrument") or ""))
-    return _marked(text, data.attrs.get("simulated"))
+    return str(coordinate) if stacked else str(data.attrs.get("platform") or "")
 
 
 def platform_text(platform: str, instrument: str = "") -> str:
@@ -105,6 +108,67 @@ def change_sensors(change: xr.DataArray) -> tuple[str, str]:
 
 def _marked(sensor: str, simulated: Any) -> str:
     return f"{sensor} (simulated)".strip() if simulated else sensor
+
+
+def credit_text(dated: Sequence[xr.DataArray]) -> str:
+    """Return whose data a picture of these dates shows, as their providers ask to be named.
+
+    Examples
+    --------
+    >>> from strandline.testing.lakes import round_lake
+    >>> credit_text([round_lake(radius=300).assign_attrs(platform="landsat-5")])
+    'Landsat images courtesy of the U.S. Geological Survey. Made with Strandline.'
+    """
+    return _credits(
+        (_platform_of(one), date_text(one)[:4], one.attrs.get("simulated")) for one in dated
+    )
+
+
+def change_credit(change: xr.DataArray) -> str:
+    """Return whose data a change map comes from, as far as it names its platforms."""
+    return _credits(
+        (
+            str(change.attrs.get(f"platform_{when}", "")),
+            str(change.attrs.get(when, ""))[:4],
+            change.attrs.get(f"simulated_{when}"),
+        )
+        for when in ("before", "after")
+    )
+
+
+def _credits(sources: Iterable[tuple[str, str, Any]]) -> str:
+    found = []
+    for platform, year, simulated in sources:
+        if simulated:
+            found.append("Simulated, not observed by a satellite.")
+        elif platform.startswith("landsat"):
+            found.append("Landsat images courtesy of the U.S. Geological Survey.")
+        elif platform.startswith("sentinel-2"):
+            found.append(f"Contains modified Copernicus Sentinel data {year}".rstrip() + ".")
+    return " ".join([*dict.fromkeys(found), "Made with Strandline."])
+
+
+def centre_text(data: xr.DataArray) -> str:
+    """Return longitude and latitude of the middle of an image; nothing without a CRS.
+
+    Examples
+    --------
+    >>> from strandline.testing.lakes import round_lake
+    >>> centre_text(round_lake(radius=300))
+    '38.74° N, 118.71° W'
+    """
+    place = place_of(data)
+    if place.crs is None:
+        return ""
+    extent = place.extent
+    middle = (extent.left + extent.right) / 2, (extent.bottom + extent.top) / 2
+    (lon,), (lat,) = to_lonlat(place.crs, [middle[0]], [middle[1]])
+    if not np.isfinite([lon, lat]).all():
+        return ""
+    return ", ".join(
+        f"{abs(value):.2f}° {names[0] if value >= 0 else names[1]}"
+        for value, names in ((lat, "NS"), ((lon + 180) % 360 - 180, "EW"))
+    )
 
 
 def names_text(names: Iterable[str]) -> str:
@@ -195,9 +259,9 @@ def class_amounts(classes: xr.DataArray) -> dict[int, str]:
     if palette_for(classes).kind == "change":
         best = areas(classes)["best"].to_dict()
         names = {0: "stable land", 1: "stable water", 2: "lost", 3: "gained", 255: "not observed"}
-        return {value: km2_text(float(best[name])) for value, name in names.items()}
+        return km2_texts({value: float(best[name]) for value, name in names.items()}, (1, 2, 3))
     row = areas(classes).iloc[0]
-    return {1: km2_text(float(row["best"])), 255: km2_text(float(row["not_observed_km2"]))}
+    return km2_texts({1: float(row["best"]), 255: float(row["not_observed_km2"])}, (1,))
 
 
 def class_shares(dated: Sequence[xr.DataArray]) -> dict[int, float]:
@@ -236,6 +300,33 @@ def percent_text(share: float) -> str:
     """Write a fraction in percent."""
     percent = 100 * share
     return f"{percent:.1f} %" if percent >= 0.1 or percent == 0 else "< 0.1 %"
+
+
+def km2_texts(areas: Mapping[int, float], by: Collection[int] = ()) -> dict[int, str]:
+    """Write areas that stand below each other, with the same decimals.
+
+    `by`: of the values that decide how many, unless all of them are zero.
+
+    Examples
+    --------
+    >>> km2_texts({1: 0.15, 2: 0.0639, 3: 0.0, 4: 0.0002})
+    {1: '0.15 km²', 2: '0.06 km²', 3: '0 km²', 4: '< 0.01 km²'}
+    """
+    deciding = [area for value, area in areas.items() if area > 0 and value in by]
+    deciding = deciding or [area for area in areas.values() if area > 0]
+    digits = min(map(area_decimals, deciding), default=0)
+    least = 10.0**-digits
+    texts = {}
+    for value, area in areas.items():
+        few = 0 < area < least / 2
+        texts[value] = (
+            f"< {least:.{digits}f} km²"
+            if few
+            else "0 km²"
+            if area == 0
+            else f"{area:,.{digits}f} km²"
+        )
+    return texts
 
 
 def km2_text(area: float) -> str:

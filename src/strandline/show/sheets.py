@@ -13,12 +13,15 @@ import xarray as xr
 
 from strandline.errors import ConfigurationError
 from strandline.prepare.classes import NOT_OBSERVED, stored_classes
-from strandline.show.canvas import Legend, LegendRow, Panel, Sheet
+from strandline.show.canvas import SAME, Legend, LegendRow, Panel, Sheet
 from strandline.show.captions import (
+    centre_text,
+    change_credit,
     change_sensors,
     channel_ranges,
     class_amounts,
     class_shares,
+    credit_text,
     date_text,
     day_text,
     grid_text,
@@ -84,7 +87,7 @@ def composite_sheet(
     ]
     legend = Legend(rows, "Reflectance, dark to bright")
     title = title or _with_date(name, scenes)
-    return Sheet(_titled(panels, scenes), title, _subtitle(scenes), legend)
+    return Sheet(_titled(panels, scenes), title, _subtitle(scenes), legend, credit_text(scenes))
 
 
 def label_sheet(
@@ -115,6 +118,7 @@ def label_sheet(
         title or _with_date(f"{n_labels} clusters found in the spectra", dated),
         _subtitle(dated),
         legend,
+        credit_text(dated),
     )
 
 
@@ -128,20 +132,25 @@ def water_sheet(
     dated = list(each_map(mask))
     backgrounds = _backgrounds(over, len(dated))
     palette = water_palette()
-    rows: list[LegendRow] = []
+    water: list[LegendRow] = []
+    unseen: list[LegendRow] = []
     for one in dated:
         amounts = class_amounts(one)
         when = f", {date_text(one)}" if len(dated) > 1 and date_text(one) else ""
-        rows.append(LegendRow(palette[1].colour, f"water{when}", amounts.get(1, "none")))
+        colour = SAME if water else palette[1].colour
+        water.append(LegendRow(colour, f"water{when}", amounts.get(1, "none")))
         if NOT_OBSERVED in stored_values(one):
-            rows.append(LegendRow(None, f"not observed{when}", amounts[NOT_OBSERVED]))
-    rows.append(LegendRow(palette[0].colour if backgrounds[0] is None else BASE_LAND, "not water"))
+            colourless = SAME if unseen else None
+            unseen.append(LegendRow(colourless, f"not observed{when}", amounts[NOT_OBSERVED]))
+    land = LegendRow(palette[0].colour if backgrounds[0] is None else BASE_LAND, "not water")
+    rows = [*water, land, *unseen]
     panels = [_class_panel(m, palette, b) for m, b in zip(dated, backgrounds, strict=True)]
     return Sheet(
         _titled(panels, dated),
         title or _with_date("Water", dated),
         _subtitle(dated),
         Legend(rows, "Area in this picture"),
+        credit_text(dated if over is None else list(each_scene(over))),
     )
 
 
@@ -175,8 +184,9 @@ def change_sheet(
     return Sheet(
         [_class_panel(change, palette, background)],
         title or f"Water lost and gained{when}",
-        " · ".join(filter(None, (names_text(sensors), grid_text(change)))),
+        " · ".join(filter(None, (names_text(sensors), centre_text(change), grid_text(change)))),
         Legend(rows, "Area in this picture"),
+        change_credit(change),
     )
 
 
@@ -249,7 +259,7 @@ def _with_date(name: str, dated: Sequence[xr.DataArray]) -> str:
 
 
 def _subtitle(dated: Sequence[xr.DataArray]) -> str:
-    parts = [grid_text(dated[0])]
+    parts = [centre_text(dated[0]), grid_text(dated[0])]
     if len(dated) == 1:
         parts = [sensor_text(dated[0]), *parts]
     return " · ".join(filter(None, parts))

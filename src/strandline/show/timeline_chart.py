@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterable
 from typing import Any
@@ -24,6 +25,10 @@ _BELOW, _BETWEEN, _LINE = 0.5, 0.35, 0.17
 _PER_LINE = 115  # characters
 _LEGEND_COLUMNS, _LEGEND_ROW = 5, 0.2
 _NAMED = 8  # misfits with their date written beside them, at most
+
+LONGEST_GAP = 550
+"""Days between two dates that a line may join: a year, and the season by which yearly dates differ.
+Water comes and goes with the seasons, so a line across more would be an invention."""
 
 MARKERS = {
     "landsat-4": "v",
@@ -115,7 +120,17 @@ def _reading_aid(series: pd.DataFrame) -> str:
         ("band: 95 % interval; " if "low_95" in series else "")
         + "bars: the least and the most, whatever was hidden; "
         "hollow: a tenth or more was not observed"
+        + (
+            "; no line across more than a year and a half without a date"
+            if _has_gaps(series)
+            else ""
+        )
     )
+
+
+def _has_gaps(series: pd.DataFrame) -> bool:
+    whole = series["fits"].to_numpy(bool) & (series["observed_share"].to_numpy(float) > 0.9)
+    return len(_without_gaps(series.index.to_numpy()[whole])) > 1
 
 
 def _platforms(series: pd.DataFrame) -> list[str]:
@@ -154,14 +169,17 @@ def _draw_area(axes: Axes, series: pd.DataFrame, fits: np.ndarray, markers: list
     best, most, least = (series[name].to_numpy(float) for name in ("best", "most", "least"))
     whole = fits & (series["observed_share"].to_numpy(float) > 0.9)
     axes.vlines(times, least, most, color=UNSEEN, lw=1.2, zorder=1)
-    axes.plot(times[whole], best[whole], color=WATER, lw=1.4, zorder=2)
     low = high = best[whole]
+    runs = _without_gaps(times[whole])
+    for run in runs:
+        axes.plot(times[whole][run], best[whole][run], color=WATER, lw=1.4, zorder=2)
     if "low_95" in series:
         low, high = (series[name].to_numpy(float)[whole] for name in ("low_95", "high_95"))
         pale: dict[str, Any] = {"color": WATER, "alpha": 0.18, "zorder": 1}
-        axes.fill_between(times[whole], low, high, lw=0, **pale)
-        if len(low) == 1:  # a band has no width there
-            axes.vlines(times[whole], low, high, lw=10, **pale)
+        for run in runs:
+            axes.fill_between(times[whole][run], low[run], high[run], lw=0, **pale)
+            if run.stop - run.start == 1:  # a band has no width there
+                axes.vlines(times[whole][run], low[run], high[run], lw=10, **pale)
     for marker in dict.fromkeys(markers):
         own = np.array([one == marker for one in markers])
         style: dict[str, Any] = {"ls": "none", "marker": marker, "ms": 6}
@@ -174,12 +192,18 @@ def _draw_area(axes: Axes, series: pd.DataFrame, fits: np.ndarray, markers: list
     # What may be hidden on a cloudy date shall not flatten everything else.
     inside = np.concatenate([best, most[whole], low, high])
     inside = inside[np.isfinite(inside)]
-    top, bottom = inside.max(initial=0.0), inside.min(initial=np.inf)
-    room = 0.12 * max(top - min(bottom, top), 0.1 * top, 1e-6)
-    axes.set_ylim(max(bottom - room, 0.0) if 0 < bottom < np.inf else 0.0, top + room)
+    axes.set_ylim(0.0, 1.08 * max(inside.max(initial=0.0), 1e-6))
     axes.set_ylabel("water, km²", color=SOFT)
     axes.grid(axis="y", color="#e4e4e4", lw=0.6)
     axes.set_axisbelow(True)
+
+
+def _without_gaps(times: np.ndarray) -> list[slice]:
+    """Divide sorted dates into runs without a long gap, across which nobody knows the area."""
+    days = times.astype("datetime64[D]").astype(np.int64)
+    cuts = np.flatnonzero(np.diff(days) > LONGEST_GAP) + 1
+    ends = [0, *cuts.tolist(), len(times)]
+    return [slice(a, b) for a, b in itertools.pairwise(ends) if b > a]
 
 
 def _below_line(times: np.ndarray, best: np.ndarray, whole: np.ndarray) -> np.ndarray:
