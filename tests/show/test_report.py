@@ -52,7 +52,11 @@ class Reader(html.parser.HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.links += [v for k, v in attrs if k in ("src", "href", "action", "data", "srcset")]
+        self.links += [
+            v
+            for k, v in attrs
+            if k in ("src", "href", "action", "data", "srcset") and not v.startswith("#")
+        ]
         self.alts += [v for k, v in attrs if k == "alt" and "src" in dict(attrs)]
         if tag == "script":
             self.scripts.append(dict(attrs).get("id", "run"))
@@ -309,9 +313,9 @@ def test_long_evidence_is_folded_into_what_looks_like_water_and_the_rest(study):
     long.attrs = evidence.attrs
     page = report(scenes, segmentation, long, masks, change)
     wet = int((long["water"] | long["looks_like_water"]).sum())
-    assert f"The {wet} finer classes that are, or look like, water" in page
+    assert f"The {wet} subclusters that are, or look like, water" in page
     dry = int((~(long["water"] | long["looks_like_water"])).sum())
-    assert f"The other {dry} classes" in page
+    assert f"The other {dry} subclusters" in page
 
 
 def test_water_is_shaded_in_the_evidence(study):
@@ -411,3 +415,20 @@ def test_unknown_bands_are_charted_side_by_side():
     axes = signature_chart(segmentation).axes[0]
     assert axes.get_xlabel() == "band"
     assert [t.get_text() for t in axes.get_xticklabels()] == ["b1", "red"]
+
+
+def cards(page: str) -> list[str]:
+    found = re.findall(r'<li class="(\w+)">\s*<span class="name">(.*?)</span>', page)
+    return [f"{kind}: {name}" for kind, name in found]
+
+
+def test_one_date_says_what_was_not_observed_and_first_where_that_is_most():
+    clear = round_lake(radius=300)
+    cloudy = clear.where(clear.x < clear.x[20])
+    for scene, expected in ((clear, ["water", "unseen"]), (cloudy, ["unseen", "water"])):
+        segmentation = segment(scene, n_clusters=3)
+        evidence = find_water(segmentation)
+        page = report(scene, segmentation, evidence, water_mask(segmentation, evidence))
+        assert [card.split(":")[0] for card in cards(page)] == expected
+        assert "unseen: not observed" in cards(page)
+    assert "75.0 % of the map" in page

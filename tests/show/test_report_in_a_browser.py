@@ -375,3 +375,124 @@ def test_without_scripts_the_pictures_stay(browser, path):
         assert page.locator("#scenes > .pictures img").nth(1).is_visible()
     finally:
         context.close()
+
+
+def zoom(page) -> float:
+    return float(page.locator(".map").evaluate("map => map.style.getPropertyValue('--zoom')"))
+
+
+def test_buttons_and_keys_zoom_and_a_click_finds_the_pixel_that_is_shown(browser, path, study):
+    _, _segmentation, *_ = study
+    with opened(browser, path) as page:
+        page.mouse.click(*spot(page, *SHORE))
+        bar = page.locator(".bar span")
+        before = bar.text_content()
+        assert page.locator("#zoom-out").is_disabled()
+        page.click("#zoom-in")
+        page.click("#zoom-in")
+        assert zoom(page) == 4
+        assert bar.text_content() != before, "the scale bar follows"
+        # The chosen pixel stays under the mark; a pixel of the data is four times as wide.
+        mark = page.locator(".cross").bounding_box()
+        box = page.locator(".map").bounding_box()
+        x, y = (mark[a] + mark[b] / 2 for a, b in (("x", "width"), ("y", "height")))
+        side = box["width"] / SHAPE[1] * 4
+        page.mouse.click(x + 3 * side, y + 2 * side)
+        assert facts(page)["row, column"] == f"{SHORE[0] + 2}, {SHORE[1] + 3}"
+        page.locator(".map").focus()
+        page.keyboard.press("-")
+        assert zoom(page) == 2
+        page.keyboard.press("+")
+        page.keyboard.press("0")
+        assert zoom(page) == 1
+        assert page.locator("#zoom-all").is_disabled()
+        assert bar.text_content() == before
+
+
+def test_a_wheel_with_ctrl_zooms_about_the_pointer_and_a_drag_moves_the_map(browser, path):
+    with opened(browser, path) as page:
+        x, y = spot(page, *SHORE)
+        page.mouse.move(x, y)
+        page.mouse.wheel(0, -200)
+        assert zoom(page) == 1, "a wheel alone scrolls the page"
+        page.evaluate("scrollTo(0, 0)")
+        page.mouse.move(*spot(page, *SHORE))
+        page.keyboard.down("Control")
+        page.mouse.wheel(0, -400)
+        page.keyboard.up("Control")
+        assert zoom(page) == pytest.approx(4, rel=0.05)
+        page.mouse.click(*spot(page, *SHORE))
+        assert facts(page)["row, column"] == f"{SHORE[0]}, {SHORE[1]}"
+        cut = float(page.locator("#swipe").input_value())
+        a, b = spot(page, 30, 40), spot(page, 30, 52)
+        page.mouse.move(*a)
+        page.mouse.down()
+        page.mouse.move(*b, steps=4)
+        page.mouse.up()
+        assert float(page.locator("#swipe").input_value()) == cut, "the line stays"
+        page.mouse.click(*spot(page, *SHORE))
+        column = int(facts(page)["row, column"].split(", ")[1])
+        assert column == pytest.approx(SHORE[1] - 12 / zoom(page), abs=1)
+        # The line itself can still be dragged.
+        box = page.locator(".map").bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 200)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 200, steps=4)
+        page.mouse.up()
+        assert float(page.locator("#swipe").input_value()) == pytest.approx(70, abs=2)
+
+
+def test_two_fingers_zoom(browser, path):
+    with opened(browser, path, width=420) as page:
+        devices = page.context.new_cdp_session(page)
+        devices.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+
+        def touch(kind, *points):
+            there = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+            devices.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": there})
+
+        touch("Start", spot(page, 45, 50), spot(page, 45, 70))
+        for apart in (24, 32, 40):
+            touch("Move", spot(page, 45, 60 - apart / 2), spot(page, 45, 60 + apart / 2))
+        touch("End")
+        assert zoom(page) == pytest.approx(2, rel=0.1)
+
+
+def test_the_keys_keep_the_chosen_pixel_in_view(browser, path):
+    with opened(browser, path) as page:
+        page.mouse.click(*spot(page, *LAKE))
+        for _ in range(3):
+            page.click("#zoom-in")
+        page.locator(".map").focus()
+        for _ in range(4):
+            page.keyboard.press("Shift+ArrowRight")
+        box, mark = (page.locator(s).bounding_box() for s in (".map", ".cross"))
+        assert box["x"] <= mark["x"] + mark["width"] / 2 <= box["x"] + box["width"]
+
+
+def test_change_is_one_layer_and_has_nothing_to_swipe(browser, path):
+    with opened(browser, path) as page:
+        page.locator("input[value=change]").check()
+        assert page.locator(".maptitle").text_content() == "Change, 1988-10-22 to 2017-10-22"
+        assert not page.locator(".divider").is_visible()
+        assert not page.locator(".swipe").is_visible()
+        page.locator("input[value=water]").check()
+        assert page.locator(".divider").is_visible()
+        assert float(page.locator("#swipe").input_value()) == 50
+
+
+def test_contents_lead_to_every_section(browser, path):
+    with opened(browser, path) as page:
+        links = page.locator("nav a")
+        names = [link.get_attribute("href")[1:] for link in links.all()]
+        sections = [s.get_attribute("id") for s in page.locator("section[id]").all()]
+        assert names == sections
+        links.last.click()
+        assert page.locator("#record h2").evaluate("e => e.getBoundingClientRect().top") < 1400
+
+
+def test_terms_are_explained_where_they_stand(browser, path):
+    with opened(browser, path) as page:
+        for section, term in (("areas", "95 % from, to"), ("evidence", "MNDWI")):
+            page.locator(f"#{section} details.terms summary").click()
+            assert page.locator(f"#{section} .terms dt", has_text=term).last.is_visible()

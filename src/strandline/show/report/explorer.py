@@ -19,7 +19,7 @@ from strandline.show.canvas import UNSEEN_FACE
 from strandline.show.charts import band_positions
 from strandline.show.clusters import cluster_palette
 from strandline.show.composites import each_map
-from strandline.show.furniture import Place, metres_per_unit, nice_length, north_angle
+from strandline.show.furniture import Place, metres_per_unit, north_angle
 from strandline.show.palettes import Palette, change_palette, water_palette
 from strandline.show.report.layers import class_picture, composites
 from strandline.show.report.pixels import (
@@ -33,9 +33,8 @@ from strandline.show.report.pixels import (
 from strandline.show.sheets import BASE_LAND
 
 _NODES = 17  # along a side, where longitude and latitude are given; straight lines between them
-_FOR_THE_SCRIPT = ("key", "name", "below", "over", "grey")
+_FOR_THE_SCRIPT = ("key", "name", "below", "over", "grey", "single")
 _NARROWEST, _WIDEST = 0.25, 6.0  # width over height of the map on the screen
-_BAR = 0.25  # of the picture's width, at most
 
 
 def explorer(
@@ -207,7 +206,11 @@ def _layers(
         over = shelve([class_picture(change, kinds, lattice, clear=(STABLE_LAND,))]) * count
         legend = [{"colour": kind.colour, "name": kind.name} for kind in kinds.categories[1:]]
         legend.append({"colour": BASE_LAND, "name": kinds[STABLE_LAND].name})
-        layers.append(_layer("change", "Change", below=below, over=over, legend=legend, grey=True))
+        layers.append(
+            _layer(
+                "change", "Change", below=below, over=over, legend=legend, grey=True, single=True
+            )
+        )
     if (points.classes == NOT_OBSERVED).any():
         for layer in layers:
             layer["legend"] = [*layer["legend"], {"colour": None, "name": "not observed"}]
@@ -222,7 +225,9 @@ def _layer(
     over: Sequence[int] = (),
     legend: Sequence[dict[str, Any]] = (),
     grey: bool = False,
+    single: bool = False,
 ) -> dict[str, Any]:
+    """Describe a layer; a `single` one is of all dates together, and the same on both sides."""
     return {
         "key": key,
         "name": name,
@@ -231,6 +236,7 @@ def _layer(
         "over": list(over),
         "legend": list(legend),
         "grey": grey,
+        "single": single,
     }
 
 
@@ -287,16 +293,12 @@ def _aspect(place: Place) -> tuple[float, bool]:
     return round(shown, 5), shown == ratio
 
 
-def _bar(place: Place) -> dict[str, Any] | None:
-    """Scale bar: its length in words, and in percent of the picture's width."""
+def _bar(place: Place) -> float | None:
+    """Return what the picture's width is on the ground, in metres, for the scale bar."""
     if place.crs is None:
         return None
     ground = abs(place.extent.right - place.extent.left) * metres_per_unit(place)[0]
-    if not (math.isfinite(ground) and ground > 0):
-        return None
-    length = nice_length(ground * _BAR)
-    name = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    return {"name": name, "percent": round(100 * length / ground, 3)}
+    return round(ground, 3) if math.isfinite(ground) and ground > 0 else None
 
 
 def _note(lattice: Lattice, points: Points, place: Place, unit: str) -> str:
@@ -312,8 +314,8 @@ def _note(lattice: Lattice, points: Points, place: Place, unit: str) -> str:
     if len(points.sure):
         mean = "" if lattice.step == 1 else ", the mean of these pixels"
         sure = (
-            " How sure a pixel is: the probability that water is told from land rightly, by its "
-            f"spectrum{mean}."
+            " How sure a pixel is: the probability that it is mapped correctly as water or land, "
+            f"by its spectrum{mean}."
         )
     else:
         sure = ""

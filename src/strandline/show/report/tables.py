@@ -76,19 +76,19 @@ def evidence_tables(evidence: pd.DataFrame, hints: Mapping[int, str]) -> dict[st
     if "reason" in ordered:
         ordered = ordered.assign(reason=ordered["reason"].map(captions.true_minus))
     if len(ordered) <= LONG or not {"cluster", "share"} <= set(ordered):
-        text += "A row per class of like spectra, water shaded."
+        text += "A row per subcluster; water is shaded."
         return {"text": text, "table": folded(table(ordered)), "folds": []}
     wet = ordered["water"].astype(bool)
     if "looks_like_water" in ordered:
         wet |= ordered["looks_like_water"].astype(bool)
     text += (
-        f"Each cluster was divided into finer classes, {len(ordered)} in all, and each of them "
-        "judged by itself. A row per cluster, those mostly water shaded; means over the cluster."
+        f"Each cluster was divided into subclusters, {len(ordered)} in all, and each was judged "
+        "separately. One row per cluster, with its means; clusters that are mostly water are shaded."
     )
     dry = len(ordered) - int(wet.sum())
     folds = [
-        (f"The {wet.sum()} finer classes that are, or look like, water", ordered[wet]),
-        (f"The other {dry} classes", ordered[~wet]),
+        (f"The {wet.sum()} subclusters that are, or look like, water", ordered[wet]),
+        (f"The other {dry} subclusters", ordered[~wet]),
     ]
     return {
         "text": text,
@@ -113,12 +113,12 @@ def _by_cluster(evidence: pd.DataFrame, hints: Mapping[int, str]) -> pd.DataFram
         row: dict[str, Any] = {
             "cluster": int(str(cluster)),
             "looks like": hints.get(int(str(cluster)), ""),
-            "of all": f"{whole:.1%}",
+            "share of pixels": f"{whole:.1%}",
             "water": share >= 0.5,
-            "of it water": f"{share:.1%}",
+            "share water": f"{share:.1%}",
         }
         if largest is not None:
-            row["its largest class"] = largest
+            row["largest subcluster"] = largest
         rows.append(row | means)
     return pd.DataFrame(rows)
 

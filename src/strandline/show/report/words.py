@@ -16,7 +16,7 @@ from strandline.prepare.classes import NOT_OBSERVED, WATER
 from strandline.prepare.georeference import grid_of
 from strandline.prepare.oversampling import finer_grid_text
 from strandline.show import captions
-from strandline.water.verdict import verdict_text
+from strandline.water.verdict import MOSTLY_HIDDEN, verdict_text
 
 _KINDS = {"lost": "lost", "gained": "gained", "not observed": "unseen"}
 _MOST_DATES = 6  # whose water stands at the top of the page
@@ -121,7 +121,11 @@ def key_numbers(
         kind = "water" if shown.startswith("water") else _KINDS.get(shown)
         if kind is not None:
             numbers.append(_number(shown, kind, row))
+    if change is None:
+        numbers += [_unseen(mask, dated=len(masks) > 1) for mask in masks]
     order = ["water", *_KINDS.values()]
+    if np.mean([_hidden(mask) for mask in masks]) >= MOSTLY_HIDDEN:
+        order.insert(0, order.pop())
     numbers.sort(key=lambda number: order.index(number["kind"]))
     return caption, _fewer(numbers)
 
@@ -144,6 +148,21 @@ def _share(mask: xr.DataArray) -> dict[str, str]:
     note = "" if observed == 1 else f"{observed:.1%} was observed"
     unit = "% of the pixels"
     return {"name": name, "kind": "water", "value": value, "unit": unit, "range": "", "also": note}
+
+
+def _hidden(mask: xr.DataArray) -> float:
+    return captions.class_shares([mask]).get(NOT_OBSERVED, 0.0)
+
+
+def _unseen(mask: xr.DataArray, *, dated: bool) -> dict[str, str]:
+    """Return the card of what one date did not observe."""
+    amount = captions.class_amounts(mask)[NOT_OBSERVED]
+    value, _, unit = amount.rpartition(" ")
+    name = f"not observed {captions.date_text(mask) if dated else ''}".strip()
+    share = f"{captions.percent_text(_hidden(mask))} of the map"
+    return {
+        "name": name, "kind": "unseen", "value": value, "unit": unit, "range": "", "also": share,
+    }  # fmt: skip
 
 
 def _number(name: str, kind: str, row: Mapping[Any, Any]) -> dict[str, str]:

@@ -10,6 +10,7 @@
   const [rows, columns] = data.shape;
   const map = find(".map"), slider = find("#swipe"), live = find("#live");
   const shown = { left: 0, right: data.dates.length - 1, layer: layers[0].key };
+  const view = { zoom: 1, x: 0, y: 0 }; // of the map, and what part of it lies left and above, 0 to 1
   let [row, column] = data.start;
   let points = null;
 
@@ -26,6 +27,9 @@
   function showPictures() {
     const layer = layers.find((one) => one.key === shown.layer);
     map.classList.toggle("grey", layer.grey);
+    // A layer that is the same on both sides has nothing to swipe between.
+    root.classList.toggle("single", layer.single);
+    cutAt(slider && !layer.single ? Number(slider.value) : 0);
     for (const side of ["left", "right"]) {
       const half = find(`.half.${side}`);
       if (!half) continue;
@@ -34,8 +38,8 @@
       const date = data.dates[shown[side]];
       find(`.tag.${side}`).textContent = [date.name, date.sensor].filter(Boolean).join(" · ");
     }
-    const names = [...new Set([shown.left, shown.right])].map((i) => data.dates[i].name);
-    find(".maptitle").textContent = `${layer.name}, ${names.join(" and ")}`;
+    const of = layer.single ? [0, data.dates.length - 1] : [...new Set([shown.left, shown.right])];
+    find(".maptitle").textContent = `${layer.name}, ${of.map((i) => data.dates[i].name).join(layer.single ? " to " : " and ")}`;
     for (const legend of root.querySelectorAll(".legend")) legend.hidden = legend.dataset.layer !== layer.key;
   }
 
@@ -44,7 +48,7 @@
   function cutAt(percent) {
     const cut = Math.min(100, Math.max(0, percent));
     map.style.setProperty("--cut", `${cut}%`);
-    if (!slider) return;
+    if (!slider || root.classList.contains("single")) return;
     slider.value = cut;
     const [left, right] = [data.dates[shown.left].name, data.dates[shown.right].name];
     slider.setAttribute("aria-valuetext", `${Math.round(cut)} % ${left}, ${100 - Math.round(cut)} % ${right}`);
@@ -55,32 +59,129 @@
     return [100 * (event.clientX - box.left) / box.width, 100 * (event.clientY - box.top) / box.height];
   }
 
-  // A drag moves the line between the dates, a click or tap asks the pixel.
-  let start = null;
-  map.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || !event.isPrimary) return;
-    start = { x: event.clientX, y: event.clientY, dragged: false };
+  // ---- zoom ----------------------------------------------------------------------------------
+
+  // As far as points are large enough to count them.
+  const mostZoom = () => Math.max(4, Math.min(64, 24 * Math.max(rows / map.clientHeight, columns / map.clientWidth)));
+
+  // Show so much of the map that the place under (u, v) of the frame, 0 to 1, stays where it is.
+  function zoomTo(zoom, u, v) {
+    const next = Math.min(mostZoom(), Math.max(1, zoom));
+    moveTo(view.x + u / view.zoom - u / next, view.y + v / view.zoom - v / next, next);
+  }
+
+  function moveTo(x, y, zoom = view.zoom) {
+    const inside = (part) => Math.min(Math.max(part, 0), 1 - 1 / zoom);
+    Object.assign(view, { zoom, x: inside(x), y: inside(y) });
+    map.style.setProperty("--zoom", zoom);
+    map.style.setProperty("--x", view.x);
+    map.style.setProperty("--y", view.y);
+    map.classList.toggle("zoomed", zoom > 1);
+    find("#zoom-in").disabled = zoom >= mostZoom();
+    find("#zoom-out").disabled = find("#zoom-all").disabled = zoom <= 1;
+    showBar();
+    showCross();
+  }
+
+  // The largest of 1, 2, 5 times a power of ten that fits into a quarter of the frame.
+  function showBar() {
+    const bar = find(".bar");
+    if (!bar) return;
+    const ground = Number(bar.dataset.metres) / view.zoom, limit = ground / 4;
+    const power = 10 ** Math.floor(Math.log10(limit));
+    const length = Math.max(...[1, 2, 5].map((m) => m * power).filter((m) => m <= limit * (1 + 1e-9)));
+    bar.style.width = `${100 * length / ground}%`;
+    bar.firstElementChild.textContent = length >= 1000 ? `${length / 1000} km` : `${length} m`;
+  }
+
+  const placeOf = (event) => {
+    const [x, y] = percentOf(event);
+    return [view.x + x / 100 / view.zoom, view.y + y / 100 / view.zoom];
+  };
+
+  for (const [id, factor] of [["zoom-in", 2], ["zoom-out", 0.5], ["zoom-all", 0]]) {
+    find(`#${id}`).addEventListener("click", () => {
+      const [u, v] = factor > 1 ? frameOf(...chosenPlace()) : [0.5, 0.5];
+      const seen = u >= 0 && u <= 1 && v >= 0 && v <= 1;
+      zoomTo(view.zoom * factor, seen ? u : 0.5, seen ? v : 0.5);
+    });
+  }
+  // With Ctrl, as a wheel alone scrolls the page; a pinch on a touchpad arrives as the same.
+  map.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    const [x, y] = percentOf(event);
+    zoomTo(view.zoom * 2 ** (-event.deltaY / 200), x / 100, y / 100);
+  }, { passive: false });
+  map.addEventListener("dblclick", (event) => {
+    const [x, y] = percentOf(event);
+    zoomTo(view.zoom * 2, x / 100, y / 100);
   });
+
+  // ---- pointers ------------------------------------------------------------------------------
+
+  // A drag moves the line between the dates, or the part of the map that is shown where it is zoomed
+  // and the line is not touched; two fingers zoom; a click or tap asks the pixel.
+  let start = null, pinch = null;
+  const fingers = new Map();
+  map.addEventListener("pointerdown", (event) => {
+    fingers.set(event.pointerId, event);
+    if (fingers.size === 2) {
+      start = null;
+      pinch = { apart: apart(), zoom: view.zoom };
+      return;
+    }
+    if (event.button !== 0 || !event.isPrimary) return;
+    const onLine = event.target.closest(".divider") !== null;
+    start = { x: event.clientX, y: event.clientY, dragged: false, from: { ...view }, pans: view.zoom > 1 && !onLine };
+  });
+  function apart() {
+    const [one, other] = [...fingers.values()];
+    return Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+  }
   map.addEventListener("pointermove", (event) => {
-    if (!start || !slider || !event.isPrimary) return;
-    if (!start.dragged && Math.abs(event.clientX - start.x) < 6) return;
+    if (fingers.has(event.pointerId)) fingers.set(event.pointerId, event);
+    if (pinch && fingers.size === 2) {
+      const middles = [...fingers.values()].map(percentOf);
+      const [u, v] = [0, 1].map((i) => (middles[0][i] + middles[1][i]) / 200);
+      zoomTo(pinch.zoom * apart() / Math.max(pinch.apart, 1), u, v);
+      return;
+    }
+    if (!start || !event.isPrimary) return;
+    const swipes = slider && !root.classList.contains("single");
+    if (!start.pans && !swipes) return;
+    const [dx, dy] = [event.clientX - start.x, event.clientY - start.y];
+    if (!start.dragged && Math.abs(dx) < 6 && !(start.pans && Math.abs(dy) >= 6)) return;
     if (!start.dragged) map.setPointerCapture(event.pointerId);
     start.dragged = true;
-    cutAt(percentOf(event)[0]);
+    if (!start.pans) return cutAt(percentOf(event)[0]);
+    const box = map.getBoundingClientRect();
+    moveTo(start.from.x - dx / box.width / view.zoom, start.from.y - dy / box.height / view.zoom);
   });
   map.addEventListener("pointerup", (event) => {
-    const clicked = start && !start.dragged && Math.abs(event.clientY - start.y) < 6;
+    const pinched = pinch !== null;
+    lift(event);
+    const clicked = !pinched && start && !start.dragged && Math.abs(event.clientY - start.y) < 6;
     start = null;
-    if (!clicked) return;
-    const [x, y] = percentOf(event);
-    const [high, wide] = data.pixels.map((pixels) => pixels / data.per_point / 100);
+    if (!clicked || event.target.closest(".zoom")) return;
+    const [x, y] = placeOf(event);
+    const [high, wide] = data.pixels.map((pixels) => pixels / data.per_point);
     choose(Math.floor(y * high), Math.floor(x * wide));
   });
-  map.addEventListener("pointercancel", () => { start = null; });
+  function lift(event) {
+    fingers.delete(event.pointerId);
+    if (fingers.size === 0) pinch = null;
+  }
+  map.addEventListener("pointercancel", (event) => { lift(event); start = null; });
 
   const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   map.addEventListener("keydown", (event) => {
-    const move = moves[event.key];
+    const move = moves[event.key], factor = { "+": 2, "=": 2, "-": 0.5, 0: 0 }[event.key];
+    if (factor !== undefined && event.target === map && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      zoomTo(view.zoom * factor, ...frameOf(...chosenPlace()));
+      return;
+    }
     if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     const far = event.shiftKey ? 10 : 1;
@@ -128,16 +229,27 @@
     return [((between(longitude) + 540) % 360) - 180, between(latitude)];
   }
 
+  // Where on the map the chosen point lies, 0 to 1; the last points may reach beyond it.
+  function chosenPlace() {
+    const [high, wide] = data.pixels;
+    return [Math.min(1, (column + 0.5) * data.per_point / wide), Math.min(1, (row + 0.5) * data.per_point / high)];
+  }
+
+  const frameOf = (x, y) => [(x - view.x) * view.zoom, (y - view.y) * view.zoom];
+
+  function showCross() {
+    const cross = find(".cross"), [u, v] = frameOf(...chosenPlace());
+    cross.style.left = `${100 * u}%`;
+    cross.style.top = `${100 * v}%`;
+  }
+
   function choose(newRow, newColumn) {
     row = Math.min(rows - 1, Math.max(0, newRow));
     column = Math.min(columns - 1, Math.max(0, newColumn));
-    const [high, wide] = data.pixels;
-    // The last points may reach beyond the map.
-    const x = Math.min(1, (column + 0.5) * data.per_point / wide);
-    const y = Math.min(1, (row + 0.5) * data.per_point / high);
-    const cross = find(".cross");
-    cross.style.left = `${100 * x}%`;
-    cross.style.top = `${100 * y}%`;
+    const [x, y] = chosenPlace(), [u, v] = frameOf(x, y);
+    const [half, out] = [0.5 / view.zoom, (part) => part < 0 || part > 1];
+    if (out(u) || out(v)) moveTo(out(u) ? x - half : view.x, out(v) ? y - half : view.y);
+    else showCross();
     if (points) tell(x, y);
   }
 
@@ -288,7 +400,6 @@
 
   map.style.setProperty("aspect-ratio", root.dataset.aspect);
   find(".look").style.setProperty("--aspect", root.dataset.aspect);
-  if (find(".bar")) find(".bar").style.width = `${find(".bar").dataset.percent}%`;
   for (const choice of root.querySelectorAll("input[name=layer]")) {
     choice.addEventListener("change", () => { shown.layer = choice.value; showPictures(); });
     if (choice.checked) shown.layer = choice.value; // what a reload left chosen
@@ -307,8 +418,9 @@
   if (slider) slider.addEventListener("input", () => cutAt(Number(slider.value)));
   root.hidden = false;
   document.documentElement.classList.add("live");
+  if (slider) slider.value = 50;
   showPictures();
-  cutAt(slider ? 50 : 0);
+  moveTo(0, 0, 1);
   choose(row, column);
   try {
     points = await unpack(data.packed);
