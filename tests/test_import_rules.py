@@ -18,6 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A stage may import those before it. `spectral` is an engine of its own: errors only.
 ORDER = (
     "errors",
+    "accessors",
     "progress",
     "paths",
     "atomic",

@@ -2,13 +2,14 @@
 
 They are the calls of the Landsat ML Cookbook's notebook (Project Pythia), on its own two
 acquisitions at 3 km, through a version-1 catalogue of its form: `open_catalog` stands for intake's,
-`SpectralClustering` for dask-ml's. Its plotting cells are left out, and with them cartopy, whose
-one transformation of a point pyproj does; where its reader hovers over the lake to learn the
-label, the label at the lake's centre is taken.
+`SpectralClustering` for dask-ml's. Where its reader hovers over the lake to learn the label, the
+label at the lake's centre is taken; cartopy's one transformation of a point pyproj does.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -202,3 +203,63 @@ def test_the_difference_of_the_masks_shows_more_loss_than_gain(water):
     kept = float(((water.masks[1988] == 1) & (water.masks[2017] == 1)).sum()) * PIXEL_KM2
     assert kept > 50, f"{kept:.1f} km² are water on both dates"
     assert difference.attrs["crs"] == "EPSG:32611"
+
+
+@pytest.mark.filterwarnings("ignore")  # of the packages that draw
+def test_its_plotting_cells_draw_maps_on_the_projection(catalog_path, water):
+    import holoviews as hv
+    import hvplot.xarray  # noqa: F401
+
+    cat = open_catalog(catalog_path)
+    raw = cat.landsat_5_small.to_dask()
+    look = {"x": "x", "y": "y", "geo": True}
+    maps = {
+        "bands": raw.hvplot.image(**look, rasterize=True, groupby="band", cmap="viridis"),
+        "labels 1988": water.labels[1988].hvplot(**look, cmap="Category10"),
+        "labels 2017": water.labels[2017].hvplot(**look, cmap="Category10"),
+        "mask": water.masks[1988].hvplot(**look, rasterize=True, cmap=["lightgray", "blue"]),
+        "change": water.difference.hvplot(**look, rasterize=True, cmap="coolwarm"),
+    }
+    for name, drawn in maps.items():
+        figure = hv.render(drawn, backend="bokeh")
+        assert figure.x_range.start < figure.x_range.end, name
+        assert abs(figure.x_range.start) > 1e6, f"{name} is drawn in metres of the projection"
+
+
+GEO = """
+import sys
+import numpy as np
+import holoviews as hv
+import hvplot.xarray
+import strandline as sl
+from strandline.testing.lakes import round_lake
+
+assert "rioxarray" not in sys.modules
+scene = round_lake(radius=300)
+segmentation = sl.segment(scene, n_clusters=3)
+water = sl.find_water(segmentation)
+mask = sl.water_mask(segmentation, water)
+stack = sl.stack_scenes([scene])
+arrays = {
+    "scene": scene, "stack": stack[0], "labels": segmentation["labels"], "mask": mask,
+    "fraction": sl.water_fraction(segmentation, water),
+    "confidence": sl.water_confidence(segmentation, water), "change": sl.compare(mask, mask),
+}
+place = {"center": (-118.71, 38.74), "buffer": 800}
+for crs, size in (("EPSG:4326", 0.001), ("EPSG:3413", 100), ("EPSG:3857", 100)):
+    grid = sl.make_grid(**place, crs=crs, resolution=size)
+    arrays[crs] = sl.regrid(scene, grid)
+for name, array in arrays.items():
+    one = array.sel(band="red") if "band" in array.dims else array
+    hv.render(one.hvplot.image(x="x", y="y", geo=True), backend="bokeh")
+    assert one.rio.crs is not None, name
+    print(name)
+"""
+
+
+def test_every_array_is_drawn_on_its_projection_without_another_import():
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", GEO], capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.split()) == 10

@@ -28,6 +28,7 @@ The stages, in their order; each takes what the one before returns:
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,10 @@ _HOMES = {
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]
+
+
+if "xarray" in sys.modules:  # importing it would take longer than all else here
+    import_module("strandline.accessors")
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 from xarray import DataArray
 
+from strandline.accessors import register
 from strandline.errors import GridError, MissingCRSError
 
 if TYPE_CHECKING:
@@ -138,7 +139,8 @@ def ellipsoid(crs: pyproj.CRS) -> tuple[float, float]:
 
 
 def attach_grid(array: xr.DataArray, grid: GeoBox) -> xr.DataArray:
-    """Give an array the pixel centres and the CRS of a grid, so that `.odc` and `.rio` work."""
+    """Return an array with the coordinates and the CRS of a grid, for `.odc` and `.rio`."""
+    register()
     attached = array.drop_vars("spatial_ref", errors="ignore")
     return attached.assign_coords(xr_coords(grid, always_yx=True))
 

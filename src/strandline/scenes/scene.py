@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import assign_crs, xr_coords
 from pyproj.exceptions import CRSError
 
+from strandline.accessors import register
 from strandline.errors import (
     ConfigurationError,
     MetadataError,
@@ -199,6 +200,7 @@ def assemble(stored: Stored, asked: ReadOptions) -> xr.DataArray:
     ScaleError, ReflectanceRangeError
         If reflectance cannot be had.
     """
+    register()
     reflectance = asked.reflectance
     _check_form(stored)
     stored = north_up(stored)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from strandline.accessors import register
 from strandline.errors import CatalogError, ConfigurationError, IgnoredParameterWarning
 from strandline.paths import local_path
 from strandline.scenes.catalog.arrays import chunk_sizes, open_datasets, open_rasters
@@ -256,6 +257,7 @@ class Source:
         GridMismatchError
             If bands are not on one grid.
         """
+        register()
         self._check_driver()
         args = self.args
         options = {name: args.get(name) for name in ("chunks", "storage_options")}

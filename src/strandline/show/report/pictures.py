@@ -82,8 +82,8 @@ def sections_of(
         _section(
             "labels",
             "The clusters",
-            "Pixels with similar spectra, numbered from the darkest. The names are hints; what is water follows from the "
-            "evidence below.",
+            "Pixels with similar spectra, numbered from the darkest. The names are hints; what is "
+            "water follows from the evidence below.",
             sheet.draw,
             lossy=many,
         )

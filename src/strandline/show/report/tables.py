@@ -83,7 +83,7 @@ def evidence_tables(evidence: pd.DataFrame, hints: Mapping[int, str]) -> dict[st
         wet |= ordered["looks_like_water"].astype(bool)
     text += (
         f"Each cluster was divided into subclusters, {len(ordered)} in all, and each was judged "
-        "separately. One row per cluster, with its means; clusters that are mostly water are shaded."
+        "separately. One row per cluster, with its means; those that are mostly water are shaded."
     )
     dry = len(ordered) - int(wet.sum())
     folds = [
