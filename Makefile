@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types docs clean
+.PHONY: help demo test check lint types docs notebooks clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -26,6 +26,9 @@ types: $(VENV)/installed-dev  ## Static types
 
 docs: $(VENV)/installed-dev  ## Build the documentation as a site: build/docs/index.html
 	$(BIN)/python -m sphinx -q -W -b html -c docs -d build/doctrees . build/docs
+
+notebooks: $(VENV)/installed-dev  ## Execute the notebooks and store their outputs; reads the scene that STRANDLINE_SCENE names
+	$(BIN)/python -W ignore examples/execute.py
 
 clean:  ## Remove the environment and everything that was made
 	rm -rf $(VENV) build strandline-demo .pytest_cache .mypy_cache .ruff_cache

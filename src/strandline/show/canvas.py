@@ -74,6 +74,13 @@ def own_style() -> Iterator[None]:
         yield
 
 
+class Picture(Figure):
+    """A figure that a notebook shows, whether or not pyplot was imported."""
+
+    def _repr_png_(self) -> bytes:
+        return picture_bytes(self, dpi=100)[0]
+
+
 @dataclass(frozen=True)
 class Panel:
     """One map of a sheet: an RGBA image (float, 0..1), the image's edges, its place and title."""
@@ -171,7 +178,7 @@ class Sheet:
                 sheet_height = top + max(block_height, legend_height) + foot
             else:
                 sheet_height = top + block_height + legend_height + foot
-            figure = Figure(figsize=(sheet_width, sheet_height), facecolor="white")
+            figure = Picture(figsize=(sheet_width, sheet_height), facecolor="white")
             FigureCanvasAgg(figure)
             _draw_titles(figure, headline, subline)
             for i, panel in enumerate(self.panels):

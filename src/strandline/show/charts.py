@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from strandline.show.canvas import NARROW, own_style
+from strandline.show.canvas import NARROW, Picture, own_style
 from strandline.show.captions import seen_text
 from strandline.show.clusters import cluster_palette
 from strandline.show.furniture import INK, SOFT
@@ -81,7 +81,7 @@ def signature_chart(
         lines, width, right, below, above = [subline], _WIDTH, 0.28 + _LEGEND, 0.72, 1.13
         height = max(4.6, 1.6 + 0.26 * len(clusters))
     with own_style():
-        figure = Figure(figsize=(width, height), facecolor="white")
+        figure = Picture(figsize=(width, height), facecolor="white")
         FigureCanvasAgg(figure)
         figure.text(
             0.2 / width, 1 - 0.18 / height, title or "Mean spectrum of each cluster",

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from strandline.show.canvas import own_style
+from strandline.show.canvas import Picture, own_style
 from strandline.show.captions import dates_text, day_text, platform_text
 from strandline.show.furniture import INK, SOFT
 from strandline.show.palettes import LOST, UNSEEN, WATER
@@ -85,7 +85,7 @@ def timeline_chart(series: pd.DataFrame, *, title: str | None = None) -> Figure:
     above = 0.18 + 0.25 + _LINE * len(lines) + 0.06 + legend + 0.08
     height = above + _AREA + _BETWEEN + _SHARE + _BELOW
     with own_style():
-        figure = Figure(figsize=(_WIDTH, height), facecolor="white")
+        figure = Picture(figsize=(_WIDTH, height), facecolor="white")
         FigureCanvasAgg(figure)
         left = 0.2 / _WIDTH
         figure.text(
