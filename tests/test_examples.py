@@ -49,7 +49,7 @@ def printed(notebook: Any) -> list[list[str]]:
         text = re.sub(r"http://\S+", "ADDRESS", "".join(said))
         words = re.sub(r"[-+−]?\d[\d.,:]*(e-?\d+)?\s?((ms|s|min|µs)\b)?", "#", text).split()
         lines.append([word for word in words if word.strip("#▇")])
-    return lines
+    return [line for line in lines if line]
 
 
 def run(path: Path, folder: Path) -> tuple[Any, float]:
