@@ -3,8 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+SMOKE := tests/test_accessors.py tests/test_simulated.py tests/change/test_area.py \
+	tests/change/test_compare.py tests/water/test_water.py tests/export/test_raster.py \
+	tests/test_completion.py src/strandline/water
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types docs notebooks clean
+.PHONY: help demo test smoke check lint types docs notebooks clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -14,6 +18,9 @@ demo: $(VENV)/installed-core  ## Map how Walker Lake shrank, on built-in data
 
 test: $(VENV)/installed-dev  ## Run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+smoke: $(VENV)/installed-dev  ## In a minute: a scene read, clustered, mapped, compared, reported, and the command line
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(SMOKE)
 
 check: lint types test  ## Everything that has to be green
 

@@ -6,6 +6,7 @@ import ast
 import inspect
 import pkgutil
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,8 +15,10 @@ from typing import Any
 import pytest
 
 import strandline
+from strandline import errors
 
 PACKAGE = Path(strandline.__file__).parent
+PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 NAMES = [name for name in strandline.__all__ if name != "__version__"]
 
 _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
@@ -175,3 +178,20 @@ def test_names_that_docstrings_refer_to_exist():
             except (AttributeError, ImportError):
                 missing.append(f"{path.relative_to(PACKAGE)}: {dotted}")
     assert not missing
+
+
+def test_no_message_asks_pip_for_an_extra_of_a_name_that_no_index_has():
+    files = Path(strandline.__file__).parent.rglob("*.py")
+    assert not [str(f) for f in files if "strandline[" in f.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("extra", ["io", "stac", "vector", "viz"])
+def test_what_is_missing_is_named_by_packages(extra, monkeypatch):
+    monkeypatch.setattr(errors, "_is_installed", lambda requirement: False)
+    said = errors.how_to_install(extra)
+    listed = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"][extra]
+    for package in listed:
+        assert f"'{package}'" in said
+    monkeypatch.setattr(errors, "_is_installed", lambda requirement: "hvplot" not in requirement)
+    if extra == "viz":
+        assert re.fullmatch(r".*pip install 'hvplot>=[\d.]+'", errors.how_to_install(extra))

@@ -7,6 +7,9 @@ class also subclasses the matching builtin, so ``except ValueError`` and
 
 from __future__ import annotations
 
+import re
+from importlib.metadata import PackageNotFoundError, requires, version
+
 
 class StrandlineError(Exception):
     """Base of all errors raised by Strandline.
@@ -217,3 +220,42 @@ class FinerGridWarning(StrandlineWarning):
 
 class StaleCopyWarning(StrandlineWarning):
     """A local copy is used although its source could not be asked whether it has changed."""
+
+
+def how_to_install(*extras: str) -> str:
+    """Return the command that installs what is missing of optional dependencies.
+
+    It names the packages themselves: the name of an extra works only where Strandline is installed
+    from an index or from its own folder.
+
+    Parameters
+    ----------
+    *extras : str
+        Of ``pyproject.toml``: io, stac, vector, viz.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> how_to_install("io").startswith("Install what is missing: python -m pip install")
+    True
+    """
+    wanted = []
+    for requirement in requires("strandline") or []:
+        package, _, marker = (part.strip() for part in requirement.partition(";"))
+        if any(f"'{extra}'" in marker.replace('"', "'") for extra in extras):
+            wanted.append(package)
+    missing = [package for package in wanted if not _is_installed(package)]
+    packages = " ".join(f"'{package}'" for package in sorted(missing or wanted))
+    return f"Install what is missing: python -m pip install {packages}"
+
+
+def _is_installed(requirement: str) -> bool:
+    name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True

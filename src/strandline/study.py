@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strandline.configuration import StudyConfig
-from strandline.errors import MissingDependencyError
+from strandline.errors import MissingDependencyError, how_to_install
 from strandline.paths import local_path
 from strandline.replay import check_results, record_of_inputs, repeat
 from strandline.stages import (
@@ -235,7 +235,7 @@ def _check_packages(config: StudyConfig) -> None:
         raise MissingDependencyError(
             f"vectors={config.vectors} needs packages that are not installed: "
             f"{', '.join(missing_packages())}.",
-            remedy="Install them: pip install 'strandline[vector]'.",
+            remedy=how_to_install("vector"),
         )
 
 

@@ -324,7 +324,7 @@ except MissingDependencyError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'strandline[viz]'" in done.stdout
+    assert "python -m pip install '" in done.stdout
     assert "strandline.show" in done.stdout
 
 

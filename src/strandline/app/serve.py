@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
-from strandline.errors import ConfigurationError, MissingDependencyError
+from strandline.errors import ConfigurationError, MissingDependencyError, how_to_install
 from strandline.scenes.storage import check_local
 
 LOOPBACK = "127.0.0.1"
@@ -199,5 +199,5 @@ def _check_packages() -> None:
     except ImportError as error:
         raise MissingDependencyError(
             f"The app needs '{error.name}', which is not installed.",
-            remedy="Install it: pip install 'strandline[viz]'.",
+            remedy=how_to_install("viz"),
         ) from error

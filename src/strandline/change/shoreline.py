@@ -15,7 +15,7 @@ from strandline.change.contour import contour_lines
 from strandline.change.geodesic import lengths_km
 from strandline.change.outline import outline_of
 from strandline.change.pixel_area import pixel_metres
-from strandline.errors import ConfigurationError, MissingDependencyError
+from strandline.errors import ConfigurationError, MissingDependencyError, how_to_install
 from strandline.prepare.classes import stored_classes
 from strandline.prepare.georeference import crs_of, grid_of, place
 
@@ -119,7 +119,7 @@ def needs_vector(task: str, error: ImportError) -> MissingDependencyError:
     """Make the error for a package that geometries need."""
     return MissingDependencyError(
         f"{task} needs '{error.name}', which is not installed.",
-        remedy="Install it: pip install 'strandline[vector]'.",
+        remedy=how_to_install("vector"),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from strandline.atomic import output_error, replacing
-from strandline.errors import GridMismatchError, MissingDependencyError, OutputError
+from strandline.errors import GridMismatchError, MissingDependencyError, OutputError, how_to_install
 from strandline.export.raster import WHOLE_BYTES
 from strandline.export.staging import staged_folder
 from strandline.paths import local_path
@@ -93,7 +93,7 @@ def write_arrays(maps: Mapping[str, xr.DataArray], path: str | os.PathLike[str])
     except ImportError as error:
         raise MissingDependencyError(
             f"Writing '{target.name}' needs '{error.name}', which is not installed.",
-            remedy="Install it: pip install 'strandline[io]'.",
+            remedy=how_to_install("io"),
         ) from error
     except OSError as error:
         raise output_error(target, error) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strandline.atomic import output_error, replacing
-from strandline.errors import MissingCRSError, MissingDependencyError, OutputError
+from strandline.errors import MissingCRSError, MissingDependencyError, OutputError, how_to_install
 from strandline.paths import local_path
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _reported(target: Path) -> Iterator[None]:
     except ImportError as error:
         raise MissingDependencyError(
             f"Writing '{target.name}' needs '{error.name}', which is not installed.",
-            remedy="Install it: pip install 'strandline[vector]'.",
+            remedy=how_to_install("vector"),
         ) from error
     except RuntimeError as error:  # pyogrio's errors are that; those of the disk are reported
         raise output_error(target, error) from error

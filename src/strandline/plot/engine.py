@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from strandline.errors import MissingDependencyError
+from strandline.errors import MissingDependencyError, how_to_install
 
 
 def holoviews(task: str) -> Any:
@@ -34,8 +34,8 @@ def holoviews(task: str) -> Any:
     except ImportError as error:
         raise MissingDependencyError(
             f"strandline.plot.{task} needs '{error.name}', which is not installed.",
-            remedy="Install it: pip install 'strandline[viz]'. Pictures that do not move need "
-            "nothing more: see strandline.show.",
+            remedy=f"{how_to_install('viz')} (pictures that do not move, strandline.show, need "
+            "nothing more)",
         ) from error
     if "bokeh" not in hv.Store.loaded_backends():
         # In a notebook this loads the scripts, from the packages and not from a server.

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from strandline.configuration import StudyConfig
+from strandline.errors import how_to_install
 from strandline.results.areas import WHOLE_MAP, summarise
 from strandline.results.dates import dates_of
 
@@ -164,8 +165,8 @@ class Results:
         if suffixes is None and missing_packages():
             suffixes = []
             notes.append(
-                f"No polygons and shorelines: {', '.join(missing_packages())} not installed "
-                "(pip install 'strandline[vector]')."
+                f"No polygons and shorelines: {', '.join(missing_packages())} not installed. "
+                f"{how_to_install('vector')}"
             )
         for number, ending in enumerate(self._endings()):
             sure = self._confidence(number)

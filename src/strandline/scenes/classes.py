@@ -17,6 +17,7 @@ from strandline.errors import (
     SceneError,
     SourceNotFoundError,
     UnreadableSourceError,
+    how_to_install,
 )
 from strandline.paths import local_path
 from strandline.scenes.access import Access
@@ -79,7 +80,7 @@ def _geopandas(path: str | Path) -> Any:
     except ImportError as error:
         raise MissingDependencyError(
             f"Reading {str(path)!r} needs geopandas.",
-            remedy="pip install geopandas; or pass a CSV file with columns lon, lat and class.",
+            remedy=f"{how_to_install('vector')}; or pass a CSV file with columns lon, lat, class.",
         ) from error
 
 

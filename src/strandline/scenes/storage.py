@@ -18,6 +18,7 @@ from strandline.errors import (
     SourceNotFoundError,
     UnknownProductError,
     UnreadableSourceError,
+    how_to_install,
 )
 from strandline.paths import local_path, split_subdataset
 from strandline.scenes.redaction import redact_url
@@ -283,5 +284,5 @@ def needs_package(task: str, error: ImportError) -> MissingDependencyError:
     """Make the error for a store whose package is not installed; `task` says what was tried."""
     return MissingDependencyError(
         f"{task} needs another package: {error}.",
-        remedy="Install it: pip install 'strandline[io]' (S3), pip install aiohttp (HTTP).",
+        remedy=f"{how_to_install('io')} aiohttp (of them s3fs for S3, aiohttp for HTTP)",
     )

@@ -16,6 +16,7 @@ from strandline.errors import (
     SceneError,
     SourceNotFoundError,
     UnreadableSourceError,
+    how_to_install,
 )
 from strandline.paths import local_path, split_subdataset
 from strandline.scenes.cache import Cache, local_copy
@@ -197,5 +198,5 @@ def _in_spectral_order(dataset: xr.Dataset) -> xr.Dataset:
 def _missing_reader(path: str, error: Exception) -> MissingDependencyError:
     return MissingDependencyError(
         f"Nothing is installed that reads {path!r} ({str(error).splitlines()[0]}).",
-        remedy="Install it: pip install 'strandline[io]'",
+        remedy=how_to_install("io"),
     )

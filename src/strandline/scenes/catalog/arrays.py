@@ -18,6 +18,7 @@ from strandline.errors import (
     MissingDependencyError,
     SourceNotFoundError,
     UnreadableSourceError,
+    how_to_install,
 )
 from strandline.scenes.chunking import ROWS_AND_COLUMNS
 from strandline.scenes.failures import asking
@@ -244,7 +245,7 @@ def open_datasets(
         if missing:
             raise MissingDependencyError(
                 f"Reading {urls[0]!r} needs another package: {error}",
-                remedy="Install it: pip install 'strandline[io]'",
+                remedy=how_to_install("io"),
             ) from error
         raise UnreadableSourceError(f"{urls[0]!r} cannot be read: {error}.") from error
 

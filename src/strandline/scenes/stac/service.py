@@ -17,6 +17,7 @@ from strandline.errors import (
     StrandlineError,
     UnreachableSourceError,
     UnreadableSourceError,
+    how_to_install,
 )
 from strandline.paths import local_path
 from strandline.scenes.redaction import unsigned, unsigned_text
@@ -50,7 +51,7 @@ def needing_packages() -> Iterator[None]:
             raise
         raise MissingDependencyError(
             f"STAC needs another package: {error}.",
-            remedy="Install it: pip install 'strandline[stac]'",
+            remedy=how_to_install("stac"),
         ) from error
 
 
