@@ -209,6 +209,8 @@ def _judge(spectra: xr.DataArray) -> tuple[NDArray[np.bool_], list[str]]:
         said = "wet" + (other and f", but {other}") if signs.wet[number] else "dry"
         if not signs.wet[number] and value > 0.0:
             said = f"dry, as not above {above:.2f}"
+        if signs.black[number] and value <= above:
+            said = "wet, as black in all bands"
         reasons.append(f"{signs.name.upper()} {value:+.2f}: {said}")
     return signs.water, reasons
 

@@ -6,7 +6,12 @@ numbers are no reflectance. Three kinds of ground pass it too, and are told by t
 snow, ice and cloud are white, as bright in red and near infrared as in green, while water
 falls off from green to red and on, however turbid; leaves in shallow water are water only as
 long as the near infrared does not outshine green by far; and snow between trees or in shade
-is level from green to red and rises to the near infrared. Shade on slopes is hardly wet by MNDWI
+is level from green to red and rises to the near infrared. Silt is as bright as snow in red and
+near infrared, but brown, and the water still absorbs the shortwave infrared, in which soil is
+brightest and clouds are bright. Where atmospheric correction took off too much, a lake is black
+in all bands, and ratios of what is left mean nothing: no ground is as dark in all of the infrared.
+Charred ground is flat from the near to the shortwave infrared, where the absorption by water
+grows a hundredfold. Shade on slopes is hardly wet by MNDWI
 and dry by NDWI and both AWEI. Leaves in the shadow of a cloud, seen through air that was not
 corrected for, get their green from the air: they are brightest in blue, and rise again to the
 near infrared, where water that blue is black. And a scene without any clearly wet signature has
@@ -23,7 +28,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.scenes.conflicts import BRIGHT_NIR, looks_white
-from strandline.water.indices import awei_nsh, awei_sh, mndwi, ndwi
+from strandline.water.indices import FLOOR, awei_nsh, awei_sh, mndwi, ndwi
 
 LEAFY_NIR_TO_GREEN = 1.5
 """Where the near infrared outshines green by more, there are more leaves than water."""
@@ -36,6 +41,27 @@ RISING_RED_TO_GREEN = 0.95
 MUDDY_RED_TO_GREEN = 1.2
 MUDDY_NIR_TO_RED = 1.5
 """Water full of silt reflects more red than green; leaves absorb red, and snow is level."""
+
+SILTY_RED_TO_BLUE = 1.5
+SILTY_GREEN_TO_BLUE = 1.15
+SILTY_RED_TO_GREEN = 1.2
+SILTY_NIR_TO_RED = 1.05
+SILTY_SWIR_TO_RED = 0.4
+SILTY_MNDWI = 0.25
+"""Silt in water: red far above blue and green above it (red above green, where there is no blue),
+as the reflectance of minerals grows with wavelength while that of snow and cloud is level (Warren
+and Wiscombe 1980; Doxaran et al. 2002); no step up to the near infrared, which water absorbs and leaves reflect; and
+the shortwave infrared, in which a millimetre of water is black, far below red."""
+
+BLACK = 0.01
+"""Reflectance below which all that is left is the error of atmospheric correction (about 0.01 of
+surface reflectance: Vermote et al. 2016). Land, in shade too, is brighter in the near infrared."""
+
+FLAT_SWIR = 0.04
+FLAT_SWIR_TO_NIR = 0.85
+FLAT_SWIR22_TO_SWIR16 = 0.75
+FLAT_MNDWI = 0.2
+"""Char, and shade seen through air, are flat from 0.8 to 2.2 µm; water falls off."""
 
 AIRY_BLUE_TO_GREEN = 1.2
 """Air scatters blue light above all: where blue outshines green by more, the rest is dark."""
@@ -61,6 +87,7 @@ class Resemblance(IntEnum):
     AIRY = 4
     SHADED = 5
     LONELY = 6
+    FLAT = 7
 
     def told(self, nir: float) -> str:
         """Say it in a few words; `nir` is the reflectance in the near infrared."""
@@ -73,6 +100,7 @@ class Resemblance(IntEnum):
             "like leaves in shadow",
             Resemblance.SHADED: "dark alike in all bands, NIR above green: like shade",
             Resemblance.LONELY: "no open water anywhere",
+            Resemblance.FLAT: f"flat from NIR {nir:.2f} to SWIR: like burnt ground or shade",
         }[self]
 
 
@@ -91,6 +119,8 @@ class Signs(NamedTuple):
         A `Resemblance`, whether wet or not.
     water : ndarray of bool
         Wet, and like nothing else.
+    black : ndarray of bool
+        Wet because it is black in all bands, where the index means nothing.
     """
 
     name: str
@@ -98,6 +128,7 @@ class Signs(NamedTuple):
     wet: NDArray[np.bool_]
     resembles: NDArray[np.uint8]
     water: NDArray[np.bool_]
+    black: NDArray[np.bool_]
 
 
 def signs_of(spectra: xr.DataArray, *, reflectance: bool, wet_above: float) -> Signs | None:
@@ -123,17 +154,44 @@ def signs_of(spectra: xr.DataArray, *, reflectance: bool, wet_above: float) -> S
         return None
     wetness = values.values
     wet = wetness > wet_above
+    black = np.zeros(wetness.shape, bool)
     resembles = np.zeros(wetness.shape, np.uint8)
     if reflectance:
-        resembles = _resemblances(spectra)
-        clearly_wet = wetness >= OPEN_WETNESS
+        resembles, black = _resemblances(spectra), _is_black(spectra)
+        wet = wet | black
+        clearly_wet = (wetness >= OPEN_WETNESS) | black
         clear = awei_nsh(spectra)
         if clear is not None:
             clearly_wet |= clear.values > 0.0
         open_water = clearly_wet & wet & (resembles == Resemblance.NOTHING)
         lonely = ~open_water.any(axis=-1, keepdims=True) & (resembles == Resemblance.NOTHING)
         resembles[lonely] = Resemblance.LONELY
-    return Signs(name, wetness, wet, resembles, wet & (resembles == Resemblance.NOTHING))
+    return Signs(name, wetness, wet, resembles, wet & (resembles == Resemblance.NOTHING), black)
+
+
+def _is_black(spectra: xr.DataArray) -> NDArray[np.bool_]:
+    """Find what is black in green and in all of the infrared, near and shortwave."""
+    bands = {str(name): spectra.sel(band=name).values for name in spectra["band"].values}
+    infrared = [bands[name] for name in ("swir16", "swir22") if name in bands]
+    if not infrared or not {"green", "nir08"} <= set(bands):
+        return np.zeros(spectra.isel(band=0).shape, bool)
+    dark = [values < BLACK for values in (bands["green"], bands["nir08"], *infrared)]
+    return np.asarray(np.logical_and.reduce(dark))
+
+
+def _is_silty(bands: dict[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Find water full of silt: brown, and black in the shortwave infrared."""
+    green, red, nir = bands["green"], bands["red"], bands["nir08"]
+    shortwave = bands.get("swir16", bands.get("swir22"))
+    if shortwave is None:
+        return np.zeros(green.shape, bool)
+    coloured = red > SILTY_RED_TO_GREEN * green
+    if "blue" in bands:
+        blue = bands["blue"]
+        coloured = (red > SILTY_RED_TO_BLUE * blue) & (green > SILTY_GREEN_TO_BLUE * blue)
+    wetness = (green - shortwave) / np.maximum(green + shortwave, FLOOR)
+    coloured &= nir < SILTY_NIR_TO_RED * red
+    return coloured & (shortwave < SILTY_SWIR_TO_RED * red) & (wetness > SILTY_MNDWI)
 
 
 def _resemblances(spectra: xr.DataArray) -> NDArray[np.uint8]:
@@ -143,16 +201,22 @@ def _resemblances(spectra: xr.DataArray) -> NDArray[np.uint8]:
     if not {"green", "red", "nir08"} <= set(bands):
         return result
     green, red, nir = bands["green"], bands["red"], bands["nir08"]
+    silty = _is_silty(bands)
     muddy = (red > MUDDY_RED_TO_GREEN * green) & (nir < MUDDY_NIR_TO_RED * red)
     steps_up = (nir > RISING_NIR) & (nir > RISING_NIR_TO_RED * red)
     fits = {
-        Resemblance.WHITE: looks_white(green, red, nir) & (green > SNOW_GREEN),
+        Resemblance.WHITE: looks_white(green, red, nir) & (green > SNOW_GREEN) & ~silty,
         Resemblance.RISING: steps_up & (red > RISING_RED_TO_GREEN * green) & ~muddy,
         Resemblance.LEAFY: (nir > BRIGHT_NIR) & (nir > LEAFY_NIR_TO_GREEN * green) & ~muddy,
     }
     if "blue" in bands:
         blue = bands["blue"]
         fits[Resemblance.AIRY] = steps_up & (blue > AIRY_BLUE_TO_GREEN * green) & (green > red)
+    if {"swir16", "swir22"} <= set(bands):
+        swir16, swir22 = bands["swir16"], bands["swir22"]
+        level = (swir16 > FLAT_SWIR_TO_NIR * nir) & (swir22 > FLAT_SWIR22_TO_SWIR16 * swir16)
+        index_of = (green - swir16) / np.maximum(green + swir16, FLOOR)
+        fits[Resemblance.FLAT] = level & (swir16 > FLAT_SWIR) & (index_of < FLAT_MNDWI)
     several = [index(spectra) for index in (mndwi, ndwi, awei_sh, awei_nsh)]
     wetness, *others = [index.values for index in several if index is not None]
     if len(others) == 3:
