@@ -455,7 +455,7 @@ def test_an_error_is_shown_beside_its_button_and_in_the_head_until_the_next_atte
         there.page.get_by_text("More", exact=True).click()
         field.fill("2")
         field.press("Enter")
-        message.get_by_text("“Subclusters, in all”").first.wait_for(timeout=10_000)
+        message.get_by_text("“Number of subclusters”").first.wait_for(timeout=10_000)
         assert message.count() == 1
         there.button("Report").scroll_into_view_if_needed()
         assert there.frame()["y"] > 0

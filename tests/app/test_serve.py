@@ -241,7 +241,7 @@ def test_a_name_that_is_allowed_is_answered_and_its_pages_may_speak(tmp_path):
 @pytest.mark.parametrize("name", ["http://lab", "lab/path", "", "a b", "lab:port", "*"])
 def test_what_is_no_host_cannot_be_allowed(tmp_path, monkeypatch, name):
     monkeypatch.setenv("STRANDLINE_CACHE", str(tmp_path))
-    with pytest.raises(ConfigurationError, match="no name of a host"):
+    with pytest.raises(ConfigurationError, match="not a name of a host"):
         serve([], 0, open_browser=False, demo_resolution=600.0, allow=[name])
 
 

@@ -344,9 +344,9 @@ def test_dates_that_cannot_be_made_comparable_are_told(session):
     with pytest.raises(StrandlineError) as caught:
         session.run()
     session.finish(caught.value)
-    assert session.problem.text.startswith("Scene does not say whether")
+    assert session.problem.text.startswith("The scene does not state whether")
     assert session.problem.remedy == (
-        "Do not tick “As one sensor sees it”; “In the light of the first date” works without that."
+        "Do not tick “Harmonise the sensors”; “Normalise to the first date” works without that."
     )
 
 
@@ -355,7 +355,7 @@ def test_dates_that_cannot_be_made_comparable_are_told(session):
     [
         (
             MissingCRSError("Scene has no CRS.", remedy="Pass crs=… or georeference the file."),
-            ["Give “CRS” (under “What a file does not say”) or georeference the file."],
+            ["Give “CRS” (under “What the file does not state”) or georeference the file."],
         ),
         (
             GridError("No.", expected="resolution=… in units of the CRS, or like=… of a scene"),
@@ -369,8 +369,8 @@ def test_dates_that_cannot_be_made_comparable_are_told(session):
             SceneError("No.", expected="at most 3 bands", remedy="Check scale=… and offset=…."),
             [
                 "at most 3 bands",
-                "Check “Reflectance per number” (under “What a file does not say”) and "
-                "“Reflectance of number 0” (under “What a file does not say”).",
+                "Check “Scale factor” (under “What the file does not state”) and "
+                "“Offset” (under “What the file does not state”).",
             ],
         ),
     ],
@@ -385,7 +385,7 @@ def test_a_choice_that_cannot_be_read_is_told_by_its_name_on_the_page(session):
     with pytest.raises(ConfigurationError) as caught:
         session.choose(n_subclusters="many")
     problem = Problem.of(caught.value, session.library)
-    assert problem.text.startswith("This choice is not valid: “Subclusters, in all” 'many': ")
+    assert problem.text.startswith("This choice is not valid: “Number of subclusters” 'many': ")
     assert not problem.remedy
 
 
@@ -518,7 +518,7 @@ def test_a_missing_file_is_told(session, library):
 def test_what_is_no_error_of_ours_is_called_a_fault(library):
     problem = Problem.of(ZeroDivisionError("division by zero"), library)
     assert "ZeroDivisionError" in problem.text
-    assert "fault of Strandline" in problem.remedy
+    assert "bug in Strandline" in problem.remedy
 
 
 # --- sessions and threads -----------------------------------------------------------
@@ -752,7 +752,7 @@ def test_a_thread_tells_its_outcome_and_its_warnings(session):
         assert done.wait(60)
     session.finish(came[0], job)
     assert session.problem is None
-    assert any("runs back in time" in note for note in session.notes)
+    assert any("reversed in time" in note for note in session.notes)
 
 
 # --- archives ---------------------------------------------------------------------------
@@ -1010,7 +1010,7 @@ def test_the_python_code_prints_the_lake_s_own_areas(library, shared, names, cap
     printed = capsys.readouterr().out
     lake = outcome.areas[outcome.areas["area"].str.startswith("body of water")]
     first = lake.set_index("quantity")["best"].filter(like="water 1988").iloc[0]
-    assert f"{first:.3f}" in printed
+    assert f"{first:.6f}" in printed
     assert "at=(-118.72, 38.69)" in session.code()
 
 

@@ -50,8 +50,9 @@ SILTY_SWIR_TO_RED = 0.4
 SILTY_MNDWI = 0.25
 """Silt in water: red far above blue and green above it (red above green, where there is no blue),
 as the reflectance of minerals grows with wavelength while that of snow and cloud is level (Warren
-and Wiscombe 1980; Doxaran et al. 2002); no step up to the near infrared, which water absorbs and leaves reflect; and
-the shortwave infrared, in which a millimetre of water is black, far below red."""
+and Wiscombe 1980; Doxaran et al. 2002); no step up to the near infrared, which water
+absorbs and leaves reflect; and the shortwave infrared, in which a millimetre of water is black,
+far below red."""
 
 BLACK = 0.01
 """Reflectance below which all that is left is the error of atmospheric correction (about 0.01 of
