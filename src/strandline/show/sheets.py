@@ -47,6 +47,7 @@ from strandline.show.palettes import (
     change_palette,
     water_palette,
 )
+from strandline.water.decision import Water
 
 BASE_LAND = "#cfcfcf"  # what the grey background looks like in a legend
 
@@ -94,7 +95,7 @@ def label_sheet(
     labels: xr.DataArray,
     *,
     segmentation: xr.Dataset | None = None,
-    water: Sequence[int] | None = None,
+    water: Water | None = None,
     title: str | None = None,
 ) -> Sheet:
     """Clusters, as `strandline.show.label_map` draws them."""
