@@ -37,35 +37,69 @@ _CERTAIN = 0.02
 surface reflectance at 0.1 (0.005 + 5 %; Vermote et al. 2016)."""
 
 
-class _Family(NamedTuple):
-    """Name and colours that clusters of a kind have: CIELAB hues, chromas and lightness.
+class _Tints(NamedTuple):
+    """Hues and chromas of CIELAB."""
 
-    Lightness spans nearly all that a screen shows, as it is what everybody sees; white and grey
-    families share it, shadow below and cloud above.
+    hues: tuple[int, ...]
+    chromas: tuple[int, ...]
+
+
+class _Family(NamedTuple):
+    """Name and colours that clusters of a kind have.
+
+    The pure tints are those that everybody calls blue, green, brown, or grey; they are widened
+    where so many clusters could not be told apart by them. Lightness spans nearly all that a screen
+    shows, as it is what everybody sees; of white and grey, shadow has the dark and cloud the light.
     """
 
     words: str
-    hues: tuple[int, ...]
-    chromas: tuple[int, ...]
     lightness: tuple[int, int]
+    pure: _Tints
+    wide: _Tints
 
 
-_GREY = (20, 80, 140, 200, 260, 320)
-_WATER = _Family("water", (226, 240, 254, 268, 282, 296), (22, 34, 46, 58, 70), (13, 90))
+_AROUND = (20, 80, 140, 200, 260, 320)
+_NEUTRAL = _Tints((80, 260), (0, 4, 8)), _Tints(_AROUND, (0, 5, 10, 15))
+_BLUES = (
+    _Tints((228, 242, 256, 272), (22, 34, 44, 54, 64)),
+    _Tints((226, 240, 254, 268, 282, 296), (22, 34, 46, 58, 70)),
+)
 _FAMILIES = {
-    "water": _WATER,
-    "like water": _WATER._replace(words="like water"),
+    "water": _Family("water", (13, 90), *_BLUES),
+    "like water": _Family("like water", (13, 90), *_BLUES),
     "partly water": _Family(
-        "partly water", (182, 192, 202, 212, 222), (14, 22, 30, 38, 46), (15, 96)
+        "partly water", (15, 96),
+        _Tints((196, 206, 216), (24, 32, 40)),
+        _Tints((182, 192, 202, 212, 222), (14, 22, 30, 38, 46)),
     ),
-    "shadow": _Family("shadow", _GREY, (0, 5, 10, 15), (5, 57)),
-    "burnt": _Family("burnt ground", (5, 25, 42), (12, 26, 40, 54), (8, 68)),
-    "ground": _Family("ground", (50, 62, 74, 86), (18, 30, 42, 54), (18, 93)),
-    "sparse": _Family("sparse vegetation", (94, 102, 110), (16, 28, 40, 56), (26, 94)),
-    "vegetation": _Family("vegetation", (118, 130, 142, 154), (20, 32, 44, 56), (16, 92)),
-    "cloud": _Family("cloud or white ground", _GREY, (0, 5, 10, 15), (54, 100)),
-    "snow": _Family("snow or ice", (195, 215, 235, 255, 275, 295), (4, 8, 12, 16, 20), (36, 100)),
-}
+    "shadow": _Family("shadow", (5, 57), *_NEUTRAL),
+    "burnt": _Family(
+        "burnt ground", (8, 68),
+        _Tints((15, 25, 35), (20, 30, 40)),
+        _Tints((5, 25, 42), (12, 26, 40, 54)),
+    ),
+    "ground": _Family(
+        "ground", (18, 93),
+        _Tints((58, 68, 78), (24, 34, 44)),
+        _Tints((50, 62, 74, 86), (18, 30, 42, 54)),
+    ),
+    "sparse": _Family(
+        "sparse vegetation", (26, 94),
+        _Tints((97, 106), (24, 34, 44, 54)),
+        _Tints((94, 102, 110), (16, 28, 40, 56)),
+    ),
+    "vegetation": _Family(
+        "vegetation", (16, 92),
+        _Tints((120, 130, 140, 150), (26, 36, 46, 56)),
+        _Tints((118, 130, 142, 154), (20, 32, 44, 56)),
+    ),
+    "cloud": _Family("cloud or white ground", (54, 100), *_NEUTRAL),
+    "snow": _Family(
+        "snow or ice", (36, 100),
+        _Tints((215, 240, 265), (6, 11, 16)),
+        _Tints((195, 215, 235, 255, 275, 295), (4, 8, 12, 16, 20)),
+    ),
+}  # fmt: skip
 _DENSE = 0.75
 """NDVI above which leaves cover nearly all of the ground."""
 
@@ -75,9 +109,12 @@ _REDDISH = 0.45
 _TONES = {1: ("",), 2: ("dark", "bright"), 3: ("dark", "medium", "bright")}
 _LIGHTNESS_STEP = 4
 _STARTS = 16
-"""Choices of colours that are compared, each begun with another colour."""
+"""Choices of colours that are compared, each begun with another colour; more clusters than can be
+told apart get the first."""
 _SWEEPS = 30
 """Rounds in which colours are exchanged for better ones; it ends by itself after two to eight."""
+_DISTINCT = 8.0
+"""CIEDE2000 that pure colours have to keep; else the wide ones are taken."""
 _DECIMALS = 6
 """Of differences, so that they are equal on every processor, and the colours with them."""
 
@@ -280,28 +317,39 @@ def _colours_of(kinds: Mapping[int, str]) -> dict[int, str]:
 def _ramps(counts: tuple[tuple[str, int], ...]) -> dict[str, tuple[str, ...]]:
     """Choose colours for so many clusters of each family, from dark to bright, far from another.
 
-    The best of several choices, each from another first colour. They depend on nothing but how
-    many clusters there are of each family.
+    They depend on nothing but how many clusters there are of each family.
     """
-    pools = {kind: _pool(kind) for kind, _ in counts}
-    colours = np.concatenate(list(pools.values()))
-    ends = np.cumsum([len(pool) for pool in pools.values()])
-    of = dict(zip(pools, np.split(np.arange(len(colours)), ends[:-1]), strict=True))
-    far = np.block([[_differences(one, other) for other in pools] for one in pools])
-    # Families of few colours choose first; among the blues of water is always that of the masks.
     wanted = [kind for kind, count in counts for _ in range(count)]
-    wanted.sort(key=lambda kind: (kind != "water", len(of[kind])))
+    # Families of few colours choose first; among the blues of water is always that of the masks.
+    wanted.sort(key=lambda kind: (kind != "water", len(_pool(kind, wide=True))))
+    colours, least = _chosen(tuple(wanted), wide=False)
+    if least < _DISTINCT:
+        colours, _ = _chosen(tuple(wanted), wide=True)
+    ramps: dict[str, list[int]] = {kind: [] for kind, _ in counts}
+    for place, kind in enumerate(wanted):
+        ramps[kind].append(place)
+    return {kind: tuple(_dark_first(colours[places])) for kind, places in ramps.items()}
+
+
+def _chosen(wanted: tuple[str, ...], *, wide: bool) -> tuple[NDArray[np.float64], float]:
+    """Choose a colour of each of these families, and return their least difference as well.
+
+    The best of several choices, each from another first colour.
+    """
+    kinds = list(dict.fromkeys(wanted))
+    pools = [_pool(kind, wide=wide) for kind in kinds]
+    ends = np.cumsum([len(pool) for pool in pools])
+    of = dict(zip(kinds, np.split(np.arange(ends[-1]), ends[:-1]), strict=True))
+    far = np.block([[_differences(one, other, wide=wide) for other in kinds] for one in kinds])
     fixed = int(wanted[0] == "water")
     choices = [of[kind] for kind in wanted[fixed:]]
     taken = of["water"][:1] if fixed else np.array([], int)
     if choices:
-        starts = choices[0][:: -(-len(choices[0]) // _STARTS)]
+        few = len(wanted) <= DISTINCT_CLUSTERS
+        starts = choices[0][:: -(-len(choices[0]) // (_STARTS if few else 1))]
         tries = [_spread(np.append(taken, start), choices, far) for start in starts]
         taken = max(tries, key=lambda chosen: _least(chosen, far))
-    chosen: dict[str, list[int]] = {kind: [] for kind in pools}
-    for place, kind in zip(taken.tolist(), wanted, strict=True):
-        chosen[kind].append(place)
-    return {kind: tuple(_dark_first(colours[places])) for kind, places in chosen.items()}
+    return np.concatenate(pools)[taken], _least(taken, far)
 
 
 def _spread(
@@ -337,11 +385,12 @@ def _least(taken: NDArray[np.intp], far: NDArray[np.float64]) -> float:
 
 
 @cache
-def _differences(one: str, other: str) -> NDArray[np.float64]:
+def _differences(one: str, other: str, *, wide: bool) -> NDArray[np.float64]:
     """Compute how much the colours of two families differ, as the worst sight sees them."""
     if one > other:
-        return _differences(other, one).T
-    return least_difference(_pool(one), _pool(other)).round(_DECIMALS)
+        return _differences(other, one, wide=wide).T
+    difference = least_difference(_pool(one, wide=wide), _pool(other, wide=wide))
+    return difference.round(_DECIMALS)
 
 
 def _dark_first(colours: NDArray[np.float64]) -> Iterator[str]:
@@ -351,12 +400,13 @@ def _dark_first(colours: NDArray[np.float64]) -> Iterator[str]:
 
 
 @cache
-def _pool(kind: str) -> NDArray[np.float64]:
+def _pool(kind: str, *, wide: bool) -> NDArray[np.float64]:
     """List the colours of a family that a screen can show; of water, that of the masks first."""
     family = _FAMILIES[kind]
     low, high = family.lightness
+    tints = family.wide if wide else family.pure
     lightness, chroma, hue = np.meshgrid(
-        np.arange(low, high + 1, _LIGHTNESS_STEP), family.chromas, np.radians(family.hues),
+        np.arange(low, high + 1, _LIGHTNESS_STEP), tints.chromas, np.radians(tints.hues),
         indexing="ij",
     )  # fmt: skip
     lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1)
