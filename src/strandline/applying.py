@@ -142,6 +142,7 @@ def _run(
     from strandline.prepare import stack_scenes
     from strandline.prepare.memory import hold
     from strandline.results import area_table
+    from strandline.show.clusters import too_many_text
     from strandline.water import water_mask
 
     check_folder(out)
@@ -169,7 +170,10 @@ def _run(
             areas = area_table(water, None, config.water_at)
         with clock("writing maps and tables"):
             _write(folder, config, dates, labelled, water, decision, areas)
-        complete = build_record(**record, outputs=folder, timings=clock.seconds, task=APPLY)
+        complete = build_record(
+            **record, outputs=folder, timings=clock.seconds, task=APPLY,
+            notes=list(filter(None, [too_many_text(labelled.sizes["cluster"])])),
+        )  # fmt: skip
         write_record(complete, folder)
     return local_path(out)
 
@@ -228,7 +232,6 @@ def _write(
     from strandline.prepare.georeference import grid_of
     from strandline.prepare.memory import hold
     from strandline.results import dates_of, views_of
-    from strandline.show.captions import water_clusters
     from strandline.show.clusters import cluster_palette
     from strandline.show.maps import water_map
     from strandline.show.palettes import palette_for
@@ -238,7 +241,7 @@ def _write(
     palettes = {}
     colours = cluster_palette(
         cluster_means(decision) if "bands" in decision.attrs else None,
-        water_clusters(decision)[0],
+        decision,
         n_labels=labelled.sizes["cluster"],
     )
     for number, when in enumerate(dates_of(water)):

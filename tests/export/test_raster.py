@@ -73,6 +73,14 @@ def test_a_map_of_classes_is_a_cog_with_colours_names_and_nodata(tmp_path, kind)
         np.testing.assert_array_equal(source.read(1), data.values)
 
 
+@pytest.mark.parametrize("kind", FLAGS)
+def test_land_of_masks_is_transparent_so_that_a_basemap_shows(tmp_path, kind):
+    with rasterio.open(write_cog(classes(kind), tmp_path / f"{kind}.tif")) as source:
+        alphas = [source.colormap(1)[value][3] for value in (*FLAGS[kind][0], 255)]
+    land = 255 if kind == "labels" else 0
+    assert alphas == [land] + [255] * (len(alphas) - 2) + [0]
+
+
 def test_gdal_itself_reads_the_class_names(tmp_path):
     path = write_cog(classes("change"), tmp_path / "change.tif")
     rasterio.shutil.copy(path, tmp_path / "as_gdal_sees_it.vrt", driver="VRT")

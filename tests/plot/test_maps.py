@@ -262,6 +262,23 @@ def test_tiles_lie_below_and_only_they_name_an_address(segmentation):
         sl.plot.label_map(labels, tiles="Atlantis")
 
 
+def test_over_tiles_land_of_a_mask_is_transparent(segmentation):
+    mask = sl.water_mask(segmentation)[0]
+    land = water_palette()[0].colour
+    for tiles, colour in ((None, land), ("https://tiles.example.org/{Z}/{X}/{Y}.png", f"{land}00")):
+        figure = figure_of(sl.plot.water_map(mask, tiles=tiles))
+        (mapper,) = figure.select(LinearColorMapper)
+        assert list(mapper.palette)[:2] == [colour, water_palette()[1].colour]
+
+
+def test_more_clusters_than_colours_tell_apart_are_said_so(segmentation):
+    labels = segmentation["labels"][0]
+    many = labels.assign_attrs(flag_values=list(range(14)), flag_meanings="c " * 14)
+    many = many.where(many != 2, 13).astype("uint8")
+    assert "More than 12" in figure_of(sl.plot.label_map(many)).title.text.replace("\n", " ")
+    assert "More than 12" not in figure_of(sl.plot.label_map(labels)).title.text
+
+
 def test_signatures_have_the_colours_of_the_labels_and_tell_their_numbers(segmentation):
     chart = sl.plot.signatures(segmentation, water=[0])
     points = list(chart.traverse(lambda x: x, [hv.Scatter]))

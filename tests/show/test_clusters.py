@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 import strandline as sl
 from real_scenes import source_of
+from strandline.show import clusters
 from strandline.show.clusters import (
     DISTINCT_CLUSTERS,
     cluster_names,
@@ -16,6 +18,7 @@ from strandline.show.clusters import (
 )
 from strandline.show.palettes import WATER
 from strandline.show.vision import lab_of, least_difference
+from strandline.water.decision import water_shares
 
 BANDS = ["blue", "green", "red", "nir08", "swir16", "swir22"]
 SPECTRA = {
@@ -24,6 +27,7 @@ SPECTRA = {
     "ground": [0.15, 0.20, 0.25, 0.30, 0.36, 0.33],
     "lava": [0.024, 0.030, 0.032, 0.065, 0.054, 0.039],
     "burnt ground": [0.05, 0.06, 0.07, 0.09, 0.15, 0.17],
+    "fresh char": [0.03, 0.04, 0.05, 0.06, 0.08, 0.09],
     "sparse vegetation": [0.06, 0.08, 0.09, 0.20, 0.20, 0.14],
     "green vegetation": [0.03, 0.06, 0.05, 0.25, 0.15, 0.09],
     "dense vegetation": [0.02, 0.04, 0.02, 0.40, 0.15, 0.06],
@@ -44,7 +48,9 @@ def differences(colours: list[str]) -> np.ndarray:
     return least_difference(rgb)[np.triu_indices(len(rgb), 1)]
 
 
-@pytest.mark.parametrize("name", [n for n in SPECTRA if n not in ("water", "lava", "silt")])
+@pytest.mark.parametrize(
+    "name", [n for n in SPECTRA if n not in ("water", "lava", "fresh char", "silt")]
+)
 def test_each_kind_of_ground_is_named(name):
     assert cluster_names(means_of(name), water=[]) == {0: name}
 
@@ -52,11 +58,11 @@ def test_each_kind_of_ground_is_named(name):
 def test_water_is_what_the_evidence_says():
     means = means_of("water", "silt")
     assert cluster_names(means, water=[0]) == {0: "water", 1: "ground"}
-    assert cluster_names(means, water=[0, 1]) == {0: "dark water", 1: "bright water"}
-    assert cluster_names(means)[0].endswith("like water")
+    assert cluster_names(means, water=[0, 1]) == {0: "water, dark", 1: "water, bright"}
+    assert cluster_names(means)[0].startswith("like water")
     assert cluster_names(means_of("lava", "ground"), water=[]) == {
-        0: "dark ground",
-        1: "bright ground",
+        0: "ground, dark",
+        1: "ground, bright",
     }
 
 
@@ -72,7 +78,7 @@ def test_names_differ_however_many_clusters_are_of_a_kind():
 
 def test_bands_without_names_are_ground():
     means = means_of("water", "snow or ice").assign_coords(band=list("abcdef"))
-    assert cluster_names(means) == {0: "dark ground", 1: "bright ground"}
+    assert cluster_names(means) == {0: "ground, dark", 1: "ground, bright"}
 
 
 def hue(colour: str) -> tuple[float, float]:
@@ -105,23 +111,67 @@ def test_brighter_clusters_of_a_kind_have_lighter_colours():
     assert (np.diff(light) > 0).all()
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_up_to_twelve_clusters_of_any_mixture_are_told_apart_by_everybody(seed):
-    rng = np.random.default_rng(seed)
-    kinds = [k for k in SPECTRA if k not in ("silt",)]
-    count = int(rng.integers(3, DISTINCT_CLUSTERS + 1))
-    chosen = sorted(rng.choice(kinds, count))
-    water = [i for i, name in enumerate(chosen) if name == "water"]
-    palette = cluster_palette(means_of(*chosen), water=water)
-    least = differences([c.colour for c in palette.categories]).min()
-    assert least >= (8.5 if len(set(chosen)) > 1 else 5.4)
+FAMILIES = sorted(set(clusters._FAMILIES) - {"like water"})  # has the colours of water
 
 
-@pytest.mark.parametrize("kind", [k for k in SPECTRA if k != "silt"])
-def test_twelve_clusters_of_one_kind_are_told_apart(kind):
-    water = range(12) if kind == "water" else []
-    palette = cluster_palette(means_of(*[kind] * 12), water=list(water))
-    assert differences([c.colour for c in palette.categories]).min() >= 5.4
+def least_of(counts: dict[str, int]) -> float:
+    """Least difference within the colours of so many clusters of each family."""
+    ramps = clusters._ramps(tuple(sorted(counts.items())))
+    return float(differences([colour for ramp in ramps.values() for colour in ramp]).min())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_twelve_clusters_of_any_one_or_two_kinds_are_told_apart_by_everybody(family):
+    assert least_of({family: DISTINCT_CLUSTERS}) >= 8
+    for other in set(FAMILIES) - {family}:
+        for count in (6, 8, 11):
+            mixture = {family: count, other: DISTINCT_CLUSTERS - count}
+            assert least_of(mixture) >= 8, mixture
+
+
+def test_up_to_twelve_clusters_of_any_mixture_are_told_apart_by_everybody():
+    rng = np.random.default_rng(0)
+    for _ in range(150):
+        count = rng.integers(2, DISTINCT_CLUSTERS + 1)
+        of_each = rng.multinomial(count, rng.dirichlet(np.full(len(FAMILIES), 0.4)))
+        mixture = {kind: int(n) for kind, n in zip(FAMILIES, of_each, strict=True) if n}
+        assert least_of(mixture) >= 8, mixture
+
+
+def decision_of(*shares: float) -> pd.DataFrame:
+    """Table of clusters of two subclusters each, of which the first is water."""
+    rows = [
+        (c, part, wet) for c, s in enumerate(shares) for part, wet in ((s, True), (1 - s, False))
+    ]
+    return pd.DataFrame(rows, columns=["cluster", "share", "water"])
+
+
+def test_clusters_that_are_partly_water_have_blues_of_their_own():
+    means = means_of("water", "shadow", "ground", "ground")
+    palette = cluster_palette(means, decision_of(0.9, 0.4, 0.3, 0.2))
+    names = [category.name for category in palette.categories]
+    assert names == ["water", "partly water, dark", "partly water, bright", "ground"]
+    assert palette[0].colour == WATER
+    for number in (1, 2):
+        assert 178 <= hue(palette[number].colour)[0] <= 226
+    assert 45 <= hue(palette[3].colour)[0] <= 90
+
+
+def test_a_table_of_evidence_and_the_numbers_of_its_water_give_the_same():
+    means = means_of("water", "ground", "green vegetation")
+    assert cluster_palette(means, decision_of(1, 0.1, 0)) == cluster_palette(means, [0])
+    assert cluster_palette(None, decision_of(1, 0.4), n_labels=2)[1].name == "cluster 1"
+
+
+def test_fresh_char_is_burnt_and_neither_shade_nor_lava():
+    names = cluster_names(means_of("fresh char", "shadow", "lava"), water=[])
+    assert names == {0: "burnt ground", 1: "shadow", 2: "ground"}
+
+
+def test_numbers_that_are_not_reflectance_are_named_by_ratios_alone():
+    means = means_of("snow or ice", "cloud or white ground", "green vegetation") * 200
+    names = cluster_names(means.assign_attrs(units="unknown"), water=[])
+    assert names == {0: "ground, dark", 1: "ground, bright", 2: "green vegetation"}
 
 
 def test_more_clusters_than_colours_are_said_so():
@@ -143,14 +193,18 @@ REAL = ["Liverpool", "Brumadinho before", "Momotombo", "peru_oli", "momotombo_to
 
 
 @pytest.mark.parametrize("place", REAL)
-def test_on_real_scenes_water_alone_is_blue(real_data, place):
+@pytest.mark.parametrize("count", [8, 12])
+def test_on_real_scenes_water_alone_is_blue(real_data, place, count):
     source, options = source_of(real_data, place)
-    segmentation = sl.segment(sl.open_scene(source, **options), n_clusters=8, random_state=0)
-    water, _ = sl.show.captions.water_clusters(sl.find_water(segmentation))
-    palette = cluster_palette(segmentation["signature_mean"], water)
+    segmentation = sl.segment(sl.open_scene(source, **options), n_clusters=count, random_state=0)
+    decision = sl.find_water(segmentation)
+    shares = water_shares(decision)
+    palette = cluster_palette(segmentation["signature_mean"], decision)
     for category in palette.categories:
         angle, chroma = hue(category.colour)
-        blue = 220 < angle < 300 and chroma > 21
-        assert blue == (category.value in water), category
-    assert len({c.name for c in palette.categories}) == 8
-    assert differences([c.colour for c in palette.categories]).min() >= 8.5
+        blue = 222 < angle < 300 and chroma > 21
+        assert blue == (shares.get(category.value, 0) >= 0.5), category
+        partly = 0.25 <= shares.get(category.value, 0) < 0.5
+        assert category.name.startswith("partly water") == partly
+    assert len({c.name for c in palette.categories}) == count
+    assert differences([c.colour for c in palette.categories]).min() >= 8

@@ -16,8 +16,10 @@ from strandline.show.palettes import (
     label_colour,
     label_palette,
     palette_for,
+    transition_palette,
     water_palette,
 )
+from strandline.show.vision import least_difference
 
 # Machado, Oliveira and Fernandes (2009), IEEE TVCG 15(6), severity 1.0, on linear RGB.
 SIGHT = {
@@ -76,6 +78,12 @@ def test_the_first_nine_labels_can_be_told_apart(sight):
     assert closest([label_colour(i) for i in range(9)], sight) >= 15
 
 
+@pytest.mark.parametrize("palette", [label_palette(12), transition_palette()])
+def test_labels_and_transitions_are_told_apart_by_everybody(palette):
+    rgb = np.array([category.rgb for category in palette.categories]) / 255
+    assert least_difference(rgb)[np.triu_indices(len(rgb), 1)].min() >= 11
+
+
 def test_neighbouring_labels_differ_however_many_there_are():
     for label in range(60):
         assert closest([label_colour(label), label_colour(label + 1)], "normal") > 15
@@ -83,6 +91,14 @@ def test_neighbouring_labels_differ_however_many_there_are():
 
 def test_water_is_the_same_blue_in_mask_and_change():
     assert water_palette()[1].colour == change_palette()[1].colour == palettes.WATER
+    assert transition_palette()[1].colour == palettes.WATER
+
+
+def test_land_alone_is_transparent_in_files():
+    for palette in (water_palette(), change_palette(), transition_palette()):
+        alphas = [palette.colour_table()[c.value][3] for c in palette.categories]
+        assert alphas == [0] + [255] * (len(alphas) - 1)
+    assert all(colour[3] for colour in [label_palette(3).colour_table()[v] for v in range(3)])
 
 
 def test_a_label_keeps_its_colour_whatever_the_number_of_clusters():

@@ -22,7 +22,9 @@ from strandline.segmentation import segment
 from strandline.show.captions import true_minus
 from strandline.show.charts import signature_chart
 from strandline.show.report import report
+from strandline.show.report.pictures import sections_of
 from strandline.show.report.tables import MOST_CLUSTERS, MOST_ROWS, transition_tables
+from strandline.show.sheets import label_sheet
 from strandline.testing.lakes import round_lake
 from strandline.water import find_water, water_mask
 from strandline.water.verdict import verdict_text
@@ -204,6 +206,17 @@ def test_of_many_clusters_the_smaller_ones_are_summed_up(study):
     assert len(found["clusters"]["columns"]) == MOST_CLUSTERS + 1
     assert found["clusters"]["columns"][-1] == "the others"
     assert found["clusters"]["sum"] == found["states"]["sum"]
+
+
+def test_clusters_that_colours_do_not_tell_apart_are_said_so(study):
+    scene, evidence, mask = study[0][0], study[2], study[3][0]
+    for count, said in ((12, False), (14, True)):
+        segmentation = segment(scene, n_clusters=count)
+        sections = sections_of([scene], segmentation, [mask], None, evidence)
+        (labels,) = [section for section in sections if section["name"] == "labels"]
+        assert ("More than 12 clusters" in labels["text"]) is said
+        legend = label_sheet(segmentation["labels"], segmentation=segmentation).legend
+        assert ("More than 12 clusters" in " ".join(legend.foot)) is said
 
 
 def test_a_scene_without_coordinates_is_told_in_shares_and_columns():

@@ -26,8 +26,8 @@ from strandline.plot.zoom import DIRECT_PIXELS, Layers, Raster, Window, plane
 from strandline.prepare.classes import NOT_OBSERVED
 from strandline.prepare.georeference import grid_of
 from strandline.results import dates_of
-from strandline.show.captions import change_text, channel_ranges, seen_text, water_clusters
-from strandline.show.clusters import cluster_palette
+from strandline.show.captions import change_text, channel_ranges, seen_text
+from strandline.show.clusters import cluster_palette, too_many_text
 from strandline.show.composites import composite_bands, is_true_colour
 from strandline.show.display import Extent, Stretch, fit_stretch
 from strandline.show.palettes import CHANNELS, Palette, change_palette, water_palette
@@ -192,6 +192,9 @@ class MapPicture:
         elif self.layer in INDICES:
             one, other = INDICES[self.layer]
             what = f"{self.layer} = ({one} − {other}) / ({one} + {other})"
+        elif self.layer == CLUSTERS:
+            note = too_many_text(self._outcome.segmentation.sizes["cluster"]).removesuffix(".")
+            what = " · ".join(filter(None, (what, note)))
         return " · ".join(filter(None, (what, told)))
 
     @property
@@ -362,8 +365,7 @@ class MapPicture:
 
 def clusters_of(outcome: Outcome) -> Palette:
     """Return the colours of the clusters, and what they look like, by the evidence of water."""
-    water, _ = water_clusters(outcome.evidence)
-    return cluster_palette(outcome.segmentation["signature_mean"], water)
+    return cluster_palette(outcome.segmentation["signature_mean"], outcome.evidence)
 
 
 def cluster_names(outcome: Outcome) -> dict[int, str]:

@@ -309,8 +309,7 @@ class Views:
         from strandline.plot import signatures
         from strandline.show.charts import band_positions
 
-        water, _ = water_clusters(outcome.evidence)
-        chart = signatures(outcome.segmentation, water=water).opts(
+        chart = signatures(outcome.segmentation, water=outcome.evidence).opts(
             responsive=True,
             frame_width=None,
             frame_height=None,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from strandline.plot.engine import holoviews
-from strandline.show.captions import seen_text
+from strandline.show.captions import seen_text, water_clusters
 from strandline.show.charts import band_positions, clustered_dates
 from strandline.show.clusters import cluster_palette
+from strandline.water.decision import Water
 
 
-def signatures(
-    segmentation: xr.Dataset, *, water: Sequence[int] | None = None, width: int = 560
-) -> Any:
+def signatures(segmentation: xr.Dataset, *, water: Water | None = None, width: int = 560) -> Any:
     """Draw each cluster's mean spectrum with one standard deviation around it.
 
     Parameters
@@ -24,8 +22,8 @@ def signatures(
     segmentation : Dataset
         From `strandline.segment`: ``signature_mean``, ``signature_std`` (cluster, band),
         ``pixels`` (cluster).
-    water : sequence of int, optional
-        The clusters that are water: drawn broad.
+    water : sequence of int or DataFrame, optional
+        The clusters that are water, or the table of `strandline.find_water`: drawn broad.
     width : int
         Of the chart, in pixels of the screen.
 
@@ -48,9 +46,10 @@ def signatures(
     positions, axis_name = band_positions(names)
     order = np.argsort(positions)
     palette = cluster_palette(means, water)
+    whole, _ = water_clusters(water)
     layers = []
     for i, cluster in enumerate(means["cluster"].values.tolist()):
-        wet = cluster in (water or ())
+        wet = cluster in whole
         label, colour = f"{cluster} {palette[cluster].name}", palette[cluster].colour
         x, mean = positions[order], np.asarray(means, float)[i, order]
         spread = np.asarray(spreads, float)[i, order]

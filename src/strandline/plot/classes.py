@@ -28,7 +28,7 @@ from strandline.show.captions import (
     class_shares,
     percent_text,
 )
-from strandline.show.clusters import cluster_palette
+from strandline.show.clusters import cluster_palette, too_many_text
 from strandline.show.composites import (
     each_map,
     each_scene,
@@ -40,6 +40,7 @@ from strandline.show.palettes import (
     flag_names,
     water_palette,
 )
+from strandline.water.decision import Water
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def label_map(
     segmentation: xr.Dataset | None = None,
     *,
     scenes: Scenes | None = None,
-    water: Sequence[int] | None = None,
+    water: Water | None = None,
     geo: bool = False,
     tiles: Any = None,
     width: int | None = None,
@@ -72,8 +73,8 @@ def label_map(
         With ``signature_mean`` (cluster, band), for the hints in the legend.
     scenes : DataArray or sequence of DataArray, optional
         The scene of each date: the pointer then tells the reflectance of the pixel as well.
-    water : sequence of int, optional
-        The clusters that are water.
+    water : sequence of int or DataFrame, optional
+        The clusters that are water, or the table of `strandline.find_water`.
     geo, tiles, width, max_pixels
         As for `strandline.plot.bands`.
 
@@ -99,9 +100,10 @@ def label_map(
         count = max(count, means.sizes["cluster"])
     palette = cluster_palette(means, water, n_labels=count or _count_of(dated)).numbered()
     notes = {value: percent_text(share) for value, share in shares.items()}
+    too_many = too_many_text(len(palette.categories)).removesuffix(".")
     return _class_maps(
         dated,
-        _Classes("Clusters", "cluster", palette),
+        _Classes(" – ".join(filter(None, ["Clusters", too_many])), "cluster", palette),
         [*[None] * (len(dated) - 1), notes],  # one legend serves all dates
         scenes,
         View(geo, tiles, width, max_pixels),
@@ -250,7 +252,7 @@ def _class_picture(
     def picture(layers: Layers, extent: Extent) -> Any:
         return plane(layers, extent).opts(
             **frame(ground, kind.title, view.wide(beside)),
-            **class_colours(kind.palette),
+            **class_colours(kind.palette, over_tiles=bool(view.tiles)),
             **({} if notes is None else class_legend(kind.palette, notes)),
             **pointed(pointer, kind.layer),
             alpha=view.alpha,

@@ -228,13 +228,15 @@ def _scale_bar(ground: Ground, across: Any) -> Any:
     )
 
 
-def class_colours(palette: Palette) -> dict[str, Any]:
+def class_colours(palette: Palette, *, over_tiles: bool = False) -> dict[str, Any]:
     """Options that colour a map of classes.
 
-    One colour per class, and a last, empty one for what was not observed, which is not drawn.
+    One colour per class, and a last, empty one for what was not observed, which is not drawn. Land
+    of masks is transparent over tiles.
     """
+    colours = [c.colour + ("00" if c.clear and over_tiles else "") for c in palette.categories]
     return {
-        "cmap": [c.colour for c in palette.categories] + ["#ffffff"],
+        "cmap": [*colours, "#ffffff"],
         "clim": (-0.5, len(palette.categories) + 0.5),
         "clipping_colors": {"max": "transparent", "NaN": "transparent"},
     }

@@ -68,8 +68,9 @@ class Results:
         Returns
         -------
         list of str
-            Which optional files (polygons and shorelines, pictures, report, STAC item) could not
-            be written, and why.
+            What a reader of the results has to know: that colours alone do not tell so many
+            clusters apart, and which optional files (polygons and shorelines, pictures, report,
+            STAC item) could not be written, and why.
 
         Warns
         -----
@@ -138,11 +139,10 @@ class Results:
 
     def _clusters(self) -> Palette:
         """Return the colours of the clusters, and what they look like, by the evidence of water."""
-        from strandline.show.captions import water_clusters
         from strandline.show.clusters import cluster_palette
 
         means = self.segmentation["signature_mean"]
-        return cluster_palette(means, water_clusters(self.evidence)[0])
+        return cluster_palette(means, self.evidence)
 
     def _confidence(self, number: int) -> xr.DataArray:
         """Compute how sure the mask of a date is."""
@@ -254,14 +254,14 @@ class Results:
         """Return the pictures by name, each to be drawn when it is written."""
         from strandline.show import captions, charts, maps
 
-        wet, _ = captions.water_clusters(self.evidence)
+        decision = self.evidence
         labels, segmentation = self.segmentation["labels"], self.segmentation
         pictures: dict[str, Callable[[], Figure]] = {
             "true_colour": lambda: maps.true_colour(self.scenes),
             "false_colour": lambda: maps.false_colour(self.scenes),
-            "labels": lambda: maps.label_map(labels, segmentation=segmentation, water=wet),
+            "labels": lambda: maps.label_map(labels, segmentation=segmentation, water=decision),
             "water": lambda: maps.water_map(self.water, over=self.scenes),
-            "signatures": lambda: charts.signature_chart(segmentation, water=wet),
+            "signatures": lambda: charts.signature_chart(segmentation, water=decision),
         }
         change = self.change
         if change is not None:

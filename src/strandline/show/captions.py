@@ -15,6 +15,7 @@ from strandline.change.interval import nothing_observed
 from strandline.show.display import Stretch, data_extent, stripes
 from strandline.show.furniture import Place, to_lonlat
 from strandline.show.palettes import palette_for
+from strandline.water.decision import MOSTLY, Water, water_shares
 from strandline.water.verdict import MOSTLY_HIDDEN
 
 
@@ -236,18 +237,14 @@ def place_of(data: xr.DataArray) -> Place:
     return Place(extent, crs, pixel)
 
 
-def water_clusters(evidence: pd.DataFrame) -> tuple[list[int], list[int]]:
-    """Say which clusters are water, and which hold some, by the table of `find_water`.
+def water_clusters(water: Water | None) -> tuple[list[int], list[int]]:
+    """List the clusters that are water, and those that hold some, by the table of `find_water`.
 
     A cluster of which at least half the pixels were taken for water is called water.
     """
-    wet = evidence["water"].astype(bool)
-    cluster = evidence["cluster"] if "cluster" in evidence else evidence.index.to_series()
-    share = evidence["share"] if "share" in evidence else pd.Series(1.0, index=evidence.index)
-    part = (share * wet).groupby(cluster).sum() / share.groupby(cluster).sum()
-    whole = [int(c) for c in part.index[part >= 0.5]]
-    some = [int(c) for c in wet.groupby(cluster).any().pipe(lambda any_: any_.index[any_])]
-    return whole, [c for c in some if c not in whole]
+    shares = water_shares(water)
+    whole = [cluster for cluster, share in shares.items() if share >= MOSTLY]
+    return whole, [cluster for cluster in shares if cluster not in whole]
 
 
 def class_amounts(classes: xr.DataArray) -> dict[int, str]:

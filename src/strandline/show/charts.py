@@ -12,10 +12,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from strandline.show.canvas import NARROW, Picture, own_style
-from strandline.show.captions import seen_text
+from strandline.show.captions import seen_text, water_clusters
 from strandline.show.clusters import cluster_palette
 from strandline.show.furniture import INK, SOFT
 from strandline.show.palettes import WATER
+from strandline.water.decision import Water
 
 _WIDTH, _LEGEND = 8.6, 2.5
 
@@ -23,7 +24,7 @@ _WIDTH, _LEGEND = 8.6, 2.5
 def signature_chart(
     segmentation: xr.Dataset,
     *,
-    water: Sequence[int] | None = None,
+    water: Water | None = None,
     title: str | None = None,
     narrow: bool = False,
 ) -> Figure:
@@ -37,8 +38,8 @@ def signature_chart(
     segmentation : Dataset
         From `strandline.segment`: ``signature_mean``, ``signature_std``
         (cluster, band), ``pixels`` (cluster).
-    water : sequence of int, optional
-        The clusters that are water.
+    water : sequence of int or DataFrame, optional
+        The clusters that are water, or the table of `strandline.find_water`.
     title : str, optional
         Another headline.
     narrow : bool
@@ -68,7 +69,7 @@ def signature_chart(
     order = np.argsort(positions)
     palette = cluster_palette(means, water)
     clusters = [int(c) for c in means["cluster"].values]
-    wet = set(water or ())
+    wet, _ = water_clusters(water)
     told = (seen_text(clustered_dates(segmentation)), "shaded: one standard deviation")
     subline = " · ".join(filter(None, told))
     # Inches: the sheet, and what is kept free to the right of the axes, below and above them.

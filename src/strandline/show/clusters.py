@@ -1,13 +1,14 @@
 """What clusters look like by their spectra and by the evidence of water: their names and colours.
 
-Blue is water, green vegetation, sand and brown ground, white and grey cloud, snow and shadow; in
-each of these families colours get lighter as the clusters get brighter.
+Blue is water, greenish blue what is partly water, green vegetation, sand and brown ground, white
+and grey cloud, snow and shadow; in each of these families colours get lighter as the clusters get
+brighter.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -17,37 +18,88 @@ from numpy.typing import NDArray
 
 from strandline.show.palettes import WATER, Category, Palette, label_palette
 from strandline.show.vision import least_difference, rgb_of
+from strandline.water.decision import MOSTLY, Water, water_shares
 
 DISTINCT_CLUSTERS = 12
-"""Up to so many clusters have colours that everybody tells apart: at least 5 units of CIEDE2000,
-and 8 where they are of several kinds (tested)."""
+"""Up to so many clusters have colours that everybody tells apart: of any two, also as seen by the
+colour-blind, at least 8 units of CIEDE2000, whatever the clusters are (tested)."""
+
+PARTLY = 0.25
+"""Share of a cluster's pixels that are water from which the cluster is called partly water. Less
+of it does not show in a picture; such a cluster is called what most of it is."""
 
 _DARK = 0.1
 """Reflectance below which a band is dark: leaves in the sun are brighter in the near infrared, dry
 ground in the shortwave infrared."""
 
+_CERTAIN = 0.02
+"""Difference of reflectance that is real: twice the uncertainty that is accepted of Landsat's
+surface reflectance at 0.1 (0.005 + 5 %; Vermote et al. 2016)."""
 
-class _Family(NamedTuple):
-    """Names and colours that clusters of a kind have: CIELAB hues, chromas and lightness."""
 
-    words: str
+class _Tints(NamedTuple):
+    """Hues and chromas of CIELAB."""
+
     hues: tuple[int, ...]
     chromas: tuple[int, ...]
+
+
+class _Family(NamedTuple):
+    """Name and colours that clusters of a kind have.
+
+    The pure tints are those that everybody calls blue, green, brown, or grey; they are widened
+    where so many clusters could not be told apart by them. Lightness spans nearly all that a screen
+    shows, as it is what everybody sees; of white and grey, shadow has the dark and cloud the light.
+    """
+
+    words: str
     lightness: tuple[int, int]
+    pure: _Tints
+    wide: _Tints
 
 
-_GREY = (20, 80, 140, 330)
+_AROUND = (20, 80, 140, 200, 260, 320)
+_NEUTRAL = _Tints((80, 260), (0, 4, 8)), _Tints(_AROUND, (0, 5, 10, 15))
+_BLUES = (
+    _Tints((228, 242, 256, 272), (22, 34, 44, 54, 64)),
+    _Tints((226, 240, 254, 268, 282, 296), (22, 34, 46, 58, 70)),
+)
 _FAMILIES = {
-    "water": _Family("water", (240, 262, 285), (24, 37, 50), (20, 82)),
-    "like water": _Family("like water", (240, 262, 285), (24, 37, 50), (20, 82)),
-    "shadow": _Family("shadow", _GREY, (0, 7, 14), (6, 56)),
-    "burnt": _Family("burnt ground", (10, 25, 40), (14, 30, 46), (8, 62)),
-    "ground": _Family("ground", (50, 68, 86), (18, 34, 50), (20, 92)),
-    "sparse": _Family("sparse vegetation", (96, 112), (20, 36, 52), (34, 92)),
-    "vegetation": _Family("vegetation", (118, 136, 154), (20, 36, 52), (18, 90)),
-    "cloud": _Family("cloud or white ground", _GREY, (0, 7, 14), (56, 100)),
-    "snow": _Family("snow or ice", (195, 225, 255), (4, 12, 19), (46, 98)),
-}
+    "water": _Family("water", (13, 90), *_BLUES),
+    "like water": _Family("like water", (13, 90), *_BLUES),
+    "partly water": _Family(
+        "partly water", (15, 96),
+        _Tints((196, 206, 216), (24, 32, 40)),
+        _Tints((182, 192, 202, 212, 222), (14, 22, 30, 38, 46)),
+    ),
+    "shadow": _Family("shadow", (5, 57), *_NEUTRAL),
+    "burnt": _Family(
+        "burnt ground", (8, 68),
+        _Tints((15, 25, 35), (20, 30, 40)),
+        _Tints((5, 25, 42), (12, 26, 40, 54)),
+    ),
+    "ground": _Family(
+        "ground", (18, 93),
+        _Tints((58, 68, 78), (24, 34, 44)),
+        _Tints((50, 62, 74, 86), (18, 30, 42, 54)),
+    ),
+    "sparse": _Family(
+        "sparse vegetation", (26, 94),
+        _Tints((97, 106), (24, 34, 44, 54)),
+        _Tints((94, 102, 110), (16, 28, 40, 56)),
+    ),
+    "vegetation": _Family(
+        "vegetation", (16, 92),
+        _Tints((120, 130, 140, 150), (26, 36, 46, 56)),
+        _Tints((118, 130, 142, 154), (20, 32, 44, 56)),
+    ),
+    "cloud": _Family("cloud or white ground", (54, 100), *_NEUTRAL),
+    "snow": _Family(
+        "snow or ice", (36, 100),
+        _Tints((215, 240, 265), (6, 11, 16)),
+        _Tints((195, 215, 235, 255, 275, 295), (4, 8, 12, 16, 20)),
+    ),
+}  # fmt: skip
 _DENSE = 0.75
 """NDVI above which leaves cover nearly all of the ground."""
 
@@ -55,12 +107,19 @@ _REDDISH = 0.45
 """Red over blue, as a normalised difference, from which ground looks red: of iron oxides."""
 
 _TONES = {1: ("",), 2: ("dark", "bright"), 3: ("dark", "medium", "bright")}
-_LIGHTNESS_STEP = 6
-_SWEEPS = 20
-"""Rounds in which colours are exchanged for better ones; it ends by itself after two to six."""
+_LIGHTNESS_STEP = 4
+_STARTS = 16
+"""Choices of colours that are compared, each begun with another colour; more clusters than can be
+told apart get the first."""
+_SWEEPS = 30
+"""Rounds in which colours are exchanged for better ones; it ends by itself after two to eight."""
+_DISTINCT = 8.0
+"""CIEDE2000 that pure colours have to keep; else the wide ones are taken."""
+_DECIMALS = 6
+"""Of differences, so that they are equal on every processor, and the colours with them."""
 
 
-def cluster_names(means: xr.DataArray, water: Collection[int] | None = None) -> dict[int, str]:
+def cluster_names(means: xr.DataArray, water: Water | None = None) -> dict[int, str]:
     """Return what each cluster looks like, in words that differ from cluster to cluster.
 
     Hints for the reader of a legend, by physical properties of the mean spectra; water is decided
@@ -73,8 +132,9 @@ def cluster_names(means: xr.DataArray, water: Collection[int] | None = None) -> 
     ----------
     means : DataArray of shape (cluster, band)
         Mean reflectance, clusters ordered from dark to bright.
-    water : collection of int, optional
-        The clusters that are water. Without, those that look like it are called "like water".
+    water : DataFrame or collection of int, optional
+        The table of `strandline.find_water`, or the clusters that are water. Without, those that
+        look like it are called "like water".
 
     Returns
     -------
@@ -89,7 +149,7 @@ def cluster_names(means: xr.DataArray, water: Collection[int] | None = None) -> 
     ...     coords={"band": ["green", "red", "nir08", "swir16"]},
     ... )
     >>> cluster_names(means)
-    {0: 'dark green vegetation', 1: 'bright green vegetation', 2: 'ground'}
+    {0: 'green vegetation, dark', 1: 'green vegetation, bright', 2: 'ground'}
     """
     words = {
         cluster: _words(kind, spectrum)
@@ -103,7 +163,7 @@ def cluster_names(means: xr.DataArray, water: Collection[int] | None = None) -> 
         seen[word] += 1
         total = counts[word]
         if total in _TONES:
-            names[cluster] = f"{_TONES[total][seen[word] - 1]} {word}".strip()
+            names[cluster] = f"{word}, {_TONES[total][seen[word] - 1]}".removesuffix(", ")
         else:
             names[cluster] = f"{word}, {seen[word]} of {total}"
     return names
@@ -111,7 +171,7 @@ def cluster_names(means: xr.DataArray, water: Collection[int] | None = None) -> 
 
 def cluster_palette(
     means: xr.DataArray | None,
-    water: Collection[int] | None = None,
+    water: Water | None = None,
     *,
     n_labels: int = 0,
 ) -> Palette:
@@ -122,8 +182,9 @@ def cluster_palette(
     means : DataArray of shape (cluster, band), optional
         Mean reflectance, ``signature_mean`` of a segmentation. Without, the colours follow the
         label numbers, as those of `strandline.show.palettes.label_palette`.
-    water : collection of int, optional
-        The clusters that are water; None if that is not known.
+    water : DataFrame or collection of int, optional
+        The table of `strandline.find_water`, or the clusters that are water; None if that is not
+        known.
     n_labels : int
         The least number of labels.
 
@@ -145,7 +206,7 @@ def cluster_palette(
     (['water', 'green vegetation'], '#1f5fa8')
     """
     if means is None:
-        names = dict.fromkeys(water or (), "water")
+        names = {c: "water" for c, share in water_shares(water).items() if share >= MOSTLY}
         return label_palette(n_labels, names)
     kinds = _kinds(means, water)
     names = cluster_names(means, water)
@@ -175,12 +236,12 @@ def _spectra(means: xr.DataArray) -> list[dict[str, float]]:
     return [dict(zip(bands, row, strict=True)) for row in np.asarray(means, float).tolist()]
 
 
-def _kinds(means: xr.DataArray, water: Collection[int] | None) -> dict[int, str]:
+def _kinds(means: xr.DataArray, water: Water | None) -> dict[int, str]:
     """Return the family of each cluster."""
-    kinds = {}
+    kinds, shares = {}, water_shares(water)
     for number, spectrum in zip(means["cluster"].values.tolist(), _spectra(means), strict=True):
-        if water is not None and number in water:
-            kinds[number] = "water"
+        if shares.get(number, 0) >= PARTLY:
+            kinds[number] = "water" if shares[number] >= MOSTLY else "partly water"
         elif means.attrs.get("units", "1") == "1":
             kinds[number] = _kind(spectrum, decided=water is not None)
         else:
@@ -216,11 +277,12 @@ def _kind(spectrum: Mapping[str, float], *, decided: bool) -> str:
         return "like water"
     if _is_cloud(spectrum) and not greenness > 0.3:
         return "cloud"
+    brightens = spectrum.get("swir22", np.nan) - nir > _CERTAIN
+    if burn < -0.1 and brightens and red < 0.12 and nir < 0.2 and not greenness > 0.3:
+        return "burnt"
     # In shade the sky lights the ground, and ratios of what little comes back mean nothing.
     if spectrum and all(value < _DARK for value in spectrum.values()):
         return "shadow" if blue >= red else "ground"
-    if burn < -0.1 and red < 0.12 and nir < 0.2 and not greenness > 0.3:
-        return "burnt"
     return _kind_of_numbers(spectrum, decided=True)
 
 
@@ -255,43 +317,80 @@ def _colours_of(kinds: Mapping[int, str]) -> dict[int, str]:
 def _ramps(counts: tuple[tuple[str, int], ...]) -> dict[str, tuple[str, ...]]:
     """Choose colours for so many clusters of each family, from dark to bright, far from another.
 
-    Begins with the family of the fewest colours and takes the one farthest from those that are
-    taken; then exchanges each for a better one as long as there is any.
+    They depend on nothing but how many clusters there are of each family.
     """
-    pools = {kind: _pool(kind) for kind, _ in counts}
-    colours = np.concatenate(list(pools.values()))
-    ends = np.cumsum([len(pool) for pool in pools.values()])
-    of = dict(zip(pools, np.split(np.arange(len(colours)), ends[:-1]), strict=True))
-    far = least_difference(colours)
     wanted = [kind for kind, count in counts for _ in range(count)]
-    wanted.sort(key=lambda kind: len(of[kind]))
-    fixed = wanted.index("water") if "water" in wanted else -1
-    taken = np.full(len(wanted), -1)
-    if fixed >= 0:
-        taken[fixed] = of["water"][0]  # the blue of the masks
+    # Families of few colours choose first; among the blues of water is always that of the masks.
+    wanted.sort(key=lambda kind: (kind != "water", len(_pool(kind, wide=True))))
+    colours, least = _chosen(tuple(wanted), wide=False)
+    if least < _DISTINCT:
+        colours, _ = _chosen(tuple(wanted), wide=True)
+    ramps: dict[str, list[int]] = {kind: [] for kind, _ in counts}
     for place, kind in enumerate(wanted):
-        if taken[place] < 0:
-            taken[place] = _farthest(of[kind], taken[taken >= 0], far)
-    for _ in range(_SWEEPS if len(wanted) > 1 else 0):
+        ramps[kind].append(place)
+    return {kind: tuple(_dark_first(colours[places])) for kind, places in ramps.items()}
+
+
+def _chosen(wanted: tuple[str, ...], *, wide: bool) -> tuple[NDArray[np.float64], float]:
+    """Choose a colour of each of these families, and return their least difference as well.
+
+    The best of several choices, each from another first colour.
+    """
+    kinds = list(dict.fromkeys(wanted))
+    pools = [_pool(kind, wide=wide) for kind in kinds]
+    ends = np.cumsum([len(pool) for pool in pools])
+    of = dict(zip(kinds, np.split(np.arange(ends[-1]), ends[:-1]), strict=True))
+    far = np.block([[_differences(one, other, wide=wide) for other in kinds] for one in kinds])
+    fixed = int(wanted[0] == "water")
+    choices = [of[kind] for kind in wanted[fixed:]]
+    taken = of["water"][:1] if fixed else np.array([], int)
+    if choices:
+        few = len(wanted) <= DISTINCT_CLUSTERS
+        starts = choices[0][:: -(-len(choices[0]) // (_STARTS if few else 1))]
+        tries = [_spread(np.append(taken, start), choices, far) for start in starts]
+        taken = max(tries, key=lambda chosen: _least(chosen, far))
+    return np.concatenate(pools)[taken], _least(taken, far)
+
+
+def _spread(
+    taken: NDArray[np.intp], choices: list[NDArray[np.intp]], far: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Add the farthest colour of each choice, then exchange each for a better one if there is any.
+
+    The last of those that are taken is of the first choice; those before it stay.
+    """
+    fixed = len(taken) - 1
+    for pool in choices[1:]:
+        taken = np.append(taken, _farthest(pool, taken, far))
+    for _ in range(_SWEEPS if len(taken) > 1 else 0):
         before = taken.copy()
-        for place, kind in enumerate(wanted):
-            if place != fixed:
-                others = np.delete(taken, place)
-                better = _farthest(of[kind], others, far)
-                if far[better, others].min() > far[taken[place], others].min():
-                    taken[place] = better
+        for place, pool in enumerate(choices, start=fixed):
+            others = np.delete(taken, place)
+            better = _farthest(pool, others, far)
+            if far[better, others].min() > far[taken[place], others].min():
+                taken[place] = better
         if (taken == before).all():
             break
-    chosen: dict[str, list[int]] = {kind: [] for kind in pools}
-    for place, kind in zip(taken.tolist(), wanted, strict=True):
-        chosen[kind].append(place)
-    return {kind: tuple(_dark_first(colours[places])) for kind, places in chosen.items()}
+    return taken
 
 
 def _farthest(pool: NDArray[np.intp], taken: NDArray[np.intp], far: NDArray[np.float64]) -> int:
-    if not len(taken):
-        return int(pool[len(pool) // 2])
+    """Return the colour of a pool that differs most from those that are taken."""
     return int(pool[far[np.ix_(pool, taken)].min(axis=1).argmax()])
+
+
+def _least(taken: NDArray[np.intp], far: NDArray[np.float64]) -> float:
+    """Return the least difference of any two colours."""
+    return float(far[np.ix_(taken, taken)][np.triu_indices(len(taken), 1)].min(initial=np.inf))
+
+
+@cache
+def _differences(one: str, other: str, *, wide: bool) -> NDArray[np.float64]:
+    """Compute how much the colours of two families differ, as the worst sight sees them."""
+    if one > other:
+        return _differences(other, one, wide=wide).T
+    difference = least_difference(_pool(one, wide=wide), _pool(other, wide=wide))
+    return difference.round(_DECIMALS)
 
 
 def _dark_first(colours: NDArray[np.float64]) -> Iterator[str]:
@@ -301,12 +400,13 @@ def _dark_first(colours: NDArray[np.float64]) -> Iterator[str]:
 
 
 @cache
-def _pool(kind: str) -> NDArray[np.float64]:
+def _pool(kind: str, *, wide: bool) -> NDArray[np.float64]:
     """List the colours of a family that a screen can show; of water, that of the masks first."""
     family = _FAMILIES[kind]
     low, high = family.lightness
+    tints = family.wide if wide else family.pure
     lightness, chroma, hue = np.meshgrid(
-        np.arange(low, high + 1, _LIGHTNESS_STEP), family.chromas, np.radians(family.hues),
+        np.arange(low, high + 1, _LIGHTNESS_STEP), tints.chromas, np.radians(tints.hues),
         indexing="ij",
     )  # fmt: skip
     lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1)

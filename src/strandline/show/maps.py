@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from strandline.show.composites import composite_bands, display_bands, each_scene
 from strandline.show.display import Stretch
 from strandline.show.sheets import change_sheet, composite_sheet, label_sheet, water_sheet
+from strandline.water.decision import Water
 
 
 def true_colour(
@@ -118,7 +119,7 @@ def label_map(
     labels: xr.DataArray,
     *,
     segmentation: xr.Dataset | None = None,
-    water: Sequence[int] | None = None,
+    water: Water | None = None,
     title: str | None = None,
 ) -> Figure:
     """Draw the clusters, with what each looks like and how much ground it covers.
@@ -129,8 +130,8 @@ def label_map(
         uint8, dims (y, x) or (time, y, x).
     segmentation : Dataset, optional
         With ``signature_mean`` (cluster, band), for the hints in the legend.
-    water : sequence of int, optional
-        The clusters that are water.
+    water : sequence of int or DataFrame, optional
+        The clusters that are water, or the table of `strandline.find_water`.
     title : str, optional
         Another headline.
 

@@ -2,8 +2,10 @@
 
 The change colours keep at least 30 CIELAB units between any two of them in
 normal vision and under simulated protanopia, deuteranopia and tritanopia
-(Machado et al. 2009); a test computes it. The first nine label colours are
-Paul Tol's "muted" set, ordered dark to light as the labels are.
+(Machado et al. 2009); a test computes it. The colours of clusters whose spectra
+are not known are Paul Tol's "muted" set, ordered dark to light as the labels
+are, and three that differ most from it. They, and the transitions, keep at
+least 11 units of CIEDE2000 between any two.
 """
 
 from __future__ import annotations
@@ -37,19 +39,22 @@ _LABELS = (
     "#cc6677",  # rose
     "#ddcc77",  # sand
     "#88ccee",  # cyan
+    "#3e3a14",
+    "#9184e5",
+    "#461828",
 )
 _TRANSITIONS = (
     ("never water", LAND),
-    ("permanent", "#0000cc"),
-    ("new permanent", "#22b14c"),
-    ("lost permanent", "#d1102d"),
-    ("seasonal", "#7fb2e5"),
-    ("new seasonal", "#b5e61d"),
-    ("lost seasonal", "#e6a1aa"),
-    ("seasonal to permanent", "#ff7f27"),
-    ("permanent to seasonal", "#ffc90e"),
-    ("ephemeral permanent", "#7f7f7f"),
-    ("ephemeral seasonal", "#c3c3c3"),
+    ("permanent", WATER),
+    ("new permanent", "#568c45"),
+    ("lost permanent", "#a61c0b"),
+    ("seasonal", "#8ed2f8"),
+    ("new seasonal", "#c5ef9d"),
+    ("lost seasonal", "#df8987"),
+    ("seasonal to permanent", "#28a1b7"),
+    ("permanent to seasonal", "#f5c22d"),
+    ("ephemeral permanent", "#555555"),
+    ("ephemeral seasonal", "#b6b6b6"),
 )
 _GOLDEN_ANGLE = 0.6180339887498949
 
@@ -168,7 +173,10 @@ def change_palette() -> Palette:
 
 
 def transition_palette() -> Palette:
-    """Classes of a timeline's transitions, in colours like those of the Global Surface Water.
+    """Classes of a timeline's transitions.
+
+    Hues are those of the Global Surface Water where colour blindness allows it: green is new, red
+    lost, pale is seasonal, grey ephemeral. Permanent water has the blue of the masks.
 
     Examples
     --------
@@ -177,7 +185,10 @@ def transition_palette() -> Palette:
     """
     return Palette(
         "transitions",
-        tuple(Category(value, *of) for value, of in enumerate(_TRANSITIONS)),
+        tuple(
+            Category(value, name, colour, clear=value == 0)
+            for value, (name, colour) in enumerate(_TRANSITIONS)
+        ),
     )
 
 
@@ -220,7 +231,7 @@ def label_colour(label: int) -> str:
     Examples
     --------
     >>> label_colour(0), label_colour(11)
-    ('#332288', '#59b635')
+    ('#332288', '#461828')
     """
     if label < len(_LABELS):
         return _LABELS[label]

@@ -6,6 +6,7 @@ and to measure their areas, is done once for both.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -47,7 +48,9 @@ from strandline.show.palettes import (
     change_palette,
     water_palette,
 )
+from strandline.water.decision import Water
 
+_FOOT_LETTERS = 38  # of a line below a legend, which is that wide at least
 BASE_LAND = "#cfcfcf"  # what the grey background looks like in a legend
 
 
@@ -94,7 +97,7 @@ def label_sheet(
     labels: xr.DataArray,
     *,
     segmentation: xr.Dataset | None = None,
-    water: Sequence[int] | None = None,
+    water: Water | None = None,
     title: str | None = None,
 ) -> Sheet:
     """Clusters, as `strandline.show.label_map` draws them."""
@@ -110,8 +113,8 @@ def label_sheet(
         LegendRow(c.colour, c.name, percent_text(shares.get(c.value, 0.0)))
         for c in palette.categories
     ]
-    heading = " ".join(filter(None, ["Clusters, share of all pixels.", too_many_text(n_labels)]))
-    legend = Legend(_with_unseen(rows, shares), heading.removesuffix("."))
+    foot = tuple(textwrap.wrap(too_many_text(n_labels), _FOOT_LETTERS))
+    legend = Legend(_with_unseen(rows, shares), "Clusters, share of all pixels", foot=foot)
     panels = [_class_panel(m, palette, None) for m in dated]
     return Sheet(
         _titled(panels, dated),

@@ -155,17 +155,21 @@ def ciede2000(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArra
     return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
-def least_difference(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+def least_difference(
+    rgb: NDArray[np.float64], others: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Compute the least CIEDE2000 of each pair of colours over normal sight and colour blindness.
 
     Parameters
     ----------
     rgb : ndarray of float64, shape (n, 3)
         sRGB, 0 to 1.
+    others : ndarray of float64, shape (m, 3), optional
+        With which each is compared; by default they are compared with one another.
 
     Returns
     -------
-    ndarray of float64, shape (n, n)
+    ndarray of float64, shape (n, m)
 
     Examples
     --------
@@ -174,8 +178,8 @@ def least_difference(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> bool(least_difference(red_green)[0, 1] < 0.5 * normal)
     True
     """
-    seen = (lab_of(rgb, sight) for sight in SIGHTS)
+    others = rgb if others is None else others
     least: NDArray[np.float64] = np.min(
-        [ciede2000(lab[:, None], lab[None, :]) for lab in seen], axis=0
+        [ciede2000(lab_of(rgb, s)[:, None], lab_of(others, s)[None, :]) for s in SIGHTS], axis=0
     )
     return least

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 
 from strandline.errors import WaterError
 from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER
+
+Water = pd.DataFrame | Collection[int]
+"""What says which clusters are water: the table of `find_water`, or their numbers."""
+
+MOSTLY = 0.5
+"""Share of a cluster's pixels that are water from which the cluster is called water."""
 
 
 def classes_of(decision: pd.DataFrame, n_subclusters: int) -> NDArray[np.uint8]:
@@ -129,5 +135,38 @@ def cluster_means(decision: pd.DataFrame) -> xr.DataArray:
     clusters = np.unique(of)
     weighted = np.where(share > 0, spectra * share, 0.0)
     means = [weighted[of == c].sum(axis=0) / share[of == c].sum() for c in clusters]
-    coords = {"cluster": clusters, "band": bands}
-    return xr.DataArray(np.array(means), dims=("cluster", "band"), coords=coords)
+    return xr.DataArray(
+        np.array(means),
+        dims=("cluster", "band"),
+        coords={"cluster": clusters, "band": bands},
+        attrs={"units": "1" if decision.attrs.get("reflectance", True) else "unknown"},
+    )
+
+
+def water_shares(water: Water | None) -> dict[int, float]:
+    """Compute which part of each cluster is water; clusters without any are left out.
+
+    Parameters
+    ----------
+    water : DataFrame or collection of int, optional
+        The table of `strandline.find_water`, or the clusters that are water.
+
+    Returns
+    -------
+    dict of int to float
+        Cluster to the share of its pixels that were taken for water, 0 to 1.
+
+    Examples
+    --------
+    >>> rows = {"cluster": [0, 1, 1], "share": [0.2, 0.3, 0.1], "water": [True, False, True]}
+    >>> {cluster: round(share, 2) for cluster, share in water_shares(pd.DataFrame(rows)).items()}
+    {0: 1.0, 1: 0.25}
+    """
+    if water is None or not isinstance(water, pd.DataFrame):
+        return {int(cluster): 1.0 for cluster in water or ()}
+    wet = water["water"].astype(bool)
+    cluster = water["cluster"] if "cluster" in water else water.index.to_series()
+    share = water["share"] if "share" in water else pd.Series(1.0, index=water.index)
+    part = (share * wet).groupby(cluster).sum() / share.groupby(cluster).sum()
+    some = wet.groupby(cluster).any()
+    return {int(c): float(part[c]) for c in some.index[some]}

@@ -31,6 +31,7 @@ from strandline.show.report.pixels import (
     points_of,
 )
 from strandline.show.sheets import BASE_LAND
+from strandline.water.decision import Water
 
 _NODES = 17  # along a side, where longitude and latitude are given; straight lines between them
 _FOR_THE_SCRIPT = ("key", "name", "below", "over", "grey", "single")
@@ -42,7 +43,7 @@ def explorer(
     segmentation: xr.Dataset,
     masks: Sequence[xr.DataArray],
     change: xr.DataArray | None,
-    water: Sequence[int],
+    water: Water,
     confidence: Sequence[xr.DataArray] = (),
 ) -> dict[str, Any]:
     """Gather pictures and pixels for the part of the page that answers to the reader.
@@ -57,8 +58,8 @@ def explorer(
         Water, per date.
     change : DataArray of uint8, shape (y, x), optional
         Between the first and the last date.
-    water : sequence of int
-        The clusters that are water.
+    water : DataFrame or sequence of int
+        The table of `strandline.find_water`, or the clusters that are water.
     confidence : sequence of DataArray, shape (y, x)
         How sure the mask of each date is, with the pixels of the dates; or nothing.
 
@@ -143,20 +144,21 @@ def _axis(bands: list[str]) -> dict[str, Any]:
 
 
 def _clusters(
-    segmentation: xr.Dataset, bands: Sequence[str], palette: Palette, water: Sequence[int]
+    segmentation: xr.Dataset, bands: Sequence[str], palette: Palette, water: Water
 ) -> list[dict[str, Any]]:
     """Name, colour and mean spectrum of each cluster."""
     means = segmentation["signature_mean"].transpose("cluster", "band")
     known = [str(b) for b in means["band"].values]
     values = np.asarray(means, dtype=float)
     found = []
+    whole, _ = captions.water_clusters(water)
     for row, cluster in enumerate(means["cluster"].values.tolist()):
         spectrum = [values[row, known.index(b)] if b in known else math.nan for b in bands]
         found.append(
             {
                 "name": f"{cluster} {palette[cluster].name}",
                 "colour": palette[cluster].colour,
-                "water": cluster in water,
+                "water": cluster in whole,
                 "mean": [round(v, 5) if math.isfinite(v) else None for v in spectrum],
             }
         )

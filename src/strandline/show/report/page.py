@@ -105,8 +105,7 @@ def report(
         environment.loader.get_source(environment, name)[0]  # type: ignore[union-attr]  # it is set above
         for name in ("report.css", "report.js")
     )
-    water, _ = captions.water_clusters(evidence)
-    hints = cluster_names(segmentation["signature_mean"], water)
+    hints = cluster_names(segmentation["signature_mean"], evidence)
     tables = _named(areas)
     caption, numbers = key_numbers(flat, change, tables)
     return environment.get_template("report.html").render(
@@ -114,14 +113,14 @@ def report(
         policy=_policy(style, script),
         style=Embedded(style),
         script=Embedded(script),
-        explorer=explorer(dated, segmentation, flat, change, water, _dates_of(confidence)),
+        explorer=explorer(dated, segmentation, flat, change, evidence, _dates_of(confidence)),
         verdict=verdict_of(evidence, _first_areas(tables), _hidden(flat)),
         summary=summary(dated, segmentation, evidence),
         numbers=numbers,
         numbers_of=caption if len(tables) > 1 else "",
         ranges_note=ranges_note(numbers),
-        sections=sections_of(dated, segmentation, flat, change, water),
-        transitions=transition_tables(dated, segmentation, flat, water),
+        sections=sections_of(dated, segmentation, flat, change, evidence),
+        transitions=transition_tables(dated, segmentation, flat, evidence),
         dates=comparability(record),
         areas=[{"caption": name, **area_table(frame)} for name, frame in tables.items()],
         quality=quality_table(quality),

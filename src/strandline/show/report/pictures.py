@@ -15,13 +15,19 @@ from matplotlib.figure import Figure
 from strandline.show import captions
 from strandline.show.canvas import picture_bytes
 from strandline.show.charts import signature_chart
+from strandline.show.clusters import too_many_text
 from strandline.show.composites import display_bands, is_true_colour
 from strandline.show.display import fit_stretch
 from strandline.show.maps import true_colour
 from strandline.show.sheets import change_sheet, label_sheet, water_sheet
+from strandline.water.decision import Water
 
 _DPI = 120
 _PHONE_DPI = 200  # of a narrow picture: about two pixels to each of the page
+_CLUSTERS = (
+    "Pixels with similar spectra, numbered from the darkest. The names are hints; what is water "
+    "follows from the evidence below."
+)
 _LARGEST = 5_000_000  # pixels; a sheet of very many dates is drawn less finely
 
 
@@ -30,7 +36,7 @@ def sections_of(
     segmentation: xr.Dataset,
     masks: Sequence[xr.DataArray],
     change: xr.DataArray | None,
-    water: Sequence[int],
+    water: Water,
 ) -> list[dict[str, Any]]:
     """Draw the sections that consist of pictures.
 
@@ -44,8 +50,8 @@ def sections_of(
         Water, per date.
     change : DataArray of uint8, shape (y, x), optional
         Between the first and the last date.
-    water : sequence of int
-        The clusters that are water.
+    water : DataFrame or sequence of int
+        The table of `strandline.find_water`, or the clusters that are water.
 
     Returns
     -------
@@ -82,8 +88,7 @@ def sections_of(
         _section(
             "labels",
             "The clusters",
-            "Pixels with similar spectra, numbered from the darkest. The names are hints; what is "
-            "water follows from the evidence below.",
+            " ".join(filter(None, [_CLUSTERS, too_many_text(segmentation.sizes["cluster"])])),
             sheet.draw,
             lossy=many,
         )

@@ -14,6 +14,7 @@ from strandline.prepare.classes import NOT_OBSERVED
 from strandline.show import captions
 from strandline.show.clusters import cluster_names
 from strandline.show.composites import each_map
+from strandline.water.decision import Water
 
 LONG = 14
 """Rows of evidence from which on it is summed up by clusters first."""
@@ -132,7 +133,7 @@ def transition_tables(
     dated: Sequence[xr.DataArray],
     segmentation: xr.Dataset,
     masks: Sequence[xr.DataArray],
-    water: Sequence[int],
+    water: Water,
 ) -> dict[str, Any] | None:
     """Tabulate what became what between the first and the last date.
 
@@ -144,8 +145,8 @@ def transition_tables(
         Of them.
     masks : sequence of DataArray of uint8, shape (y, x)
         Water, per date.
-    water : sequence of int
-        The clusters that are water.
+    water : DataFrame or sequence of int
+        The table of `strandline.find_water`, or the clusters that are water.
 
     Returns
     -------
