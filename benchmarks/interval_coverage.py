@@ -1,12 +1,14 @@
 """How often the intervals of `areas` hold the true area, as a Markdown table.
 
     python benchmarks/interval_coverage.py [LAKES]
+    python benchmarks/interval_coverage.py --finer [LAKES]
     python benchmarks/interval_coverage.py --calibrate
 
 Simulated lakes (`strandline.testing.lakes.random_lake`), each segmented with the defaults; the
 truth is the sum of the water fractions. The constants of `strandline.change.interval` come from
 other lakes than those that the table counts: with ``--calibrate`` they are measured again. The
 intervals are for lakes like these; Walker Lake, simulated otherwise, stands below the table.
+With ``--finer``, the lakes of the table are put on grids finer than their pixels and mapped there.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from strandline.change import pixel_area
 from strandline.change.interval import ROUNDED, SPREADS, shore_kinds
 from strandline.change.pixel_area import pixel_areas
 from strandline.change.summing import sum_up
+from strandline.prepare import make_grid, regrid
 from strandline.testing.lakes import random_lake
 
 CALIBRATED_ON = (*range(1_000), *range(10_000, 11_400))
@@ -31,6 +34,9 @@ CALIBRATED_ON = (*range(1_000), *range(10_000, 11_400))
 
 TESTED_FROM, LAKES = 20_000, 500
 """The number of the first lake of the table, and how many there are."""
+
+FINER, FINER_LAKES = (2, 3, 5, 10), 200
+"""Pixels of finer grids along the side of one of the data, and how many lakes are put on each."""
 
 WALKER = (("1988-10-22", "2003-08-01", "2017-10-22"), (60, 90, 150, 300, 600))
 
@@ -51,15 +57,19 @@ class Mapped:
         return self.low[percent] <= self.true <= self.high[percent]
 
 
-def mapped(scene: xr.DataArray, truth: xr.DataArray) -> Mapped:
-    """Map the water of a scene, and measure it."""
+def mapped(scene: xr.DataArray, truth: xr.DataArray, times: int = 1) -> Mapped:
+    """Map the water of a scene, on a grid that is so many times finer, and measure it."""
+    true = float((truth * pixel_area(scene)).sum())
+    if times > 1:
+        resolution = abs(scene.odc.geobox.resolution.x) / times
+        scene = regrid(scene, make_grid(like=scene, resolution=resolution), "measured")
     mask = sl.water_mask(sl.segment(scene))
     row = sl.areas(mask, intervals=True).iloc[0]
     km2 = pixel_area(mask)
     kinds = shore_kinds(np.array([True, True]), np.array([0, 1]))
     sides = sum_up(mask.values, pixel_areas(mask.odc.geobox), 2, kinds).sides
     return Mapped(
-        float((truth * km2).sum()),
+        true,
         float(row["best"]),
         {percent: float(row[f"low_{percent}"]) for percent in SPREADS},
         {percent: float(row[f"high_{percent}"]) for percent in SPREADS},
@@ -68,9 +78,9 @@ def mapped(scene: xr.DataArray, truth: xr.DataArray) -> Mapped:
     )
 
 
-def measure(numbers: Iterable[int]) -> list[Mapped]:
-    """Map simulated lakes."""
-    return [mapped(*random_lake(number)) for number in numbers]
+def measure(numbers: Iterable[int], times: int = 1) -> list[Mapped]:
+    """Map simulated lakes, on grids so many times finer than their pixels."""
+    return [mapped(*random_lake(number), times) for number in numbers]
 
 
 def calibrated(lakes: Sequence[Mapped]) -> tuple[float, dict[int, float]]:
@@ -105,6 +115,20 @@ def table(lakes: Sequence[Mapped]) -> str:
     return "\n".join(lines)
 
 
+def finer_table(count: int) -> str:
+    """Write how many lakes' intervals hold the truth on grids finer than the data."""
+    lines = [
+        "| grid | lakes | 90 % interval | 95 % interval | half of it |",
+        "|---|---|---|---|---|",
+    ]
+    for times in FINER:
+        lakes = measure(range(TESTED_FROM, TESTED_FROM + count), times)
+        held = " | ".join(f"{np.mean([lake.holds(p) for lake in lakes]):.1%}" for p in SPREADS)
+        half = np.median([(lake.high[95] - lake.low[95]) / 2 / lake.best for lake in lakes])
+        lines.append(f"| {times} times finer | {count} | {held} | {half:.1%} |")
+    return "\n".join(lines)
+
+
 def walker() -> str:
     """Hold the intervals against another simulation: Walker Lake, by the size of the pixels."""
     lines = [
@@ -125,6 +149,9 @@ def walker() -> str:
 def main(words: Sequence[str]) -> None:
     """Measure and print."""
     counts = [int(word) for word in words if word.isdigit()]
+    if "--finer" in words:
+        print(finer_table(counts[0] if counts else FINER_LAKES))
+        return
     count = counts[0] if counts else LAKES
     if "--calibrate" in words:
         together, spreads = calibrated(measure(CALIBRATED_ON))

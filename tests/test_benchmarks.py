@@ -426,6 +426,14 @@ def test_coverage_of_intervals_is_counted():
     assert float(rows[-1][3].strip(" %")) == 50 * sum(lake.holds(95) for lake in lakes)
 
 
+def test_coverage_is_counted_on_finer_grids_against_the_same_truth():
+    (lake,), (finer,) = (interval_coverage.measure([0], times) for times in (1, 2))
+    assert finer.true == lake.true
+    assert finer.pixel_km2 == pytest.approx(lake.pixel_km2 / 4, rel=1e-3)
+    halves = [(one.high[95] - one.low[95]) / 2 for one in (lake, finer)]
+    assert halves[1] == pytest.approx(halves[0], rel=0.25), "the same pixels of the data"
+
+
 def test_errors_are_held_against_stability():
     (lake,) = rows = list(stability_errors.measure(None, lakes=1))
     assert lake.name == "1 simulated lakes"

@@ -18,6 +18,7 @@ import pytest
 import rasterio
 
 import strandline as sl
+from interrupts import interruptible
 from servers import Website, item_of_product, website
 from strandline.export.raster import write_cog
 from strandline.testing.lakes import round_lake
@@ -173,8 +174,9 @@ def test_debug_shows_the_traceback_wherever_it_stands(tmp_path):
 
 
 def test_interrupted_demo_leaves_no_results_that_look_whole(tmp_path):
+    demo = [sys.executable, "-m", "strandline", "demo", "--resolution", "90", "--out", "demo"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "strandline", "demo", "--resolution", "90", "--out", "demo"],
+        interruptible(demo),
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
@@ -193,6 +195,18 @@ def test_interrupted_demo_leaves_no_results_that_look_whole(tmp_path):
     assert "Traceback" not in rest
     left = {path.name for path in (tmp_path / "demo").iterdir()}
     assert left == {"scenes"}  # the simulated products were complete by then
+
+
+def test_commands_can_be_interrupted_where_interruptions_are_ignored():
+    """As in tests that a shell has started in the background."""
+    asked = "import signal; print(signal.getsignal(signal.SIGINT).__name__)"
+    command = [sys.executable, "-c", asked]
+    ignored = "import signal, subprocess, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    ignored += "sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+    said = subprocess.check_output(
+        [sys.executable, "-c", ignored, *interruptible(command)], text=True
+    )
+    assert said.strip() == "default_int_handler"
 
 
 def test_a_run_that_is_terminated_cleans_up_too(tmp_path):

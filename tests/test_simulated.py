@@ -30,6 +30,24 @@ def test_products_on_disk_and_what_becomes_of_them_say_so(products, tmp_path):
     assert in_memory.attrs["simulated"] == "yes"
 
 
+@pytest.mark.parametrize("level", ["L1C", "L2A"])
+def test_folders_of_sentinel_2_say_so_when_they_are_opened_again(level, tmp_path):
+    asked = {
+        "platform": "sentinel-2a",
+        "processing_level": level,
+        "size": (120, 120),
+        "path": tmp_path,
+    }
+    sl.simulate_scene("2017-10-22", **asked)
+    (folder,) = tmp_path.glob("*.SAFE")
+    scene = sl.open_scene(folder)
+    assert scene.attrs["simulated"] == "yes"
+    assert captions.sensor_text(scene) == "Sentinel 2A MSI (simulated)"
+    metadata = folder / f"MTD_MSI{level}.xml"
+    metadata.write_text(metadata.read_text().replace("Simulated", "Observed"))
+    assert "simulated" not in sl.open_scene(folder).attrs
+
+
 def test_a_study_says_so_in_the_report_the_item_and_the_record(products, tmp_path):
     out = run_study(
         {"scenes": [{"source": one} for one in products], "vectors": []}, tmp_path / "o"

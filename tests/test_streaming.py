@@ -17,6 +17,7 @@ import pytest
 import xarray as xr
 
 import strandline as sl
+from interrupts import interruptible
 from strandline import stages, streaming, workers
 from strandline.errors import OutputError, SchedulerError, SourceNotFoundError
 from strandline.export.raster import write_cog
@@ -243,7 +244,10 @@ def command(picture: Path, out: Path, preparation: str = "") -> subprocess.Compl
     arguments += ["--clusters", "3", "--subclusters", "12", "--out", str(out)]
     script = SCRIPT.format(side=SIDE, preparation=preparation, arguments=arguments)
     return subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=240
+        interruptible([sys.executable, "-c", script]),
+        capture_output=True,
+        text=True,
+        timeout=240,
     )
 
 

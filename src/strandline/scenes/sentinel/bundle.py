@@ -30,7 +30,7 @@ from strandline.scenes.quality import (
 from strandline.scenes.raster import lazy_bands
 from strandline.scenes.read_options import ReadOptions
 from strandline.scenes.reflectance import Factors
-from strandline.scenes.scene import Stored, finish
+from strandline.scenes.scene import SIMULATED, Stored, finish
 from strandline.scenes.selection import choose_bands, with_others
 from strandline.scenes.sensors import find_sensor
 from strandline.scenes.sentinel.clouds import draw_clouds, parse_clouds
@@ -147,6 +147,8 @@ def _wanted(product: SafeProduct, asked: ReadOptions) -> list[str]:
 
 def _extra(product: SafeProduct, names: list[str]) -> dict[str, Any]:
     extra: dict[str, Any] = {"processing_baseline": product.metadata.baseline}
+    if product.metadata.simulated:
+        extra |= SIMULATED
     if "nir" in names and "nir08" not in names:
         extra["stands_in"] = "B08 as nir08"
     return extra

@@ -22,6 +22,7 @@ _QUANTIFICATION = {
     "L2": ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"),
 }
 _OFFSET = {"L1": "RADIO_ADD_OFFSET", "L2": "BOA_ADD_OFFSET"}
+_SIMULATED = re.compile(r"<!--\s*Simulated\b")
 _TIMES = ("DATATAKE_SENSING_START", "PRODUCT_START_TIME")
 
 
@@ -49,6 +50,9 @@ class ProductMetadata:
         Stored numbers that stand for no value.
     images : tuple of str
         Paths of the images inside the product, without extension.
+    simulated : bool
+        Whether a comment says that it was simulated. The European Space Agency's files have no
+        such comment, and their other readers pass over it.
     """
 
     source: str
@@ -61,6 +65,7 @@ class ProductMetadata:
     nodata: float
     saturated: float
     images: tuple[str, ...]
+    simulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,7 @@ def parse_product(content: str, source: str) -> ProductMetadata:
             for leaf in document.leaves
             if leaf.tag in ("IMAGE_FILE", "IMAGE_FILE_2A", "IMAGE_ID", "IMAGE_ID_2A") and leaf.text
         ),
+        simulated=_SIMULATED.search(content) is not None,
     )
 
 
