@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from sklearn.cluster import KMeans
 
 from strandline.spectral import assign
@@ -64,15 +65,19 @@ def coarse_points(count: int, n_vectors: int) -> tuple[np.ndarray, np.ndarray]:
     return points, rng.uniform(0.1, 9.0, count)
 
 
-def test_starts_end_in_the_same_place_alone_and_together(monkeypatch):
+@pytest.mark.parametrize("n_clusters", [5, 70])
+def test_starts_end_in_the_same_place_alone_and_together(n_clusters, monkeypatch):
     points, weights = coarse_points(300, 8)
-    starts = points.astype(float)[np.random.default_rng(1).permutation(300)[:60].reshape(12, 5)]
+    rng = np.random.default_rng(1)
+    starts = np.stack([points[rng.permutation(300)[:n_clusters]] for _ in range(6)]).astype(float)
     together = assign._lloyd_together(points, weights, starts, 30)
     monkeypatch.setattr(assign, "_TOGETHER_BYTES", 1)
     alone = assign._lloyd_together(points, weights, starts, 30)
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_array_equal(one, other)
-    reference = KMeans(5, init=starts[3], n_init=1, max_iter=30, tol=0.0, algorithm="lloyd")
+    reference = KMeans(
+        n_clusters, init=starts[3], n_init=1, max_iter=30, tol=0.0, algorithm="lloyd"
+    )
     reference.fit(points, sample_weight=weights)
     np.testing.assert_allclose(together[1][3], reference.inertia_, rtol=1e-4)
 

@@ -17,6 +17,7 @@ TOLERANCE = 1e-7
 
 _COARSE_ITERATIONS = 30
 _TOGETHER_BYTES = 1 << 25  # 32 starts of up to 64 clusters among 2,048 landmarks
+_DENSE_CLUSTERS = 64
 _FEW_ITERATIONS = 4
 _REFINED_STARTS = 4
 _COMPARED_POINTS = 1 << 14  # on which these are compared
@@ -213,7 +214,6 @@ def _lloyd_batch(
 
     Returns the centres and, of shape (n_starts, n_points), each point's score at its own.
     """
-    clusters = np.arange(centres.shape[1])
     centres = centres.copy()
     labels = np.full((len(centres), len(points)), -1)
     best = np.empty(labels.shape)
@@ -229,13 +229,32 @@ def _lloyd_batch(
         moving, found, current = moving[changed], found[changed], current[changed]
         if len(moving) == 0:
             break
-        member = (found[:, :, None] == clusters).astype(np.float64)
-        mass = np.einsum("sij,i->sj", member, weights)
-        sums = member.transpose(0, 2, 1) @ weighted
+        mass, sums = _sums(found, weights, weighted, centres.shape[1])
         full = mass > 0.0
         mean = sums / np.where(full, mass, 1.0)[:, :, None]
         centres[moving] = np.where(full[:, :, None], mean, current)
     return centres, best
+
+
+def _sums(
+    labels: NDArray[np.intp],
+    weights: NDArray[np.float64],
+    weighted: NDArray[np.float64],
+    n_clusters: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum weights and weighted points over each cluster of each start.
+
+    A dense product is the quickest with few clusters; with many it multiplies mostly zeros.
+    """
+    if n_clusters > _DENSE_CLUSTERS:
+        every, ones = np.arange(len(weights)), np.ones(len(weights))
+        shape = (n_clusters, len(weights))
+        members = [scipy.sparse.csr_array((ones, (row, every)), shape) for row in labels]
+        return np.stack([one @ weights for one in members]), np.stack(
+            [one @ weighted for one in members]
+        )
+    member = (labels[:, :, None] == np.arange(n_clusters)).astype(np.float64)
+    return np.einsum("sij,i->sj", member, weights), member.transpose(0, 2, 1) @ weighted
 
 
 def _different(
