@@ -21,6 +21,7 @@ import full_scene
 import growth
 import interval_coverage
 import machine
+import many_clusters
 import methods
 import report
 import same_bytes
@@ -247,6 +248,27 @@ def test_growth_is_the_slope_from_a_hundred_thousand_samples_on():
     assert goals[0].measured == "1.00"
     bent = sweep({100_000: 1.0, 1_000_000: 2.0, 10_000_000: 12.0})
     assert next(growth.goals(bent)).met is False
+
+
+def test_many_clusters_are_compared_with_few_ones():
+    found = {
+        k: Summary("strandline", 100, 6, [run("strandline", cost, peak=peak)])
+        for k, cost, peak in ((30, 2.0, 500.0), (254, 15.0, 900.0))
+    }
+    assert [goal.met for goal in many_clusters.goals(found)] == [True, True]
+    assert [goal.measured for goal in many_clusters.goals(found)] == ["7.5×", "900 MiB"]
+    found[254] = Summary("strandline", 100, 6, [run("strandline", 21.0, peak=1100.0)])
+    assert [goal.met for goal in many_clusters.goals(found)] == [False, False]
+    found[254] = Summary("strandline", trouble="over 600 s")
+    assert [goal.met for goal in many_clusters.goals(found)] == [None, None]
+    assert many_clusters.clusters_table(found).splitlines()[-1].endswith("| over 600 s |")
+
+
+def test_many_clusters_prints_its_table():
+    words = ["--clusters", "3", "5", "--samples", "400", "--data", "digits", "--rounds", "1"]
+    rows = [line.split(" | ") for line in many_clusters.main(words).splitlines()[4:6]]
+    assert [row[0] for row in rows] == ["| 3", "| 5"]
+    assert all(row[1].endswith(" s") and row[4].endswith("MiB") for row in rows)
 
 
 def test_what_cannot_end_in_time_is_not_started():

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from sklearn.cluster import KMeans
 
+from strandline.spectral import assign
 from strandline.spectral.assign import LinearRule, canonical_order, kmeans_centres
 
 
@@ -55,3 +57,44 @@ def test_more_clusters_than_coarse_points_still_give_that_many_clusters():
         points, np.ones(12), np.zeros((2, 1)), np.ones(2), 4, np.random.default_rng(0)
     )
     assert len(np.unique(LinearRule.nearest(centres, points.dtype)(points))) == 4
+
+
+def coarse_points(count: int, n_vectors: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(11)
+    points = rng.normal(size=(count, n_vectors)).astype(np.float32)
+    return points, rng.uniform(0.1, 9.0, count)
+
+
+@pytest.mark.parametrize("n_clusters", [5, 70])
+def test_starts_end_in_the_same_place_alone_and_together(n_clusters, monkeypatch):
+    points, weights = coarse_points(300, 8)
+    rng = np.random.default_rng(1)
+    starts = np.stack([points[rng.permutation(300)[:n_clusters]] for _ in range(6)]).astype(float)
+    together = assign._lloyd_together(points, weights, starts, 30)
+    monkeypatch.setattr(assign, "_TOGETHER_BYTES", 1)
+    alone = assign._lloyd_together(points, weights, starts, 30)
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(one, other)
+    reference = KMeans(
+        n_clusters, init=starts[3], n_init=1, max_iter=30, tol=0.0, algorithm="lloyd"
+    )
+    reference.fit(points, sample_weight=weights)
+    np.testing.assert_allclose(together[1][3], reference.inertia_, rtol=1e-4)
+
+
+def test_the_tables_of_many_clusters_stay_small(monkeypatch):
+    points, weights = coarse_points(2048, 4)
+    starts = np.zeros((32, 254, 4))
+    sizes = []
+
+    def recorded(points, weights, weighted, centres, max_iter):
+        sizes.append(len(centres))
+        return centres, np.zeros((len(centres), len(points)))
+
+    monkeypatch.setattr(assign, "_lloyd_batch", recorded)
+    assign._lloyd_together(points, weights, starts, 30)
+    assert sum(sizes) == 32
+    assert max(sizes) * 2048 * 254 * 8 <= assign._TOGETHER_BYTES
+    sizes.clear()
+    assign._lloyd_together(points[:480], weights[:480], starts[:, :15], 30)
+    assert sizes == [32]

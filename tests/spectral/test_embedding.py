@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.metrics.pairwise import euclidean_distances
 
 from strandline.errors import InvalidDataError
-from strandline.spectral import SpectralClustering
-from strandline.spectral.embedding import soft_cut
+from strandline.spectral import SpectralClustering, fitting
+from strandline.spectral.embedding import NystromMap, soft_cut
+from strandline.spectral.fitting import MOST_LANDMARKS, fit_prepared, prepare
+from strandline.spectral.parameters import checked_settings
 
 
 @pytest.fixture
@@ -95,3 +99,41 @@ def test_a_kernel_without_any_similarity_is_an_error():
     X = np.concatenate([X, -X])  # centred exactly: a linear kernel adds up to zero
     with pytest.raises(InvalidDataError, match="affinity of every pair"):
         SpectralClustering(2, affinity=lambda a, b: np.zeros((len(a), len(b)))).fit(X)
+
+
+def fitted(rows: np.ndarray, n_clusters: int, affinity: str = "rbf"):
+    settings = checked_settings(SpectralClustering(n_clusters, affinity=affinity, n_init=1))
+    return fit_prepared(prepare(rows, None, settings), settings)
+
+
+def cost_per_sample(embed: NystromMap) -> int:
+    """Multiplications that it takes to embed one more sample."""
+    return int(np.prod(embed.matrix.shape))
+
+
+def test_most_clusters_cost_little_more_than_in_proportion():
+    rows = np.random.default_rng(2).uniform(size=(3000, 6)).astype(np.float32)
+    few = fitted(rows, 30)
+    tracemalloc.start()
+    many = fitted(rows, 254)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(np.unique(many.labels(rows))) == 254
+    assert len(many.embed.kernel.landmarks) <= MOST_LANDMARKS
+    assert cost_per_sample(many.embed) <= 10 * cost_per_sample(few.embed)
+    assert peak < 400 * 2**20
+
+
+def test_landmark_graphs_have_no_more_landmarks_either(monkeypatch):
+    monkeypatch.setattr(fitting, "MOST_LANDMARKS", 1100)
+    rows = np.random.default_rng(3).uniform(size=(1500, 6)).astype(np.float32)
+    many = fitted(rows, 30, "nearest_neighbors")
+    assert [embed.rows.shape for embed in many.embed.maps] == [(1100, 60)] * 4
+
+
+@pytest.mark.parametrize(("n_clusters", "n_landmarks", "n_vectors"), [(3, 160, 6), (15, 480, 30)])
+def test_ordinary_numbers_of_clusters_have_all_landmarks_and_vectors(
+    n_clusters, n_landmarks, n_vectors
+):
+    rows = np.random.default_rng(4).uniform(size=(1000, 6)).astype(np.float32)
+    assert fitted(rows, n_clusters).embed.matrix.shape == (n_landmarks, n_vectors)

@@ -16,6 +16,8 @@ TOLERANCE = 1e-7
 """Where k-means ends, unless the caller says: iterations, and relative improvement."""
 
 _COARSE_ITERATIONS = 30
+_TOGETHER_BYTES = 1 << 25  # 32 starts of up to 64 clusters among 2,048 landmarks
+_DENSE_CLUSTERS = 64
 _FEW_ITERATIONS = 4
 _REFINED_STARTS = 4
 _COMPARED_POINTS = 1 << 14  # on which these are compared
@@ -184,24 +186,75 @@ def _lloyd_together(
     centres: NDArray[np.float64],
     max_iter: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lloyd's iterations for many starts at once, by batched matrix products."""
+    """Lloyd's iterations for many starts, by batched matrix products.
+
+    As many starts go together as fit `_TOGETHER_BYTES` with their table of points and
+    centres; which ones do makes no difference to any of them.
+    """
     points = points.astype(np.float64)
     weighted = points * weights[:, None]
     spread = float((weights * np.square(points).sum(axis=1)).sum())
-    clusters = np.arange(centres.shape[1])
+    size = max(1, _TOGETHER_BYTES // (len(points) * centres.shape[1] * points.itemsize))
+    parts = [
+        _lloyd_batch(points, weights, weighted, centres[first : first + size], max_iter)
+        for first in range(0, len(centres), size)
+    ]
+    moved, best = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return moved, spread - 2.0 * best @ weights
+
+
+def _lloyd_batch(
+    points: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    weighted: NDArray[np.float64],
+    centres: NDArray[np.float64],
+    max_iter: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Move the centres of some starts; those that have come to rest are left alone.
+
+    Returns the centres and, of shape (n_starts, n_points), each point's score at its own.
+    """
+    centres = centres.copy()
     labels = np.full((len(centres), len(points)), -1)
+    best = np.empty(labels.shape)
+    moving = np.arange(len(centres))
     for _ in range(max_iter):
-        score = points @ centres.transpose(0, 2, 1) - 0.5 * np.square(centres).sum(2)[:, None]
-        before, labels = labels, score.argmax(axis=2)
-        if (labels == before).all():
+        current = centres[moving]
+        score = points @ current.transpose(0, 2, 1)
+        score -= 0.5 * np.square(current).sum(2)[:, None]
+        found = score.argmax(axis=2)
+        best[moving] = np.take_along_axis(score, found[:, :, None], axis=2)[:, :, 0]
+        changed = (found != labels[moving]).any(axis=1)
+        labels[moving] = found
+        moving, found, current = moving[changed], found[changed], current[changed]
+        if len(moving) == 0:
             break
-        member = (labels[:, :, None] == clusters).astype(np.float64)
-        mass = np.einsum("sij,i->sj", member, weights)
-        sums = member.transpose(0, 2, 1) @ weighted
+        mass, sums = _sums(found, weights, weighted, centres.shape[1])
         full = mass > 0.0
-        centres = np.where(full[:, :, None], sums / np.where(full, mass, 1.0)[:, :, None], centres)
-    best = np.take_along_axis(score, labels[:, :, None], axis=2)[:, :, 0]
-    return centres, spread - 2.0 * best @ weights
+        mean = sums / np.where(full, mass, 1.0)[:, :, None]
+        centres[moving] = np.where(full[:, :, None], mean, current)
+    return centres, best
+
+
+def _sums(
+    labels: NDArray[np.intp],
+    weights: NDArray[np.float64],
+    weighted: NDArray[np.float64],
+    n_clusters: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum weights and weighted points over each cluster of each start.
+
+    A dense product is the quickest with few clusters; with many it multiplies mostly zeros.
+    """
+    if n_clusters > _DENSE_CLUSTERS:
+        every, ones = np.arange(len(weights)), np.ones(len(weights))
+        shape = (n_clusters, len(weights))
+        members = [scipy.sparse.csr_array((ones, (row, every)), shape) for row in labels]
+        return np.stack([one @ weights for one in members]), np.stack(
+            [one @ weighted for one in members]
+        )
+    member = (labels[:, :, None] == np.arange(n_clusters)).astype(np.float64)
+    return np.einsum("sij,i->sj", member, weights), member.transpose(0, 2, 1) @ weighted
 
 
 def _different(

@@ -22,7 +22,7 @@ from strandline.spectral.affinity import (
     weighted_median,
 )
 from strandline.spectral.assign import LinearRule, kmeans_centres
-from strandline.spectral.embedding import JointMap, soft_cut, unit_rows
+from strandline.spectral.embedding import JointMap, soft_cut, unit_rows, vector_count
 from strandline.spectral.ensemble import shared_weight, varied
 from strandline.spectral.fitting import FRAMED, Prepared, Settings, Stream, View, see_graph
 from strandline.spectral.tiles import one_blas_thread
@@ -166,7 +166,7 @@ def _narrowed(
     that rows have length one, in each graph's part.
     """
     width = embedded.shape[1] // n_graphs
-    kept = min(2 * n_clusters, width)
+    kept = min(vector_count(n_clusters), width)
     values = eigenvalues[:width]
     change = (soft_cut(values, n_clusters) / soft_cut(values, widest))[:kept]
     parts = [

@@ -20,6 +20,9 @@ _NO_EIGENVALUE = 1e-12
 _DEGREE_FLOOR = 1e-3
 """A Nyström degree can come out at zero or below; none counts less than this × the mean."""
 
+_DOUBLED_VECTORS = 128
+"""Beyond as many eigenvectors there is one for each cluster."""
+
 _KEPT_BYTES = 1 << 28
 """Affinities of the sample that take no more than this are computed once instead of thrice."""
 
@@ -41,6 +44,20 @@ class Spectrum(NamedTuple, Generic[Map]):
     eigenvalues: NDArray[np.float64]
     embed: Map
     embedded: NDArray[Any]
+
+
+def vector_count(n_clusters: int) -> int:
+    """Return the number of eigenvectors in which so many clusters are sought.
+
+    Twice as many as clusters, since `soft_cut` leaves something of those beyond. With many
+    clusters that is little for what it costs: from 64 on there are 128, or one per cluster.
+
+    Examples
+    --------
+    >>> [vector_count(k) for k in (2, 8, 64, 100, 254)]
+    [4, 16, 128, 128, 254]
+    """
+    return max(n_clusters, min(2 * n_clusters, _DOUBLED_VECTORS))
 
 
 def soft_cut(eigenvalues: NDArray[np.float64], n_clusters: int) -> NDArray[np.float64]:
@@ -229,7 +246,7 @@ def nystrom_spectrum(
     constant = np.sqrt(teleport * mean_degree / n_total)
     to_degree = (root @ mean_feature).astype(points.dtype)
 
-    def gram(part: slice) -> NDArray[np.float64]:
+    def gram(part: slice) -> NDArray[Any]:
         near = affinities(part)
         degree = np.maximum(near @ to_degree, _DEGREE_FLOOR * mean_degree).astype(np.float64)
         degree += teleport * mean_degree
@@ -237,15 +254,16 @@ def nystrom_spectrum(
         tile = np.empty((len(near), near.shape[1] + 1), points.dtype)
         np.multiply(near, scale[:, None].astype(points.dtype), out=tile[:, :-1])
         tile[:, -1] = constant * scale
-        return (tile.T @ tile).astype(np.float64)
+        return tile.T @ tile
 
-    total = _ordered_sum(map_tiles(gram, len(points), n_jobs))
+    # A table of all pairs of landmarks comes of every tile: few of them are there at a time.
+    total = _ordered_sum(map_tiles(gram, len(points), n_jobs, at_once=1))
     with one_blas_thread():
         # To the features F = B P only now: products with P for every sample would double the work.
         to_features = np.zeros((len(total), root.shape[1] + 1))
         to_features[:-1, :-1], to_features[-1, -1] = root, 1.0
         total = to_features.T @ total @ to_features
-        values, vectors = _leading_eigenpairs(total, min(2 * n_clusters, len(total)))
+        values, vectors = _leading_eigenpairs(total, min(vector_count(n_clusters), len(total)))
         present = values > _NO_EIGENVALUE * values[0]
         scale = np.zeros_like(values)
         scale[present] = 1.0 / np.sqrt(values[present])
@@ -356,7 +374,7 @@ def landmark_spectrum(
     root = np.where(alive, 1.0 / np.sqrt(np.where(alive, degree, 1.0)), 0.0)
     with one_blas_thread():
         eigenvalues, vectors = _leading_eigenpairs(
-            W * root[:, None] * root, min(2 * n_clusters, n_landmarks)
+            W * root[:, None] * root, min(vector_count(n_clusters), n_landmarks)
         )
     rows = vectors * root[:, None] * soft_cut(eigenvalues, n_clusters)
     embed = LandmarkMap(neighbours, rows.astype(squared.dtype))

@@ -48,6 +48,11 @@ _GAMMA_SAMPLES = 1 << 13  # the median of a distance needs no more
 _GAMMA_RANGE = 1e-30, 1e20
 """Beyond these all samples are alike, or none; single precision holds what is between."""
 
+MOST_LANDMARKS = 1 << 11
+"""More are used only if the caller says so: time grows with the cube of their number, memory with
+its square. By a kernel, up to 64 clusters are seen through 32 each, and the 254 that a map can
+hold through eight each."""
+
 FRAMED = ("auto", "rbf", "nearest_neighbors")
 """Affinities of samples in a frame; other kernels are defined in the data's own units."""
 
@@ -305,7 +310,7 @@ def _landmark_graphs(
     points: NDArray[Any], weights: NDArray[np.float64], settings: Settings
 ) -> View:
     """Average several independent landmark graphs."""
-    n_landmarks = settings.n_landmarks or max(1000, 50 * settings.n_clusters)
+    n_landmarks = settings.n_landmarks or landmark_count(settings.n_clusters, settings.affinity)
     n_graphs = _GRAPHS if n_landmarks < len(points) else 1  # all would be the same
 
     def one(number: int) -> _Graph:
@@ -352,11 +357,25 @@ def _landmark_graph(
     return _Graph(spectrum.embed, spectrum.embedded, spectrum.eigenvalues, mass)
 
 
+def landmark_count(n_clusters: int, affinity: str | Callable[..., Any]) -> int:
+    """Return the number of landmarks through which a graph is seen, unless the caller says.
+
+    Examples
+    --------
+    >>> [landmark_count(k, "rbf") for k in (2, 8, 64, 254)]
+    [160, 256, 2048, 2048]
+    >>> [landmark_count(k, "nearest_neighbors") for k in (2, 30, 254)]
+    [1000, 1500, 2048]
+    """
+    least, per_cluster = (1000, 50) if affinity == "nearest_neighbors" else (160, 32)
+    return max(least, min(per_cluster * n_clusters, MOST_LANDMARKS))
+
+
 def _kernel_graph(
     points: NDArray[Any], weights: NDArray[np.float64], frame: Frame, settings: Settings
 ) -> View:
     """See the graph of a kernel by the Nyström method."""
-    n_landmarks = settings.n_landmarks or max(160, 32 * settings.n_clusters)
+    n_landmarks = settings.n_landmarks or landmark_count(settings.n_clusters, settings.affinity)
     rng = np.random.default_rng([settings.seed, Stream.LANDMARKS])
     landmarks = choose_landmarks(
         points,

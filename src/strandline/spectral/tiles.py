@@ -246,11 +246,18 @@ def thread_count(n_jobs: int | None) -> int:
 
 
 def map_tiles(
-    function: Callable[[slice], Result], n_rows: int, n_jobs: int | None = None
+    function: Callable[[slice], Result],
+    n_rows: int,
+    n_jobs: int | None = None,
+    *,
+    at_once: int = _TILES_AT_ONCE,
 ) -> Iterator[Result]:
-    """Apply `function` to consecutive slices of `n_rows` rows; results come in tile order."""
+    """Apply `function` to consecutive slices of `n_rows` rows; results come in tile order.
+
+    A thread takes `at_once` tiles and keeps what comes of them until the last is done.
+    """
     slices = [slice(i, min(i + TILE_ROWS, n_rows)) for i in range(0, n_rows, TILE_ROWS)]
-    groups = [slices[i : i + _TILES_AT_ONCE] for i in range(0, len(slices), _TILES_AT_ONCE)]
+    groups = [slices[i : i + at_once] for i in range(0, len(slices), at_once)]
     for results in _in_threads(lambda group: list(map(function, group)), groups, n_jobs):
         yield from results
 
