@@ -245,6 +245,21 @@ def test_what_is_no_host_cannot_be_allowed(tmp_path, monkeypatch, name):
         serve([], 0, open_browser=False, demo_resolution=600.0, allow=[name])
 
 
+@pytest.mark.parametrize("address", ["", "*", "lab", "127.0.0.1:80", "http://127.0.0.1"])
+def test_what_is_no_address_is_told_before_anything_is_served(tmp_path, monkeypatch, address):
+    monkeypatch.setenv("STRANDLINE_CACHE", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="at this address"):
+        serve([], 0, address=address, open_browser=False, demo_resolution=600.0)
+
+
+def test_on_all_addresses_it_answers_to_its_own_names_alone(tmp_path):
+    with served([], tmp_path, address="0.0.0.0", demo_resolution=600.0) as running:
+        assert running.url.startswith("http://localhost:")
+        port = running.url.rstrip("/").rpartition(":")[2]
+        assert ask(running, "/", Host=f"localhost:{port}")[0] == 200
+        assert ask(running, "/", Host="rebound.example")[0] == 403
+
+
 @pytest.mark.parametrize("path", ["/", "/autoload.js", "/static/js/bokeh.min.js", "/take/x", "/no"])
 def test_nothing_is_shown_in_a_frame_of_another_site(server, path):
     host, _, port = server.url.removeprefix("http://").rstrip("/").partition(":")

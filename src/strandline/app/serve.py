@@ -6,6 +6,7 @@ import os
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -40,7 +41,8 @@ def serve(
     port : int
         0 for any that is free.
     address : str
-        Of this machine. By default nobody else reaches it; there is no login.
+        IP address of this machine to listen on. By default nobody else reaches it; there is no
+        login. ``0.0.0.0`` stands for all, as a container needs.
     open_browser : bool
         Whether to open a browser on it.
     remote : bool
@@ -60,7 +62,7 @@ def serve(
     MissingDependencyError
         If the packages of the extra ``viz`` are not installed.
     ConfigurationError
-        If a folder is none, or the port is taken.
+        If a folder is none, the address is no IP address, or the port is taken.
     """
     if say is not None:
         say("Starting Strandline: the first time, this takes up to half a minute …")
@@ -68,7 +70,7 @@ def serve(
         folders, port, address=address, remote=remote, max_upload=max_upload,
         demo_resolution=demo_resolution, allow=allow,
     ) as server:  # fmt: skip
-        url = f"http://{address}:{server.port}/"
+        url = f"http://{_reached_by(address)}:{server.port}/"
         if say is not None:
             say(f"Strandline is at {url} (Ctrl-C ends it).")
         if open_browser:
@@ -105,6 +107,7 @@ def serving(
         Start it, and its ``io_loop``.
     """
     check_port(port)
+    check_address(address)
     folders = list(folders)
     for folder in folders:
         check_local(os.fspath(folder))
@@ -137,7 +140,8 @@ def serving(
             raise ConfigurationError(
                 f"The app cannot be served at {address}:{port}.",
                 got=str(error),
-                remedy="Choose another --port, or 0 for any that is free.",
+                remedy="Choose another --port, or 0 for any that is free, and an --address that is "
+                "this machine's.",
             ) from error
         guard(server, address, hosts)
         library.demo = demo_products(demo_resolution)
@@ -189,6 +193,32 @@ def check_port(port: int) -> None:
             expected="port=… from 1 to 65535, or 0 for any that is free",
             got=str(port),
         )
+
+
+def check_address(address: str) -> None:
+    """Refuse what is no IP address: an empty one would listen on all of this machine's.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is neither an IP address nor ``localhost``.
+    """
+    try:
+        if address != "localhost":
+            ip_address(address)
+    except ValueError as error:
+        raise ConfigurationError(
+            "The app cannot be served at this address.",
+            expected=f"an IP address of this machine: {LOOPBACK}, or 0.0.0.0 for all that it has",
+            got=repr(address[:80]),
+        ) from error
+
+
+def _reached_by(address: str) -> str:
+    """Give the host of the URL at which a browser of this machine finds the server."""
+    if address == "localhost" or ip_address(address).is_unspecified:
+        return "localhost"
+    return f"[{address}]" if ":" in address else address
 
 
 def _check_packages() -> None:

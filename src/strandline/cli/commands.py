@@ -466,11 +466,17 @@ def serve_app(
         list[str] | None,
         typer.Option(metavar="HOST", help="Also answer to this host name; may be repeated."),
     ] = None,
+    address: Annotated[
+        str, typer.Option(metavar="IP", help="Listen on it; 0.0.0.0: on all. There is no login.")
+    ] = "127.0.0.1",
 ) -> None:
-    """Start the app in a browser; it is served on this machine only."""
+    """Start the app in a browser; by default it is served on this machine only."""
     from strandline.app.serve import serve
 
-    serve(folders or (), port, open_browser=not no_browser, allow=allow or (), say=say)
+    serve(
+        folders or (), port, address=address, open_browser=not no_browser, allow=allow or (),
+        say=say,
+    )  # fmt: skip
 
 
 @_command(
