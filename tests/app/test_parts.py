@@ -40,3 +40,9 @@ def test_a_lake_that_is_gone_is_a_change_and_no_gap():
     _, second, change = cards(LAKE, np.zeros_like(LAKE))
     assert second.endswith("Water 2017-10-22 0 km² 95 %: 0 – 0")
     assert "−100.0 % · 95 %: −0." in change
+
+
+def test_no_change_has_neither_a_sign_nor_the_colour_of_gain():
+    _, _, change = cards(LAKE, LAKE)
+    assert "Change none" in change
+    assert "+0" not in change

@@ -353,3 +353,13 @@ def test_importing_the_module_loads_nothing_that_draws():
 
 def test_grids_of_the_fixture_are_one(scenes):
     assert grid_of(scenes[0]) == grid_of(scenes[1])
+
+
+def test_the_scale_bar_is_in_metres_and_not_in_units_of_the_crs(segmentation):
+    from bokeh.models.annotations import ScaleBar
+
+    (image,) = plots(sl.plot.label_map(segmentation["labels"][0], segmentation))
+    (bar,) = figure_of(image).select({"type": ScaleBar})
+    assert set(bar.dimensional.basis) == {"m", "km"}
+    assert bar.unit == "m"
+    assert bar.dimensional.basis["m"][0] == pytest.approx(1, abs=2e-3)
