@@ -18,6 +18,7 @@ from PIL import Image
 from strandline.change import areas, compare
 from strandline.export.record import build_record
 from strandline.prepare import stack_scenes
+from strandline.results.areas import area_table
 from strandline.segmentation import segment
 from strandline.show.captions import true_minus
 from strandline.show.charts import signature_chart
@@ -445,3 +446,15 @@ def test_one_date_says_what_was_not_observed_and_first_where_that_is_most():
         assert [card.split(":")[0] for card in cards(page)] == expected
         assert "unseen: not observed" in cards(page)
     assert "75.0 % of the map" in page
+
+
+def test_one_scene_without_a_date_says_once_what_was_not_observed():
+    scene = round_lake(radius=300).drop_vars("time")
+    cloudy = scene.where(scene.x < scene.x[60])
+    segmentation = segment(cloudy, n_clusters=3)
+    evidence = find_water(segmentation)
+    mask = water_mask(segmentation, evidence)
+    table = area_table(mask.expand_dims("time"), None, None)
+    assert "not observed" in set(table["quantity"]), "no date tells it from other rows"
+    page = report(cloudy, segmentation, evidence, mask, areas=table)
+    assert cards(page) == ["water: water", "unseen: not observed"]

@@ -119,7 +119,8 @@ def key_numbers(
         else:
             shown = said.get(str(name), str(name)).strip()
         kind = "water" if shown.startswith("water") else _KINDS.get(shown)
-        if kind is not None:
+        # Without a change, what was not observed is counted from the masks, with its share.
+        if kind is not None and not (kind == "unseen" and change is None):
             numbers.append(_number(shown, kind, row))
     if change is None:
         numbers += [_unseen(mask, dated=len(masks) > 1) for mask in masks]
