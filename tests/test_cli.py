@@ -21,6 +21,7 @@ import strandline as sl
 from interrupts import interruptible
 from servers import Website, item_of_product, website
 from strandline.export.raster import write_cog
+from strandline.show.palettes import transition_palette
 from strandline.testing.lakes import round_lake
 
 LAKE = ("-118.7081", "38.6942")
@@ -341,7 +342,7 @@ def test_timeline_follows_the_water_over_scenes_in_any_order(products, tmp_path)
     }  # fmt: skip
     with rasterio.open(out / "transitions.tif") as file:
         values = file.read(1)
-        assert file.colormap(1)[3][:3] == (0xD1, 0x10, 0x2D)
+        assert file.colormap(1)[3][:3] == transition_palette()[3].rgb
     assert (values == 1).sum() > 1000  # permanent
     assert (values == 3).sum() > 200  # lost
     with rasterio.open(out / "occurrence.tif") as file:

@@ -233,7 +233,9 @@ def test_command_lines_parse(page):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_options_in_the_text_exist(page):
     # What belongs to other programs starts with their name.
-    spans = [code for code in _INLINE.findall(prose(page)) if not code.startswith("python ")]
+    spans = [
+        code for code in _INLINE.findall(prose(page)) if not code.startswith(("python ", "docker "))
+    ]
     named = {option for code in spans for option in _OPTION.findall(code)}
     assert named <= known_options(), named - known_options()
 

@@ -79,7 +79,7 @@ def test_a_replay_of_changed_scenes_is_refused(tmp_path):
 
 
 def test_a_study_does_not_take_the_record_of_a_timeline(results):
-    with pytest.raises(RecordError, match="configuration is none"):
+    with pytest.raises(RecordError, match="configuration is not valid"):
         replay_study(results)
 
 

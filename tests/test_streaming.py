@@ -354,7 +354,7 @@ def test_a_worker_killed_in_the_middle_costs_time_and_not_bytes(
         os.kill(pids[2], signal.SIGKILL)
         with (
             work_folder(tmp_path / "other", {}) as other,
-            pytest.raises(SchedulerError, match="workers are gone"),
+            pytest.raises(SchedulerError, match="workers were lost"),
         ):
             stream_segmentation(scenes, dates, lambda _: fitted, other, client=client)
 

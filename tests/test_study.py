@@ -319,7 +319,7 @@ def test_the_command_in_the_record_is_the_one_that_was_run():
 
 def test_scenes_in_the_wrong_order_are_warned_of(pair, tmp_path):
     config = {"scenes": pair[::-1], "n_clusters": 3}
-    with pytest.warns(SuspiciousSceneWarning, match=r"before is of 2017-10-22.*back in time"):
+    with pytest.warns(SuspiciousSceneWarning, match=r"before is of 2017-10-22.*reversed in time"):
         sl.run_study(config, tmp_path / "out")
 
 

@@ -167,9 +167,9 @@ def test_what_cannot_be_compared_is_said():
         sl.assess(mask, points[["lon", "lat"]])
     with pytest.raises(ConfigurationError, match="class that the map does not"):
         sl.assess(mask, points.assign(**{"class": ["lava", "water"]}))
-    with pytest.raises(ConfigurationError, match="no places on Earth"):
+    with pytest.raises(ConfigurationError, match="lie outside of the Earth"):
         sl.assess(mask, points.assign(lat=[95.0, 0.0]))
-    with pytest.raises(ConfigurationError, match="no number"):
+    with pytest.raises(ConfigurationError, match="not numbers"):
         sl.assess(mask, points.assign(lon=["west", "1"]))
 
 

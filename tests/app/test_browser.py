@@ -398,7 +398,7 @@ def test_points_selected_in_the_spectral_space_light_up_in_the_map(browser, serv
         start, end = there.at(box[0], box[3]), there.at(box[2], box[1])
         start = (max(start[0], f["x"] + 2), start[1])
         there.drag(start, end)
-        there.page.get_by_text("of the pixels light up").wait_for(timeout=10_000)
+        there.page.get_by_text("of the pixels are highlighted").wait_for(timeout=10_000)
         told = float(there.page.locator("b", has_text="%").first.inner_text().rstrip("%"))
         lit = 100 * expected.outcome.lit_up(0, ("green", "swir16"), box).mean()
         assert told == pytest.approx(lit, abs=1.5)

@@ -312,7 +312,7 @@ def test_without_geopandas_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     mask = mask_of(np.eye(3), lake_grid((3, 3)))
     for function in (sl.shorelines, sl.water_polygons):
-        with pytest.raises(MissingDependencyError, match=r"geopandas.*strandline\[vector\]"):
+        with pytest.raises(MissingDependencyError, match=r"geopandas.*python -m pip install"):
             function(mask)
     assert grid_of(mask).shape == (3, 3)
 

@@ -149,7 +149,7 @@ def test_an_open_brace_is_an_error():
             UnreadableSourceError,
             r"Listing .*s3://b/\*\.tif.* failed",
         ),
-        (ImportError("s3fs"), MissingDependencyError, r"pip install 'strandline\[io\]'"),
+        (ImportError("s3fs"), MissingDependencyError, r"python -m pip install"),
     ],
 )
 def test_a_store_that_cannot_be_listed_is_an_error_that_names_it(

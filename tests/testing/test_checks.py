@@ -56,11 +56,11 @@ BROKEN = {
     "no platform": (with_attrs(SCENE, platform=5), "scene", "attribute platform is missing"),
     "an object as attribute": (with_attrs(SCENE, extra={}), "scene", "cannot be stored"),
     "infinity": (SCENE / 0, "scene", "infinite values"),
-    "values": (MASK.copy(data=MASK.values + 5), "mask", r"no class: \[4, 5, 6\]"),
+    "values": (MASK.copy(data=MASK.values + 5), "mask", r"not classes: \[4, 5, 6\]"),
     "values of labels": (
         with_attrs(MASK, flag_values=np.array([0], np.uint8), flag_meanings="a"),
         "labels",
-        r"no class: \[1\]",
+        r"not classes: \[1\]",
     ),
     "another fill value": (with_attrs(MASK, _FillValue=0), "mask", "_FillValue 255, got 0"),
     "flags without meanings": (with_attrs(MASK, flag_meanings=""), "mask", "do not fit"),

@@ -106,9 +106,9 @@ def in_words_of_the_page(text: str, *, of_file: bool = False) -> str:
     Examples
     --------
     >>> in_words_of_the_page("Pass platform=… to open_scene.")
-    'Give “Platform” (under “What a file does not say”).'
+    'Give “Platform” (under “What the file does not state”).'
     >>> in_words_of_the_page("Use normalize, which finds them in the scenes themselves.")
-    'Use “In the light of the first date”, which finds them in the scenes themselves.'
+    'Use “Normalise to the first date”, which finds them in the scenes themselves.'
     """
     for pattern, words in _OWN_WORDS:
         text = re.sub(pattern, words.format(**LABELS) if "{" in words else words, text)

@@ -211,7 +211,7 @@ def cluster_palette(
     kinds = _kinds(means, water)
     names = cluster_names(means, water)
     colours = _colours_of(kinds)
-    known = {i: Category(i, names[i], colours[i], f"cluster_{i}") for i in kinds}
+    known = {i: Category(i, names[i], colours[i], f"label_{i}") for i in kinds}
     others = label_palette(max(n_labels, max(kinds, default=-1) + 1)).categories
     return Palette("labels", tuple(known.get(other.value, other) for other in others))
 

@@ -10,8 +10,7 @@ is level from green to red and rises to the near infrared. Silt is as bright as 
 near infrared, but brown, and the water still absorbs the shortwave infrared, in which soil is
 brightest and clouds are bright. Where atmospheric correction took off too much, a lake is black
 in all bands, and ratios of what is left mean nothing: no ground is as dark in all of the infrared.
-Charred ground is flat from the near to the shortwave infrared, where the absorption by water
-grows a hundredfold. Shade on slopes is hardly wet by MNDWI
+Shade on slopes is hardly wet by MNDWI
 and dry by NDWI and both AWEI. Leaves in the shadow of a cloud, seen through air that was not
 corrected for, get their green from the air: they are brightest in blue, and rise again to the
 near infrared, where water that blue is black. And a scene without any clearly wet signature has
@@ -58,12 +57,6 @@ BLACK = 0.01
 """Reflectance below which all that is left is the error of atmospheric correction (about 0.01 of
 surface reflectance: Vermote et al. 2016). Land, in shade too, is brighter in the near infrared."""
 
-FLAT_SWIR = 0.04
-FLAT_SWIR_TO_NIR = 0.85
-FLAT_SWIR22_TO_SWIR16 = 0.75
-FLAT_MNDWI = 0.2
-"""Char, and shade seen through air, are flat from 0.8 to 2.2 µm; water falls off."""
-
 AIRY_BLUE_TO_GREEN = 1.2
 """Air scatters blue light above all: where blue outshines green by more, the rest is dark."""
 
@@ -88,7 +81,6 @@ class Resemblance(IntEnum):
     AIRY = 4
     SHADED = 5
     LONELY = 6
-    FLAT = 7
 
     def told(self, nir: float) -> str:
         """Say it in a few words; `nir` is the reflectance in the near infrared."""
@@ -101,7 +93,6 @@ class Resemblance(IntEnum):
             "like leaves in shadow",
             Resemblance.SHADED: "dark alike in all bands, NIR above green: like shade",
             Resemblance.LONELY: "no open water anywhere",
-            Resemblance.FLAT: f"flat from NIR {nir:.2f} to SWIR: like burnt ground or shade",
         }[self]
 
 
@@ -213,11 +204,6 @@ def _resemblances(spectra: xr.DataArray) -> NDArray[np.uint8]:
     if "blue" in bands:
         blue = bands["blue"]
         fits[Resemblance.AIRY] = steps_up & (blue > AIRY_BLUE_TO_GREEN * green) & (green > red)
-    if {"swir16", "swir22"} <= set(bands):
-        swir16, swir22 = bands["swir16"], bands["swir22"]
-        level = (swir16 > FLAT_SWIR_TO_NIR * nir) & (swir22 > FLAT_SWIR22_TO_SWIR16 * swir16)
-        index_of = (green - swir16) / np.maximum(green + swir16, FLOOR)
-        fits[Resemblance.FLAT] = level & (swir16 > FLAT_SWIR) & (index_of < FLAT_MNDWI)
     several = [index(spectra) for index in (mndwi, ndwi, awei_sh, awei_nsh)]
     wetness, *others = [index.values for index in several if index is not None]
     if len(others) == 3:
