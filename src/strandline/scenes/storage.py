@@ -284,5 +284,5 @@ def needs_package(task: str, error: ImportError) -> MissingDependencyError:
     """Make the error for a store whose package is not installed; `task` says what was tried."""
     return MissingDependencyError(
         f"{task} needs another package: {error}.",
-        remedy=f"{how_to_install('io')} aiohttp (of them s3fs for S3, aiohttp for HTTP)",
+        remedy=how_to_install("io", "stac"),  # s3fs for S3, aiohttp for HTTP
     )
