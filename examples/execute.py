@@ -17,9 +17,11 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 from PIL import Image, ImageChops
-from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent / "tests"))
+from browser import open_browser, open_page  # noqa: E402  as docs/refresh.py does
+
 COLOURS, WIDEST = 128, 860  # of a stored picture: enough for maps, a fifth of the size
 LARGEST_HTML = 40_000  # of tables and array summaries; beyond, their plain text is stored
 
@@ -70,9 +72,7 @@ def executed(path: Path) -> nbformat.NotebookNode:
             resources={"metadata": {"path": tempfile.mkdtemp(dir=folder)}},
         ).execute()
         del notebook.cells[0]
-        with sync_playwright() as driver:
-            browser = _browser(driver)
-            page = browser.new_page(viewport={"width": 1600, "height": 900})
+        with open_browser() as browser, open_page(browser, width=1600, offline=True) as (page, _):
             for number, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
                 cell.outputs = [kept for one in cell.outputs for kept in _stored(one, page)]
                 cell.execution_count = number + 1
@@ -80,22 +80,11 @@ def executed(path: Path) -> nbformat.NotebookNode:
                 for output in cell.outputs:
                     if "execution_count" in output:
                         output.execution_count = number + 1
-            browser.close()
     notebook.metadata.pop("widgets", None)
     return notebook
 
 
-def _browser(driver: Any) -> Any:
-    """Start the browser that Playwright brings, or that the system has."""
-    for path in (None, "/usr/bin/chromium", "/usr/bin/google-chrome"):
-        try:
-            return driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        except Exception as reason:  # Playwright has no narrower class
-            last = reason
-    raise last
-
-
-def _stored(output: nbformat.NotebookNode, page: Page) -> list[nbformat.NotebookNode]:
+def _stored(output: nbformat.NotebookNode, page: Any) -> list[nbformat.NotebookNode]:
     """Return an output as it is stored, or nothing for scripts and logos."""
     if (
         output.get("name") == "stderr"
@@ -118,7 +107,7 @@ def _stored(output: nbformat.NotebookNode, page: Page) -> list[nbformat.Notebook
     return [output]
 
 
-def _photograph(page: Page, path: Path) -> dict[str, str]:
+def _photograph(page: Any, path: Path) -> dict[str, str]:
     page.goto(path.as_uri())
     page.wait_for_timeout(2500)
     shot = page.screenshot(full_page=True)

@@ -215,7 +215,7 @@ def check_address(address: str) -> None:
 
 
 def _reached_by(address: str) -> str:
-    """Give the host of the URL at which a browser of this machine finds the server."""
+    """Return the host of the URL at which a browser of this machine finds the server."""
     if address == "localhost" or ip_address(address).is_unspecified:
         return "localhost"
     return f"[{address}]" if ":" in address else address

@@ -62,7 +62,7 @@ def _is_expected(error: Exception) -> bool:
 
 
 def _is_of_a_name(error: Exception) -> bool:
-    """Say whether a file's name is in bytes that are not text in this system's encoding."""
+    """Return whether a file's name is in bytes that are not text in this system's encoding."""
     return isinstance(error, UnicodeEncodeError) and any(
         "\ud800" <= letter <= "\udfff" for letter in error.object
     )

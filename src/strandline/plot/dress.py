@@ -201,13 +201,13 @@ def _scale_bar(ground: Ground, across: Any) -> Any:
     from bokeh.models.annotations.dimensional import ImperialLength
 
     metres = ground.metres[0]
-    lengths: dict[str, Any] = {"m": (1.0, "m"), "km": (1000.0, "km")}
-    if ground.in_degrees or metres < 1 - _TRUE_TO_SCALE:
-        own = "°" if ground.in_degrees else "units"
-        lengths[own] = (metres, own)
+    if ground.in_degrees:
+        own = "°"
+    elif metres < 1 - _TRUE_TO_SCALE:
+        own = "units"
     else:  # Bokeh would write bars below 1 km in the units of the CRS, as they are the larger
         own = "m" if metres < 900 else "km"
-        lengths[own] = (metres, own)
+    lengths: Any = {"m": (1.0, "m"), "km": (1000.0, "km"), own: (metres, own)}
     return ScaleBar(
         name="scale",
         range=across,

@@ -71,3 +71,14 @@ def _encoded(values: NDArray[Any]) -> NDArray[np.uint8]:
             remedy="Resample maps of classes with 'nearest' or 'mode', never with an average.",
         )
     return stored
+
+
+def simulated_mark(array: xr.DataArray) -> dict[str, str]:
+    """Return the attribute by which maps of a simulated scene say so, or nothing.
+
+    Examples
+    --------
+    >>> simulated_mark(xr.DataArray(0, attrs={"simulated": "yes", "units": "1"}))
+    {'simulated': 'yes'}
+    """
+    return {name: text for name, text in array.attrs.items() if name == "simulated"}

@@ -292,7 +292,7 @@ def _with_mask(flags: xr.DataArray | None, hidden: xr.DataArray) -> xr.DataArray
 
 
 def left_out(names: Iterable[str]) -> dict[str, str]:
-    """Say in an attribute which layers of a source are not part of the scene."""
+    """Write into an attribute which layers of a source are not part of the scene."""
     text = ", ".join(names)
     return {"left_out": text} if text else {}
 

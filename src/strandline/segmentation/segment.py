@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.errors import ConfigurationError, InvalidDataError, MissingBandError, SceneError
-from strandline.prepare.classes import NOT_OBSERVED
+from strandline.prepare.classes import NOT_OBSERVED, simulated_mark
 from strandline.prepare.georeference import placed
 from strandline.prepare.stack import sensor_of, stack_scenes, with_common_names
 from strandline.prepare.standardize import Standardizer
@@ -443,8 +443,7 @@ def _describe_maps(result: xr.Dataset, n_clusters: int, n_subclusters: int) -> N
     counts = {"labels": n_clusters, "subclusters": n_subclusters}
     for name, count in counts.items():
         kind = name.rstrip("s")
-        origin = {k: v for k, v in result[name].attrs.items() if k == "simulated"}
-        result[name].attrs = origin | {
+        result[name].attrs = simulated_mark(result[name]) | {
             "long_name": f"spectral {kind}, 0 is the darkest"
             if name == "labels"
             else f"spectral {kind}, within its cluster",

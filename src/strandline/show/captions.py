@@ -315,14 +315,10 @@ def km2_texts(areas: Mapping[int, float], by: Collection[int] = ()) -> dict[int,
     least = 10.0**-digits
     texts = {}
     for value, area in areas.items():
-        few = 0 < area < least / 2
-        texts[value] = (
-            f"< {least:.{digits}f} km²"
-            if few
-            else "0 km²"
-            if area == 0
-            else f"{area:,.{digits}f} km²"
-        )
+        if 0 < area < least / 2:
+            texts[value] = f"< {least:.{digits}f} km²"
+        else:
+            texts[value] = f"{area:,.{digits if area else 0}f} km²"
     return texts
 
 
@@ -385,11 +381,10 @@ def _comparable_areas(
 ) -> tuple[list[float], bool]:
     """Return the areas, km², that differ by the net change, and whether they are of a part only."""
     areas = [float(row["best"]) for row in water]
-    if not {"stable water", "lost", "gained"} <= set(rows):
+    parts = ("stable water", "lost", "gained")
+    if not set(parts) <= set(rows):
         return areas, False
-    stable, lost, gained = (
-        float(rows[name]["best"]) for name in ("stable water", "lost", "gained")
-    )
+    stable, lost, gained = (float(rows[name]["best"]) for name in parts)
     common = [stable + lost, stable + gained]
     largest = max(*areas, *common)
     tolerance = 10.0 ** -area_decimals(largest)  # what is printed

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from strandline.show.palettes import WATER, Category, Palette, label_palette
+from strandline.show.palettes import Category, Palette, label_palette, water_palette
 from strandline.show.vision import least_difference, rgb_of
 from strandline.water.decision import MOSTLY, Water, water_shares
 
@@ -151,12 +151,12 @@ def cluster_names(means: xr.DataArray, water: Water | None = None) -> dict[int, 
     >>> cluster_names(means)
     {0: 'green vegetation, dark', 1: 'green vegetation, bright', 2: 'ground'}
     """
-    words = {
-        cluster: _words(kind, spectrum)
-        for (cluster, kind), spectrum in zip(
-            _kinds(means, water).items(), _spectra(means), strict=True
-        )
-    }
+    return _names_of(_kinds(means, water), means)
+
+
+def _names_of(kinds: Mapping[int, str], means: xr.DataArray) -> dict[int, str]:
+    spectra = zip(kinds.items(), _spectra(means), strict=True)
+    words = {cluster: _words(kind, spectrum) for (cluster, kind), spectrum in spectra}
     counts, seen = Counter(words.values()), Counter[str]()
     names = {}
     for cluster, word in words.items():
@@ -209,7 +209,7 @@ def cluster_palette(
         names = {c: "water" for c, share in water_shares(water).items() if share >= MOSTLY}
         return label_palette(n_labels, names)
     kinds = _kinds(means, water)
-    names = cluster_names(means, water)
+    names = _names_of(kinds, means)
     colours = _colours_of(kinds)
     known = {i: Category(i, names[i], colours[i], f"label_{i}") for i in kinds}
     others = label_palette(max(n_labels, max(kinds, default=-1) + 1)).categories
@@ -297,7 +297,7 @@ def _kind_of_numbers(spectrum: Mapping[str, float], *, decided: bool) -> str:
 
 
 def _is_cloud(spectrum: Mapping[str, float]) -> bool:
-    """Say whether a spectrum is bright and white: cloud, or ground as white as one."""
+    """Return whether a spectrum is bright and white: cloud, or ground as white as one."""
     visible = [spectrum[b] for b in ("blue", "green", "red") if b in spectrum]
     if len(visible) < 2 or not min(visible) > 0.2:
         return False
@@ -414,6 +414,6 @@ def _pool(kind: str, *, wide: bool) -> NDArray[np.float64]:
     shown = ((rgb > -1e-6) & (rgb < 1 + 1e-6)).all(axis=1)
     rgb = np.unique(np.round(255 * np.clip(rgb[shown], 0, 1)), axis=0) / 255
     if kind == "water":
-        mask = np.frombuffer(bytes.fromhex(WATER.removeprefix("#")), np.uint8) / 255
-        rgb = np.concatenate([mask[None], rgb])
+        mask = np.array([water_palette()[1].rgb]) / 255
+        rgb = np.concatenate([mask, rgb])
     return rgb

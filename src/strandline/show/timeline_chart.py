@@ -128,9 +128,14 @@ def _reading_aid(series: pd.DataFrame) -> str:
     )
 
 
+def _whole(series: pd.DataFrame) -> np.ndarray:
+    """Return which dates the line goes through: those that fit and were observed."""
+    whole: np.ndarray = series["fits"].to_numpy(bool) & (series["observed_share"].to_numpy() > 0.9)
+    return whole
+
+
 def _has_gaps(series: pd.DataFrame) -> bool:
-    whole = series["fits"].to_numpy(bool) & (series["observed_share"].to_numpy(float) > 0.9)
-    return len(_without_gaps(series.index.to_numpy()[whole])) > 1
+    return len(_without_gaps(series.index.to_numpy()[_whole(series)])) > 1
 
 
 def _platforms(series: pd.DataFrame) -> list[str]:
@@ -167,7 +172,7 @@ def _key(markers: dict[str, str], fits: np.ndarray) -> list[Line2D]:
 def _draw_area(axes: Axes, series: pd.DataFrame, fits: np.ndarray, markers: list[str]) -> None:
     times = series.index.to_numpy()
     best, most, least = (series[name].to_numpy(float) for name in ("best", "most", "least"))
-    whole = fits & (series["observed_share"].to_numpy(float) > 0.9)
+    whole = _whole(series)
     axes.vlines(times, least, most, color=UNSEEN, lw=1.2, zorder=1)
     low = high = best[whole]
     runs = _without_gaps(times[whole])

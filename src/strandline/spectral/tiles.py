@@ -220,7 +220,7 @@ def product(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> NDArr
 
 @cache
 def _rounds_rows_alike() -> bool:
-    """Say whether the float32 product of this machine's BLAS gives equal rows the same bits."""
+    """Return whether the float32 product of this machine's BLAS gives equal rows the same bits."""
     rng = np.random.default_rng(0)
     with one_blas_thread():
         for columns, lanes in ((_UNROLLED, _LANES), (256, 2 * _LANES), (333, 16 * _LANES)):

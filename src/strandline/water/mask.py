@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER, stored_classes
+from strandline.prepare.classes import LAND, NOT_OBSERVED, WATER, simulated_mark, stored_classes
 from strandline.prepare.oversampling import steps_of
 from strandline.water.decision import classes_of
 from strandline.water.fraction import by_windows, unmixing_of
@@ -65,8 +65,7 @@ def water_mask(
         data = _by_class(subclusters.data, classes_of(decision, count))
     mask = subclusters.copy(data=data)
     mask.name = "water"
-    origin = {k: v for k, v in subclusters.attrs.items() if k == "simulated"}
-    mask.attrs = origin | {
+    mask.attrs = simulated_mark(subclusters) | {
         "long_name": "water",
         "_FillValue": np.uint8(NOT_OBSERVED),
         "flag_values": np.array([LAND, WATER], np.uint8),

@@ -27,7 +27,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from strandline.scenes.conflicts import BRIGHT_NIR, looks_white
-from strandline.water.indices import FLOOR, awei_nsh, awei_sh, mndwi, ndwi
+from strandline.water.indices import awei_nsh, awei_sh, mndwi, ndwi
 
 LEAFY_NIR_TO_GREEN = 1.5
 """Where the near infrared outshines green by more, there are more leaves than water."""
@@ -161,9 +161,13 @@ def signs_of(spectra: xr.DataArray, *, reflectance: bool, wet_above: float) -> S
     return Signs(name, wetness, wet, resembles, wet & (resembles == Resemblance.NOTHING), black)
 
 
+def _by_band(spectra: xr.DataArray) -> dict[str, NDArray[np.float64]]:
+    return {str(name): spectra.sel(band=name).values for name in spectra["band"].values}
+
+
 def _is_black(spectra: xr.DataArray) -> NDArray[np.bool_]:
     """Find what is black in green and in all of the infrared, near and shortwave."""
-    bands = {str(name): spectra.sel(band=name).values for name in spectra["band"].values}
+    bands = _by_band(spectra)
     infrared = [bands[name] for name in ("swir16", "swir22") if name in bands]
     if not infrared or not {"green", "nir08"} <= set(bands):
         return np.zeros(spectra.isel(band=0).shape, bool)
@@ -171,29 +175,29 @@ def _is_black(spectra: xr.DataArray) -> NDArray[np.bool_]:
     return np.asarray(np.logical_and.reduce(dark))
 
 
-def _is_silty(bands: dict[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+def _is_silty(spectra: xr.DataArray) -> NDArray[np.bool_]:
     """Find water full of silt: brown, and black in the shortwave infrared."""
+    bands, wetness = _by_band(spectra), mndwi(spectra)
     green, red, nir = bands["green"], bands["red"], bands["nir08"]
-    shortwave = bands.get("swir16", bands.get("swir22"))
-    if shortwave is None:
+    if wetness is None:
         return np.zeros(green.shape, bool)
+    shortwave = bands["swir16"] if "swir16" in bands else bands["swir22"]
     coloured = red > SILTY_RED_TO_GREEN * green
     if "blue" in bands:
         blue = bands["blue"]
         coloured = (red > SILTY_RED_TO_BLUE * blue) & (green > SILTY_GREEN_TO_BLUE * blue)
-    wetness = (green - shortwave) / np.maximum(green + shortwave, FLOOR)
     coloured &= nir < SILTY_NIR_TO_RED * red
-    return coloured & (shortwave < SILTY_SWIR_TO_RED * red) & (wetness > SILTY_MNDWI)
+    return coloured & (shortwave < SILTY_SWIR_TO_RED * red) & (wetness.values > SILTY_MNDWI)
 
 
 def _resemblances(spectra: xr.DataArray) -> NDArray[np.uint8]:
     """Find what else each spectrum may be; the first that fits counts."""
-    bands = {str(name): spectra.sel(band=name).values for name in spectra["band"].values}
+    bands = _by_band(spectra)
     result = np.zeros(spectra.isel(band=0).shape, np.uint8)
     if not {"green", "red", "nir08"} <= set(bands):
         return result
     green, red, nir = bands["green"], bands["red"], bands["nir08"]
-    silty = _is_silty(bands)
+    silty = _is_silty(spectra)
     muddy = (red > MUDDY_RED_TO_GREEN * green) & (nir < MUDDY_NIR_TO_RED * red)
     steps_up = (nir > RISING_NIR) & (nir > RISING_NIR_TO_RED * red)
     fits = {

@@ -107,14 +107,15 @@ def report(
     )
     hints = cluster_names(segmentation["signature_mean"], evidence)
     tables = _named(areas)
-    caption, numbers = key_numbers(flat, change, tables)
+    hidden = [captions.class_shares([mask]).get(NOT_OBSERVED, 0.0) for mask in flat]
+    caption, numbers = key_numbers(flat, change, tables, hidden)
     return environment.get_template("report.html").render(
         title=title or title_of(dated),
         policy=_policy(style, script),
         style=Embedded(style),
         script=Embedded(script),
         explorer=explorer(dated, segmentation, flat, change, evidence, _dates_of(confidence)),
-        verdict=verdict_of(evidence, _first_areas(tables), _hidden(flat)),
+        verdict=verdict_of(evidence, _first_areas(tables), sum(hidden) / len(hidden)),
         summary=summary(dated, segmentation, evidence),
         numbers=numbers,
         numbers_of=caption if len(tables) > 1 else "",
@@ -131,11 +132,6 @@ def report(
 
 def _first_areas(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
     return next((table for table in tables.values() if "best" in table), None)
-
-
-def _hidden(masks: Sequence[xr.DataArray]) -> float:
-    """Return the share of the map that was not observed, of all dates together."""
-    return captions.class_shares(masks).get(NOT_OBSERVED, 0.0)
 
 
 def _policy(style: str, script: str) -> str:

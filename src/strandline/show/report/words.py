@@ -98,9 +98,15 @@ def _clusters_text(name: str, numbers: Sequence[int]) -> str:
 
 
 def key_numbers(
-    masks: Sequence[xr.DataArray], change: xr.DataArray | None, tables: Mapping[str, pd.DataFrame]
+    masks: Sequence[xr.DataArray],
+    change: xr.DataArray | None,
+    tables: Mapping[str, pd.DataFrame],
+    hidden: Sequence[float],
 ) -> tuple[str, list[dict[str, str]]]:
-    """Take the headline's numbers from the first table of areas, or from the maps."""
+    """Return the headline's numbers, of the first table of areas or of the maps.
+
+    `hidden`: the share of each map that was not observed.
+    """
     from strandline.change import areas
 
     given = ((n, t) for n, t in tables.items() if {"least", "best", "most"} <= set(t.columns))
@@ -123,9 +129,10 @@ def key_numbers(
         if kind is not None and not (kind == "unseen" and change is None):
             numbers.append(_number(shown, kind, row))
     if change is None:
-        numbers += [_unseen(mask, dated=len(masks) > 1) for mask in masks]
+        pairs = zip(masks, hidden, strict=True)
+        numbers += [_unseen(mask, share, dated=len(masks) > 1) for mask, share in pairs]
     order = ["water", *_KINDS.values()]
-    if np.mean([_hidden(mask) for mask in masks]) >= MOSTLY_HIDDEN:
+    if np.mean(hidden) >= MOSTLY_HIDDEN:
         order.insert(0, order.pop())
     numbers.sort(key=lambda number: order.index(number["kind"]))
     return caption, _fewer(numbers)
@@ -151,16 +158,12 @@ def _share(mask: xr.DataArray) -> dict[str, str]:
     return {"name": name, "kind": "water", "value": value, "unit": unit, "range": "", "also": note}
 
 
-def _hidden(mask: xr.DataArray) -> float:
-    return captions.class_shares([mask]).get(NOT_OBSERVED, 0.0)
-
-
-def _unseen(mask: xr.DataArray, *, dated: bool) -> dict[str, str]:
+def _unseen(mask: xr.DataArray, hidden: float, *, dated: bool) -> dict[str, str]:
     """Return the card of what one date did not observe."""
     amount = captions.class_amounts(mask)[NOT_OBSERVED]
     value, _, unit = amount.rpartition(" ")
     name = f"not observed {captions.date_text(mask) if dated else ''}".strip()
-    share = f"{captions.percent_text(_hidden(mask))} of the map"
+    share = f"{captions.percent_text(hidden)} of the map"
     return {
         "name": name, "kind": "unseen", "value": value, "unit": unit, "range": "", "also": share,
     }  # fmt: skip
