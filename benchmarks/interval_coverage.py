@@ -23,9 +23,9 @@ import xarray as xr
 
 import strandline as sl
 from strandline.change import pixel_area
-from strandline.change.interval import ROUNDED, SPREADS, shore_kinds
+from strandline.change.interval import ROUNDED, SPREADS
 from strandline.change.pixel_area import pixel_areas
-from strandline.change.summing import sum_up
+from strandline.change.state_sums import sum_states
 from strandline.prepare import make_grid, regrid
 from strandline.testing.lakes import random_lake
 
@@ -66,8 +66,7 @@ def mapped(scene: xr.DataArray, truth: xr.DataArray, times: int = 1) -> Mapped:
     mask = sl.water_mask(sl.segment(scene))
     row = sl.areas(mask, intervals=True).iloc[0]
     km2 = pixel_area(mask)
-    kinds = shore_kinds(np.array([True, True]), np.array([0, 1]))
-    sides = sum_up(mask.values, pixel_areas(mask.odc.geobox), 2, kinds).sides
+    sides = sum_states([mask.values], None, pixel_areas(mask.odc.geobox), shores=True).sides
     return Mapped(
         true,
         float(row["best"]),
